@@ -1,0 +1,138 @@
+package sim
+
+import "slices"
+
+// sectorSize is what a disk writes in one piece: a crash never tears inside it.
+const sectorSize = 512
+
+// inode is the content of one file: what the operating system shows, and what
+// the medium holds. Between them stand the changes not yet synced.
+type inode struct {
+	shown   []byte // reads see this
+	durable []byte // a crash leaves this, plus whatever pending changes it keeps
+	pending []change
+	changes uint64 // number of the newest change
+}
+
+// change is one unsynced write or resize.
+type change struct {
+	number uint64
+	offset int64
+	data   []byte
+	resize bool // set the length to offset
+}
+
+func (i *inode) write(p []byte, offset int64) {
+	i.changes++
+	i.pending = append(i.pending, change{number: i.changes, offset: offset, data: slices.Clone(p)})
+	i.shown = applyWrite(i.shown, p, offset)
+}
+
+func (i *inode) resize(size int64) {
+	i.changes++
+	i.pending = append(i.pending, change{number: i.changes, offset: size, resize: true})
+	i.shown = applyResize(i.shown, size)
+}
+
+func applyWrite(content, p []byte, offset int64) []byte {
+	if end := offset + int64(len(p)); end > int64(len(content)) {
+		content = applyResize(content, end)
+	}
+	copy(content[offset:], p)
+	return content
+}
+
+func applyResize(content []byte, size int64) []byte {
+	if size <= int64(len(content)) {
+		return content[:size:size]
+	}
+	if size > int64(cap(content)) {
+		content = slices.Grow(content, int(size)-len(content))
+	}
+	old := len(content)
+	content = content[:size]
+	clear(content[old:])
+	return content
+}
+
+// overlaps reports whether the change matters for the bytes [from, to). A resize always does.
+func (c *change) overlaps(from, to int64) bool {
+	return c.resize || (c.offset < to && c.offset+int64(len(c.data)) > from)
+}
+
+func (i *inode) apply(c *change) {
+	if c.resize {
+		i.durable = applyResize(i.durable, c.offset)
+		return
+	}
+	i.durable = applyWrite(i.durable, c.data, c.offset)
+}
+
+// sync makes the changes up to a number durable, as far as they touch [from, to).
+func (i *inode) sync(upTo uint64, from, to int64) {
+	kept := i.pending[:0]
+	for n := range i.pending {
+		c := &i.pending[n]
+		if c.number <= upTo && c.overlaps(from, to) {
+			i.apply(c)
+			continue
+		}
+		kept = append(kept, *c)
+	}
+	clear(i.pending[len(kept):])
+	i.pending = kept
+}
+
+// drop forgets dirty pages after a failed sync, as Linux does: reads still show
+// them, no later sync writes them.
+func (i *inode) drop(upTo uint64, from, to int64) {
+	i.pending = slices.DeleteFunc(i.pending, func(c change) bool {
+		return !c.resize && c.number <= upTo && c.overlaps(from, to)
+	})
+}
+
+// losses says what a power loss does to unsynced changes.
+type losses int
+
+const (
+	loseAll     losses = iota // nothing unsynced survives
+	keepAll                   // everything does
+	keepSome                  // any subset of the writes
+	keepSectors               // any subset of the sectors: torn writes
+	lossKinds
+)
+
+// crash leaves what the medium holds after a power loss.
+func (i *inode) crash(kind losses, random *Stream) {
+	for n := range i.pending {
+		i.survive(&i.pending[n], kind, random)
+	}
+	i.pending = nil
+	i.shown = slices.Clone(i.durable)
+}
+
+func (i *inode) survive(c *change, kind losses, random *Stream) {
+	switch {
+	case kind == loseAll:
+	case kind == keepAll, c.resize && random.Chance(0.5):
+		i.apply(c)
+	case c.resize:
+	case kind == keepSome:
+		if random.Chance(0.5) {
+			i.apply(c)
+		}
+	case kind == keepSectors:
+		i.surviveBySector(c, random)
+	}
+}
+
+// surviveBySector keeps each touched sector by a draw of its own.
+func (i *inode) surviveBySector(c *change, random *Stream) {
+	for start := int64(0); start < int64(len(c.data)); {
+		end := min(int64(len(c.data)), (c.offset+start)/sectorSize*sectorSize+sectorSize-c.offset)
+		if random.Chance(0.5) {
+			i.durable = applyWrite(i.durable, c.data[start:end], c.offset+start)
+		}
+		start = end
+	}
+}

@@ -1,0 +1,64 @@
+package lint
+
+// policy says which packages of this module a package may import.
+//
+// Read `a < b` as "b may import a". In a chain a < b < c, c may import b and a.
+// Nothing follows from two separate lines: what is not written is not allowed. Names are
+// directories below the module's root, "." is the root itself, NONE is nothing,
+// TESTS are the test files inside any package.
+//
+// Read `a !< b` as "b must not import a, not even through others". There,
+// "x/..." is x and all below it, and a name in quotes is a package outside this module.
+//
+// Transport and store do not know each other: node/broker is the only place where they
+// meet. Only commands, the root package and tests may name a world.
+const policy = `
+	NONE < node/env, transport/wire, transport/message, linearizability, sim/lint, interop/...;
+
+	node/env       < store/segment, node/replica, node/env/osenv, node/env/envtest, sim;
+	transport/wire < transport/proto < client/assign;
+
+	node/env, transport/wire, transport/proto      < transport;
+	node/env, transport/message, store/segment     < store;
+
+	node/env, transport, transport/wire, transport/proto
+		< node/namesrv;
+	node/env, transport, transport/wire, transport/proto, node/replica
+		< node/controller;
+	node/env, transport, transport/wire, transport/proto, node/replica, transport/message, store
+		< node/broker;
+	node/env, transport, transport/wire, transport/proto, transport/message, client/assign
+		< client;
+
+	# The two worlds are chosen here and nowhere else.
+	node/env, node/env/osenv, client, client/assign, transport/proto, transport/message
+		< .;
+	node/env, node/env/osenv, node/namesrv, node/broker, node/controller, client, store,
+	transport/wire, transport/proto, transport/message
+		< cmd/gantry;
+	sim, node/env, node/namesrv, node/broker, node/controller, node/replica, client, store
+		< sim/cluster < sim/fault, sim/oracle < sim/scenario < cmd/gantrysim;
+	transport/proto, transport/message, linearizability
+		< sim/oracle < sim/scenario < cmd/gantrysim;
+
+	# Neither the simulator nor the operating system is an obstacle for a test of any package.
+	sim, node/env/envtest, node/env/osenv < TESTS;
+
+	node/env/osenv !< node/env, node/env/envtest, node/namesrv, node/broker, node/replica, node/controller,
+		transport/..., store/..., client/..., sim/..., linearizability, cmd/gantrysim;
+	sim/...        !< ., cmd/gantry, node/..., transport/..., store/..., client/..., linearizability;
+	client/...     !< node/..., store/...;
+	node/namesrv, node/broker, node/controller, node/replica, store/... !< client/...;
+	transport, transport/wire, transport/proto !< store/...;
+	store/...      !< transport/...;
+	"testing"      !< ., cmd/..., node/namesrv, node/broker, node/replica, node/controller, node/env, node/env/osenv,
+		transport/..., store/..., client/..., sim/..., linearizability;
+`
+
+// testPolicy binds the external tests (package x_test), which may otherwise
+// import what they like: a test of the simulator that used the real machine would not
+// repeat, and the tests of the shipped binary see it from outside.
+const testPolicy = `
+	node/env/osenv !< sim/..., linearizability;
+	sim/...        !< cmd/gantry, interop/..., node/env/osenv;
+`

@@ -1,0 +1,181 @@
+package proto
+
+// Request codes (class RequestCode) say what a request asks for. Each comment holds
+// the protocol's own name, which RequestName returns, and who asks whom. Requests
+// that clients usually send one-way although they may wait are not marked.
+
+// Requests among clients, brokers and their admin tools.
+const (
+	ReqSendMessage                           = 10     // SEND_MESSAGE: client to broker
+	ReqPullMessage                           = 11     // PULL_MESSAGE: client to broker
+	ReqQueryMessage                          = 12     // QUERY_MESSAGE: client to broker
+	ReqQueryBrokerOffset                     = 13     // QUERY_BROKER_OFFSET: historical, nobody answers it
+	ReqQueryConsumerOffset                   = 14     // QUERY_CONSUMER_OFFSET: client to broker
+	ReqUpdateConsumerOffset                  = 15     // UPDATE_CONSUMER_OFFSET: client to broker
+	ReqUpdateAndCreateTopic                  = 17     // UPDATE_AND_CREATE_TOPIC: admin tool to broker
+	ReqUpdateAndCreateTopicList              = 18     // UPDATE_AND_CREATE_TOPIC_LIST: admin tool to broker
+	ReqGetAllTopicConfig                     = 21     // GET_ALL_TOPIC_CONFIG: slave to master
+	ReqGetTopicConfigList                    = 22     // GET_TOPIC_CONFIG_LIST: historical, nobody answers it
+	ReqGetTopicNameList                      = 23     // GET_TOPIC_NAME_LIST: historical, nobody answers it
+	ReqUpdateBrokerConfig                    = 25     // UPDATE_BROKER_CONFIG: admin tool to broker
+	ReqGetBrokerConfig                       = 26     // GET_BROKER_CONFIG: admin tool to broker
+	ReqTriggerDeleteFiles                    = 27     // TRIGGER_DELETE_FILES: historical, nobody answers it
+	ReqGetBrokerRuntimeInfo                  = 28     // GET_BROKER_RUNTIME_INFO: admin tool to broker
+	ReqSearchOffsetByTimestamp               = 29     // SEARCH_OFFSET_BY_TIMESTAMP: client to broker
+	ReqGetMaxOffset                          = 30     // GET_MAX_OFFSET: client to broker
+	ReqGetMinOffset                          = 31     // GET_MIN_OFFSET: client to broker
+	ReqGetEarliestMessageStoreTime           = 32     // GET_EARLIEST_MSG_STORETIME: client to broker
+	ReqViewMessageByID                       = 33     // VIEW_MESSAGE_BY_ID: client to broker
+	ReqHeartbeat                             = 34     // HEART_BEAT: client to broker
+	ReqUnregisterClient                      = 35     // UNREGISTER_CLIENT: client to broker
+	ReqConsumerSendMessageBack               = 36     // CONSUMER_SEND_MSG_BACK: client to broker
+	ReqEndTransaction                        = 37     // END_TRANSACTION: client to broker, one-way
+	ReqGetConsumerListByGroup                = 38     // GET_CONSUMER_LIST_BY_GROUP: client to broker
+	ReqCheckTransactionState                 = 39     // CHECK_TRANSACTION_STATE: broker to client, one-way
+	ReqNotifyConsumerIDsChanged              = 40     // NOTIFY_CONSUMER_IDS_CHANGED: broker to client, one-way
+	ReqLockBatchQueues                       = 41     // LOCK_BATCH_MQ: client to broker
+	ReqUnlockBatchQueues                     = 42     // UNLOCK_BATCH_MQ: client to broker
+	ReqGetAllConsumerOffset                  = 43     // GET_ALL_CONSUMER_OFFSET: slave to master
+	ReqGetAllDelayOffset                     = 45     // GET_ALL_DELAY_OFFSET: slave to master
+	ReqCheckClientConfig                     = 46     // CHECK_CLIENT_CONFIG: client to broker
+	ReqGetClientConfig                       = 47     // GET_CLIENT_CONFIG: historical, nobody answers it
+	ReqUpdateAndCreateACLConfig              = 50     // UPDATE_AND_CREATE_ACL_CONFIG: admin tool to broker
+	ReqDeleteACLConfig                       = 51     // DELETE_ACL_CONFIG: admin tool to broker
+	ReqGetBrokerClusterACLInfo               = 52     // GET_BROKER_CLUSTER_ACL_INFO: admin tool to broker
+	ReqUpdateGlobalWhiteAddressesConfig      = 53     // UPDATE_GLOBAL_WHITE_ADDRS_CONFIG: admin tool to broker
+	ReqGetBrokerClusterACLConfig             = 54     // GET_BROKER_CLUSTER_ACL_CONFIG: admin tool to broker
+	ReqGetTimerCheckPoint                    = 60     // GET_TIMER_CHECK_POINT: slave to master
+	ReqGetTimerMetrics                       = 61     // GET_TIMER_METRICS: slave to master
+	ReqUpdateAndCreateSubscriptionGroup      = 200    // UPDATE_AND_CREATE_SUBSCRIPTIONGROUP: admin tool to broker
+	ReqGetAllSubscriptionGroupConfig         = 201    // GET_ALL_SUBSCRIPTIONGROUP_CONFIG: slave to master
+	ReqGetTopicStatsInfo                     = 202    // GET_TOPIC_STATS_INFO: admin tool to broker
+	ReqGetConsumerConnectionList             = 203    // GET_CONSUMER_CONNECTION_LIST: admin tool to broker
+	ReqGetProducerConnectionList             = 204    // GET_PRODUCER_CONNECTION_LIST: admin tool to broker
+	ReqDeleteSubscriptionGroup               = 207    // DELETE_SUBSCRIPTIONGROUP: admin tool to broker
+	ReqGetConsumeStats                       = 208    // GET_CONSUME_STATS: admin tool to broker
+	ReqSuspendConsumer                       = 209    // SUSPEND_CONSUMER: historical, nobody answers it
+	ReqResumeConsumer                        = 210    // RESUME_CONSUMER: historical, nobody answers it
+	ReqResetConsumerOffsetInConsumer         = 211    // RESET_CONSUMER_OFFSET_IN_CONSUMER: historical, nobody answers it
+	ReqResetConsumerOffsetInBroker           = 212    // RESET_CONSUMER_OFFSET_IN_BROKER: historical, nobody answers it
+	ReqAdjustConsumerThreadPool              = 213    // ADJUST_CONSUMER_THREAD_POOL: historical, nobody answers it
+	ReqWhoConsumeTheMessage                  = 214    // WHO_CONSUME_THE_MESSAGE: historical, nobody answers it
+	ReqDeleteTopicInBroker                   = 215    // DELETE_TOPIC_IN_BROKER: admin tool to broker
+	ReqResetConsumerClientOffset             = 220    // RESET_CONSUMER_CLIENT_OFFSET: broker to client, one-way
+	ReqGetConsumerStatusFromClient           = 221    // GET_CONSUMER_STATUS_FROM_CLIENT: broker to client
+	ReqInvokeBrokerToResetOffset             = 222    // INVOKE_BROKER_TO_RESET_OFFSET: admin tool to broker
+	ReqInvokeBrokerToGetConsumerStatus       = 223    // INVOKE_BROKER_TO_GET_CONSUMER_STATUS: admin tool to broker
+	ReqUpdateAndCreateSubscriptionGroupList  = 225    // UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST: admin tool to broker
+	ReqQueryTopicConsumeByWho                = 300    // QUERY_TOPIC_CONSUME_BY_WHO: admin tool to broker
+	ReqRegisterFilterServer                  = 301    // REGISTER_FILTER_SERVER: historical, nobody answers it
+	ReqRegisterMessageFilterClass            = 302    // REGISTER_MESSAGE_FILTER_CLASS: historical, nobody answers it
+	ReqQueryConsumeTimeSpan                  = 303    // QUERY_CONSUME_TIME_SPAN: admin tool to broker
+	ReqGetSystemTopicListFromBroker          = 305    // GET_SYSTEM_TOPIC_LIST_FROM_BROKER: admin tool to broker
+	ReqCleanExpiredConsumeQueue              = 306    // CLEAN_EXPIRED_CONSUMEQUEUE: admin tool to broker
+	ReqGetConsumerRunningInfo                = 307    // GET_CONSUMER_RUNNING_INFO: admin tool to broker, broker to client
+	ReqQueryCorrectionOffset                 = 308    // QUERY_CORRECTION_OFFSET: admin tool to broker
+	ReqConsumeMessageDirectly                = 309    // CONSUME_MESSAGE_DIRECTLY: admin tool to broker, broker to client
+	ReqSendMessageV2                         = 310    // SEND_MESSAGE_V2: client to broker
+	ReqCloneGroupOffset                      = 314    // CLONE_GROUP_OFFSET: admin tool to broker
+	ReqViewBrokerStatsData                   = 315    // VIEW_BROKER_STATS_DATA: admin tool to broker
+	ReqCleanUnusedTopic                      = 316    // CLEAN_UNUSED_TOPIC: admin tool to broker
+	ReqGetBrokerConsumeStats                 = 317    // GET_BROKER_CONSUME_STATS: admin tool to broker
+	ReqSendBatchMessage                      = 320    // SEND_BATCH_MESSAGE: client to broker
+	ReqQueryConsumeQueue                     = 321    // QUERY_CONSUME_QUEUE: admin tool to broker
+	ReqResumeCheckHalfMessage                = 323    // RESUME_CHECK_HALF_MESSAGE: admin tool to broker
+	ReqSendReplyMessage                      = 324    // SEND_REPLY_MESSAGE: client to broker
+	ReqSendReplyMessageV2                    = 325    // SEND_REPLY_MESSAGE_V2: client to broker
+	ReqPushReplyMessageToClient              = 326    // PUSH_REPLY_MESSAGE_TO_CLIENT: broker to client
+	ReqGetAllProducerInfo                    = 328    // GET_ALL_PRODUCER_INFO: admin tool to broker
+	ReqDeleteExpiredCommitLog                = 329    // DELETE_EXPIRED_COMMITLOG: admin tool to broker
+	ReqQueryTopicsByConsumer                 = 343    // QUERY_TOPICS_BY_CONSUMER: admin tool to broker
+	ReqQuerySubscriptionByConsumer           = 345    // QUERY_SUBSCRIPTION_BY_CONSUMER: admin tool to broker
+	ReqGetTopicConfig                        = 351    // GET_TOPIC_CONFIG: admin tool to broker
+	ReqGetSubscriptionGroupConfig            = 352    // GET_SUBSCRIPTIONGROUP_CONFIG: admin tool to broker
+	ReqUpdateAndGetGroupForbidden            = 353    // UPDATE_AND_GET_GROUP_FORBIDDEN: admin tool to broker
+	ReqCheckRocksDBConsumeQueueWriteProgress = 354    // CHECK_ROCKSDB_CQ_WRITE_PROGRESS: admin tool to broker
+	ReqExportRocksDBConfigToJSON             = 355    // EXPORT_ROCKSDB_CONFIG_TO_JSON: admin tool to broker
+	ReqLitePullMessage                       = 361    // LITE_PULL_MESSAGE: client to broker
+	ReqRecallMessage                         = 370    // RECALL_MESSAGE: client to broker
+	ReqQueryAssignment                       = 400    // QUERY_ASSIGNMENT: client to broker
+	ReqSetMessageRequestMode                 = 401    // SET_MESSAGE_REQUEST_MODE: admin tool to broker
+	ReqGetAllMessageRequestMode              = 402    // GET_ALL_MESSAGE_REQUEST_MODE: slave to master
+	ReqUpdateAndCreateStaticTopic            = 513    // UPDATE_AND_CREATE_STATIC_TOPIC: admin tool to broker
+	ReqUpdateColdDataFlowControlConfig       = 2001   // UPDATE_COLD_DATA_FLOW_CTR_CONFIG: admin tool to broker
+	ReqRemoveColdDataFlowControlConfig       = 2002   // REMOVE_COLD_DATA_FLOW_CTR_CONFIG: admin tool to broker
+	ReqGetColdDataFlowControlInfo            = 2003   // GET_COLD_DATA_FLOW_CTR_INFO: admin tool to broker
+	ReqSetCommitLogReadMode                  = 2004   // SET_COMMITLOG_READ_MODE: admin tool to broker
+	ReqAuthCreateUser                        = 3001   // AUTH_CREATE_USER: admin tool to broker
+	ReqAuthUpdateUser                        = 3002   // AUTH_UPDATE_USER: admin tool to broker
+	ReqAuthDeleteUser                        = 3003   // AUTH_DELETE_USER: admin tool to broker
+	ReqAuthGetUser                           = 3004   // AUTH_GET_USER: admin tool to broker
+	ReqAuthListUser                          = 3005   // AUTH_LIST_USER: admin tool to broker
+	ReqAuthCreateACL                         = 3006   // AUTH_CREATE_ACL: admin tool to broker
+	ReqAuthUpdateACL                         = 3007   // AUTH_UPDATE_ACL: admin tool to broker
+	ReqAuthDeleteACL                         = 3008   // AUTH_DELETE_ACL: admin tool to broker
+	ReqAuthGetACL                            = 3009   // AUTH_GET_ACL: admin tool to broker
+	ReqAuthListACL                           = 3010   // AUTH_LIST_ACL: admin tool to broker
+	ReqPopMessage                            = 200050 // POP_MESSAGE: client to broker
+	ReqAckMessage                            = 200051 // ACK_MESSAGE: client to broker
+	ReqPeekMessage                           = 200052 // PEEK_MESSAGE: client to broker
+	ReqChangeMessageInvisibleTime            = 200053 // CHANGE_MESSAGE_INVISIBLETIME: client to broker
+	ReqNotification                          = 200054 // NOTIFICATION: client to broker
+	ReqPollingInfo                           = 200055 // POLLING_INFO: client to broker
+	ReqPopRollback                           = 200056 // POP_ROLLBACK: admin tool to broker
+	ReqBatchAckMessage                       = 200151 // BATCH_ACK_MESSAGE: client to broker
+)
+
+// Requests to and from name servers.
+const (
+	ReqPutKVConfig                            = 100 // PUT_KV_CONFIG: admin tool to name server
+	ReqGetKVConfig                            = 101 // GET_KV_CONFIG: admin tool to name server
+	ReqDeleteKVConfig                         = 102 // DELETE_KV_CONFIG: admin tool to name server
+	ReqRegisterBroker                         = 103 // REGISTER_BROKER: broker to name server
+	ReqUnregisterBroker                       = 104 // UNREGISTER_BROKER: broker to name server
+	ReqGetRouteInfoByTopic                    = 105 // GET_ROUTEINFO_BY_TOPIC: client to name server
+	ReqGetBrokerClusterInfo                   = 106 // GET_BROKER_CLUSTER_INFO: admin tool to name server
+	ReqWipeWritePermOfBroker                  = 205 // WIPE_WRITE_PERM_OF_BROKER: admin tool to name server
+	ReqGetAllTopicListFromNameServer          = 206 // GET_ALL_TOPIC_LIST_FROM_NAMESERVER: admin tool to name server
+	ReqDeleteTopicInNameServer                = 216 // DELETE_TOPIC_IN_NAMESRV: admin tool to name server
+	ReqRegisterTopicInNameServer              = 217 // REGISTER_TOPIC_IN_NAMESRV: broker to name server
+	ReqDeleteKVConfigByValue                  = 218 // DELETE_KV_CONFIG_BY_VALUE: historical, nobody answers it
+	ReqGetKVListByNamespace                   = 219 // GET_KVLIST_BY_NAMESPACE: admin tool to name server
+	ReqGetTopicsByCluster                     = 224 // GET_TOPICS_BY_CLUSTER: admin tool to name server
+	ReqGetSystemTopicListFromNameServer       = 304 // GET_SYSTEM_TOPIC_LIST_FROM_NS: admin tool to name server
+	ReqGetUnitTopicList                       = 311 // GET_UNIT_TOPIC_LIST: admin tool to name server
+	ReqGetHasUnitSubscriptionTopicList        = 312 // GET_HAS_UNIT_SUB_TOPIC_LIST: admin tool to name server
+	ReqGetHasUnitSubscriptionNonUnitTopicList = 313 // GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST: admin tool to name server
+	ReqUpdateNameServerConfig                 = 318 // UPDATE_NAMESRV_CONFIG: admin tool to name server
+	ReqGetNameServerConfig                    = 319 // GET_NAMESRV_CONFIG: admin tool to name server
+	ReqQueryDataVersion                       = 322 // QUERY_DATA_VERSION: broker to name server
+	ReqAddWritePermOfBroker                   = 327 // ADD_WRITE_PERM_OF_BROKER: admin tool to name server
+	ReqGetBrokerMemberGroup                   = 901 // GET_BROKER_MEMBER_GROUP: broker to name server
+	ReqBrokerHeartbeat                        = 904 // BROKER_HEARTBEAT: broker to name server, broker to controller
+	ReqNotifyMinBrokerIDChange                = 905 // NOTIFY_MIN_BROKER_ID_CHANGE: name server to broker, one-way
+)
+
+// Requests of replication, broker containers and controllers (since 5.0).
+const (
+	ReqAddBroker                       = 902  // ADD_BROKER: admin tool to broker container
+	ReqRemoveBroker                    = 903  // REMOVE_BROKER: admin tool to broker container
+	ReqExchangeBrokerHAInfo            = 906  // EXCHANGE_BROKER_HA_INFO: slave to master
+	ReqGetBrokerHAStatus               = 907  // GET_BROKER_HA_STATUS: admin tool to broker
+	ReqResetMasterFlushOffset          = 908  // RESET_MASTER_FLUSH_OFFSET: admin tool to broker
+	ReqControllerAlterSyncStateSet     = 1001 // CONTROLLER_ALTER_SYNC_STATE_SET: broker to controller
+	ReqControllerElectMaster           = 1002 // CONTROLLER_ELECT_MASTER: broker to controller, admin tool to controller
+	ReqControllerRegisterBroker        = 1003 // CONTROLLER_REGISTER_BROKER: broker to controller
+	ReqControllerGetReplicaInfo        = 1004 // CONTROLLER_GET_REPLICA_INFO: broker to controller
+	ReqControllerGetMetadataInfo       = 1005 // CONTROLLER_GET_METADATA_INFO: broker to controller, admin tool to controller
+	ReqControllerGetSyncStateData      = 1006 // CONTROLLER_GET_SYNC_STATE_DATA: admin tool to controller
+	ReqGetBrokerEpochCache             = 1007 // GET_BROKER_EPOCH_CACHE: admin tool to broker
+	ReqNotifyBrokerRoleChanged         = 1008 // NOTIFY_BROKER_ROLE_CHANGED: controller to broker, one-way
+	ReqUpdateControllerConfig          = 1009 // UPDATE_CONTROLLER_CONFIG: admin tool to controller
+	ReqGetControllerConfig             = 1010 // GET_CONTROLLER_CONFIG: admin tool to controller
+	ReqCleanBrokerData                 = 1011 // CLEAN_BROKER_DATA: admin tool to controller
+	ReqControllerGetNextBrokerID       = 1012 // CONTROLLER_GET_NEXT_BROKER_ID: broker to controller
+	ReqControllerApplyBrokerID         = 1013 // CONTROLLER_APPLY_BROKER_ID: broker to controller
+	ReqBrokerCloseChannelRequest       = 1014 // BROKER_CLOSE_CHANNEL_REQUEST: inside a controller
+	ReqCheckNotActiveBrokerRequest     = 1015 // CHECK_NOT_ACTIVE_BROKER_REQUEST: inside a controller
+	ReqGetBrokerLiveInfoRequest        = 1016 // GET_BROKER_LIVE_INFO_REQUEST: inside a controller
+	ReqGetSyncStateDataRequest         = 1017 // GET_SYNC_STATE_DATA_REQUEST: inside a controller
+	ReqRaftBrokerHeartbeatEventRequest = 1018 // RAFT_BROKER_HEART_BEAT_EVENT_REQUEST: inside a controller
+)
