@@ -134,7 +134,7 @@ func (u *uses) visit(node ast.Node) bool {
 }
 
 // pointerVerb is the verb p with any flags and width, unless its percent sign is the second of two.
-var pointerVerb = regexp.MustCompile(`(^|[^%])(%%)*%[-+# 0]*[0-9.*]*p`)
+var pointerVerb = regexp.MustCompile(`(^|[^%])(%%)*%[-+#0]*[0-9.*]*p`)
 
 // name reports a selector such as time.Now, called or not: a function value is as bad as a call.
 func (u *uses) name(selector *ast.SelectorExpr) {

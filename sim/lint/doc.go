@@ -4,10 +4,11 @@
 //
 // # The rules
 //
-//   - imports follow the written policy, and no world reaches the other (policy.go, lattice.go);
+//   - imports follow the written policy, and no world reaches the other (policy.go,
+//     lattice.go, reach.go);
 //   - node code asks only env: no clock, no randomness, no locks, no
 //     goroutines of its own (forbidden.go, deterministic.go);
-//   - the order of a map reaches nothing (maprange.go);
+//   - the order of a map reaches nothing (maprange.go, maporder.go);
 //   - functions and files stay short (sizes.go);
 //   - every package says what it is, in doc.go (documents.go);
 //   - test helpers call Helper (helpers.go);
@@ -19,12 +20,12 @@
 //
 // # How it works
 //
-// ReadTree parses every Go file once, whatever its build constraints. Most
+// ReadTree (tree.go) parses every Go file once, whatever its build constraints. Most
 // rules need nothing else. Two facts are asked of the go command: what packages
 // outside the module import, and the compiled types of imports, because whether a loop ranges
 // over a map cannot be seen in syntax (world.go, types.go).
 //
-// Each rule returns Findings that name the place and what to do instead, and
+// Each rule returns Findings (finding.go) that name the place and what to do instead, and
 // each has tests on small sources that it must reject: a rule that never fails is not trusted.
 //
 // The package owns no state, waits only for the go command, and writes nothing.

@@ -16,6 +16,7 @@ var worlds = []exception{
 var exceptions = []exception{
 	{"sim", "iter.Pull", "the kernel's tasks are coroutines, resumed in an order drawn from the seed"},
 	{"sim", "runtime/debug", "a task that panics is reported with its stack, which never reaches the trace"},
+	{"node/env/envtest", "context.WithCancel", "plays the application that cancels a visit through the Door"},
 }
 
 // longFunctions gives the length of each function of more than maxFunction lines, by "file: name".

@@ -63,7 +63,10 @@ func NewTree(module string, texts []Text) (*Tree, error) {
 
 // isGoSource leaves out what the go command leaves out.
 func isGoSource(name string) bool {
-	return strings.HasSuffix(name, ".go") && !strings.Contains("/"+name, "/testdata/")
+	ignored := func(element string) bool {
+		return element == "testdata" || strings.HasPrefix(element, "_") || strings.HasPrefix(element, ".")
+	}
+	return strings.HasSuffix(name, ".go") && !slices.ContainsFunc(strings.Split(name, "/"), ignored)
 }
 
 // ReadTree reads the module whose go.mod is in root.
@@ -91,27 +94,40 @@ func moduleOf(root string) (string, error) {
 // madeByTools are directories that nobody writes by hand.
 var madeByTools = []string{".git", "bin", "data", "node_modules"}
 
+// maxText is the size in bytes above which a file is data.
+const maxText = 1 << 20
+
 // readTexts returns the text files below root in the order of their names.
 func readTexts(root string) ([]Text, error) {
 	var texts []Text
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case entry.IsDir() && slices.Contains(madeByTools, entry.Name()):
-			return filepath.SkipDir
-		case !entry.Type().IsRegular():
-			return nil
 		}
-		content, err := os.ReadFile(name)
-		// A zero byte is the usual sign of a file that is not text.
-		if err == nil && !strings.Contains(string(content), "\x00") {
+		if entry.IsDir() && slices.Contains(madeByTools, entry.Name()) {
+			return filepath.SkipDir
+		}
+		content, isText, err := readText(name, entry)
+		if isText {
 			relative, _ := filepath.Rel(root, name)
-			texts = append(texts, Text{Name: filepath.ToSlash(relative), Content: string(content)})
+			texts = append(texts, Text{Name: filepath.ToSlash(relative), Content: content})
 		}
 		return err
 	})
 	return texts, err
+}
+
+// readText reads a file unless its size or a zero byte in it says that it is not text.
+func readText(name string, entry fs.DirEntry) (content string, isText bool, err error) {
+	if !entry.Type().IsRegular() {
+		return "", false, nil
+	}
+	info, err := entry.Info()
+	if err != nil || info.Size() > maxText {
+		return "", false, err
+	}
+	read, err := os.ReadFile(name)
+	return string(read), err == nil && !strings.Contains(string(read), "\x00"), err
 }
 
 // at gives the place of a position as findings print it.

@@ -25,13 +25,12 @@ func DecodeRecord(p []byte, r *Record, verify bool) (int, error) {
 	if err := decodeFixedFields(p, r); err != nil {
 		return 0, err
 	}
-	counted := bornHostAt + 40 + hostsExtra(r.SysFlags) - 4
-	if err := decodeCounted(p[counted:], r); err != nil {
+	if err := decodeCounted(p[bodyLengthAt(r.SysFlags):], r); err != nil {
 		return 0, err
 	}
 	if verify {
 		if got := BodyChecksum(r.Body); got != r.BodyCRC {
-			return size, fmt.Errorf("%w: computed %08x, the record says %08x (%v)", ErrChecksum, got, r.BodyCRC, r)
+			return size, fmt.Errorf("%w: computed %08x, the record at %v says %08x", ErrChecksum, got, r.LogOffset, r.BodyCRC)
 		}
 	}
 	return size, nil

@@ -31,6 +31,12 @@ func storedAtAt(flags SysFlags) int {
 	return bornHostAt + hostSize(flags.BornHostIPv6())
 }
 
+// bodyLengthAt returns the position of the body length, the first field whose place
+// depends on the width of both hosts.
+func bodyLengthAt(flags SysFlags) int {
+	return 84 + hostsExtra(flags)
+}
+
 // appendHost writes a host in the width its address family demands. An IPv6 zone
 // has no place in the format and is left out.
 func appendHost(dst []byte, host netip.AddrPort) []byte {

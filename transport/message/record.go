@@ -100,12 +100,12 @@ func (r *Record) Size() (int, error) {
 
 // hostFlags returns SysFlags with the two host bits as the hosts demand them.
 func (r *Record) hostFlags() SysFlags {
-	flags := r.SysFlags &^ (FlagBornHostIPv6 | FlagStoreIPv6)
+	flags := r.SysFlags &^ (FlagBornHostIPv6 | FlagStoreHostIPv6)
 	if !r.BornHost.Addr().Is4() {
 		flags |= FlagBornHostIPv6
 	}
 	if !r.StoreHost.Addr().Is4() {
-		flags |= FlagStoreIPv6
+		flags |= FlagStoreHostIPv6
 	}
 	return flags
 }

@@ -13,12 +13,12 @@ type SysFlags uint32
 // The bits. Transaction and compression type are small numbers inside the word; see
 // the methods.
 const (
-	FlagCompressed   SysFlags = 0x1  // COMPRESSED_FLAG: the body is compressed
-	FlagMultiTags    SysFlags = 0x2  // MULTI_TAGS_FLAG: the topic filters by several tags
-	FlagBornHostIPv6 SysFlags = 0x10 // BORNHOST_V6_FLAG: the born host takes 20 bytes, not 8
-	FlagStoreIPv6    SysFlags = 0x20 // STOREHOSTADDRESS_V6_FLAG: the store host takes 20 bytes, not 8
-	FlagNeedsUnwrap  SysFlags = 0x40 // NEED_UNWRAP_FLAG: the body is a batch a consumer must unwrap
-	FlagInnerBatch   SysFlags = 0x80 // INNER_BATCH_FLAG: the record counts as several messages
+	FlagCompressed    SysFlags = 0x1  // COMPRESSED_FLAG: the body is compressed
+	FlagMultiTags     SysFlags = 0x2  // MULTI_TAGS_FLAG: the topic filters by several tags
+	FlagBornHostIPv6  SysFlags = 0x10 // BORNHOST_V6_FLAG: the born host takes 20 bytes, not 8
+	FlagStoreHostIPv6 SysFlags = 0x20 // STOREHOSTADDRESS_V6_FLAG: the store host takes 20 bytes, not 8
+	FlagNeedsUnwrap   SysFlags = 0x40 // NEED_UNWRAP_FLAG: the body is a batch a consumer must unwrap
+	FlagInnerBatch    SysFlags = 0x80 // INNER_BATCH_FLAG: the record counts as several messages
 
 	transactionMask  SysFlags = 0xC
 	compressionMask  SysFlags = 0x700
@@ -35,7 +35,7 @@ func (f SysFlags) MultiTags() bool { return f&FlagMultiTags != 0 }
 func (f SysFlags) BornHostIPv6() bool { return f&FlagBornHostIPv6 != 0 }
 
 // StoreHostIPv6 reports whether the store host takes 20 bytes, not 8.
-func (f SysFlags) StoreHostIPv6() bool { return f&FlagStoreIPv6 != 0 }
+func (f SysFlags) StoreHostIPv6() bool { return f&FlagStoreHostIPv6 != 0 }
 
 // NeedsUnwrap reports whether a consumer must unwrap the body as a batch.
 func (f SysFlags) NeedsUnwrap() bool { return f&FlagNeedsUnwrap != 0 }
@@ -96,7 +96,7 @@ var sysFlagNames = []struct {
 }{
 	{FlagMultiTags, "multi tags"},
 	{FlagBornHostIPv6, "born host IPv6"},
-	{FlagStoreIPv6, "store host IPv6"},
+	{FlagStoreHostIPv6, "store host IPv6"},
 	{FlagNeedsUnwrap, "needs unwrap"},
 	{FlagInnerBatch, "inner batch"},
 }

@@ -65,6 +65,9 @@ func (c *Command) Clone() *Command {
 	}
 	arena := make([]byte, 0, size)
 	keep := func(b []byte) []byte {
+		if b == nil {
+			return nil
+		}
 		start := len(arena)
 		arena = append(arena, b...)
 		return arena[start:len(arena):len(arena)]

@@ -24,6 +24,7 @@ func TestCond(t *testing.T, w World) {
 		{"WaitUntil Never is Wait", waitUntilNever},
 		{"Each of several waiters has its own deadline", deadlinesAreSeparate},
 		{"A waiter whose deadline passed takes no signal from others", expiredWaiterTakesNothing},
+		{"A signal at the moment of a deadline is not lost", signalAtTheDeadline},
 	})
 }
 
@@ -221,4 +222,39 @@ func expiredWaiterTakesNothing(t T, e env.Env) {
 	g.tickets = 1
 	g.cond.Signal()
 	c.join(t)
+}
+
+// One waiter's deadline passes just when the signal comes. Either the signal chose
+// that waiter, which then reports true, or it was for the other one. A round is one chance in
+// several for a world that gets it wrong.
+func signalAtTheDeadline(t T, e env.Env) {
+	for range 60 {
+		if !signalOnceAtADeadline(t, e) {
+			return
+		}
+	}
+}
+
+func signalOnceAtADeadline(t T, e env.Env) bool {
+	cond, own := e.Tasks.NewCond(), e.Tasks.NewCond()
+	deadline := e.Clock.Now().Add(time.Millisecond)
+	parked, hurried, patient := 0, false, false
+	c := newCrew(e)
+	c.start("waiter with the deadline", func() {
+		parked++
+		hurried = cond.WaitUntil(deadline)
+	})
+	c.start("waiter without", func() {
+		parked++
+		cond.Wait()
+		patient = true
+	})
+	repeatUntil(e, e.Tasks.Yield, func() bool { return parked == 2 })
+	for own.WaitUntil(deadline) {
+	}
+	cond.Signal()
+	woken := eventually(e, func() bool { return hurried || patient })
+	assert.True(t, woken, "the waiter without a deadline sleeps on, the other reports its deadline")
+	cond.Broadcast()
+	return c.join(t) && woken
 }

@@ -12,6 +12,10 @@ import (
 // holds comes near it, so a slow machine does not make the suite fail.
 const patience = 30 * time.Second
 
+// tick is the pause in loops that run beside other tasks. A virtual clock stands still
+// while any task can run, so a loop without a pause could keep the others waiting for ever.
+const tick = 50 * time.Microsecond
+
 // manySteps bounds loops that wait by a call which need not let time pass.
 const manySteps = 5_000_000
 

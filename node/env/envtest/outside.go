@@ -74,18 +74,25 @@ type contextUntil struct {
 // Deadline is part of context.Context.
 func (c contextUntil) Deadline() (time.Time, bool) { return c.deadline, true }
 
+// contextFor returns a context that ends so much later. The calendar is read inside, because
+// only a task may.
+func contextFor(t T, e env.Env, wait time.Duration) context.Context {
+	ctx := context.Background()
+	visit(t, e, ctx, func(*env.Call) {
+		ctx = contextUntil{ctx, e.Clock.Wall().Time().Add(wait)}
+	})
+	return ctx
+}
+
 // The calendar counts whole milliseconds, and time passes between the readings, so
 // the bounds are loose.
-func contextDeadlineIsTheCalls(t T, e env.Env) {
-	until := func(wait time.Duration) context.Context {
-		return contextUntil{context.Background(), e.Clock.Wall().Time().Add(wait)}
-	}
-	visit(t, e, until(time.Hour), func(call *env.Call) {
+func contextDeadlineIsTheCalls(t T, e env.Env, _ int) {
+	visit(t, e, contextFor(t, e, time.Hour), func(call *env.Call) {
 		remaining := call.Deadline().Sub(e.Clock.Now())
 		assert.Greater(t, remaining, time.Hour-patience)
 		assert.LessOrEqual(t, remaining, time.Hour)
 	})
-	visit(t, e, until(20*time.Millisecond), func(call *env.Call) {
+	visit(t, e, contextFor(t, e, 20*time.Millisecond), func(call *env.Call) {
 		cond := e.Tasks.NewCond()
 		for call.Wait(cond, soon(e)) {
 		}
@@ -93,7 +100,7 @@ func contextDeadlineIsTheCalls(t T, e env.Env) {
 	})
 }
 
-func doneContextStaysOut(t T, e env.Env) {
+func doneContextStaysOut(t T, e env.Env, _ int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	call, err := e.Door.Enter(ctx)

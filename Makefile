@@ -1,0 +1,75 @@
+# Gantry's commands. Each is one line that can also be typed by hand.
+
+# What `sim`, `hunt` and `meta` run: SCENARIO is a name from `bin/gantrysim list`, SEED a number.
+SCENARIO ?= all
+SEED ?= 1
+# How long `hunt` looks, and how long `fuzz` runs, both over all targets, in seconds.
+HUNTTIME ?= 600
+FUZZTIME ?= 300
+# How often `bench` repeats each benchmark: benchstat wants ten for a verdict.
+COUNT ?= 10
+# More arguments for `run`, such as ARGS=--help.
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test race sim hunt meta planted fuzz e2e bench rewrite interop check clean
+
+help: ## List the targets
+	@sed -nE 's/^([a-z0-9]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+
+run: ## Start a name server and a broker in one process
+	go run ./cmd/gantry standalone $(ARGS)
+
+build: ## Build bin/gantry and bin/gantrysim, static binaries
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/gantry ./cmd/gantrysim
+
+test: ## Check formatting, vet, and run all tests
+	@! gofmt -l . | grep . || { echo 'gofmt -w the files above'; exit 1; }
+	go vet ./...
+	go test -timeout 8m ./...
+
+race: ## Run all tests under the race detector
+	go test -race -timeout 30m ./...
+
+sim: ## Simulate SCENARIO with SEED
+	go build -o bin/ ./cmd/gantrysim && bin/gantrysim run $(SCENARIO) --seed $(SEED)
+
+hunt: ## Simulate with new seeds for HUNTTIME seconds, on all cores
+	go build -o bin/ ./cmd/gantrysim && bin/gantrysim hunt $(SCENARIO) --for $(HUNTTIME)s
+
+meta: ## Simulate SCENARIO with SEED twice and compare the traces
+	go build -o bin/ ./cmd/gantrysim && bin/gantrysim meta $(SCENARIO) --seed $(SEED)
+
+planted: ## Switch on each planted bug and demand that it is found
+	go test -count=1 -tags planted -timeout 30m -run '^TestPlanted' ./sim/...
+
+fuzz: ## Fuzz every target, FUZZTIME seconds in all
+	@set -e; targets=$$(grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sort); \
+	[ -n "$$targets" ] || { echo 'There is no function Fuzz…'; exit 1; }; \
+	each=$$(( $(FUZZTIME) / $$(echo "$$targets" | wc -l) + 1 ))s; \
+	echo "$$targets" | while IFS=: read -r file func; do \
+		echo "go test -run '^$$' -fuzz '^$${func#func }$$' -fuzztime $$each $$(dirname $$file)"; \
+		go test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $$each $$(dirname $$file); done
+
+e2e: ## Run real processes on loopback, kill them, start them again
+	go test -count=1 -timeout 20m -run '^TestEndToEnd' ./cmd/gantry
+
+bench: ## Run the benchmarks COUNT times, in the form that benchstat reads
+	go test -run '^$$' -bench . -benchmem -count $(COUNT) -timeout 0 ./...
+
+rewrite: ## Write the expected output of script tests anew; review the diff
+	go test $$(grep -rlE --include='*_test.go' 'flag\.Bool\("rewrite"' . | xargs -r dirname | sort -u) -rewrite
+
+interop: ## Run other people's clients against the real binary (needs Node.js)
+	@if [ -d interop ]; then set -x; go test -count=1 -timeout 15m -tags interop ./interop/...; else echo 'There is no directory interop yet.'; fi
+
+check: ## The quick gate: formatting, vet, the rules of sim/lint, go.mod
+	@! gofmt -l . | grep . || { echo 'gofmt -w the files above'; exit 1; }
+	go vet ./...
+	go test ./sim/lint
+	go mod verify
+	go mod tidy -diff
+
+clean: ## Remove what was built and cached results of tests
+	rm -rf bin
+	go clean -testcache

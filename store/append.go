@@ -1,0 +1,240 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/transport/message"
+)
+
+// Completion gets the outcome of an append. It runs with the baton and must not wait.
+type Completion interface {
+	Appended(result AppendResult)
+}
+
+// logBatch is a run of encoded records that waits to be written. Where the log rolls to a new
+// file, a new piece begins.
+type logBatch struct {
+	bytes  []byte
+	pieces []piece
+}
+
+// piece is the part of a batch that lies within one file of the log.
+type piece struct {
+	log message.LogOffset // of its first byte
+	at  int               // where it begins in the batch; it ends where the next one begins
+}
+
+func (b *logBatch) empty() bool { return len(b.bytes) == 0 }
+
+// part returns a piece's bytes.
+func (b *logBatch) part(i int) []byte {
+	end := len(b.bytes)
+	if i+1 < len(b.pieces) {
+		end = b.pieces[i+1].at
+	}
+	return b.bytes[b.pieces[i].at:end]
+}
+
+func (b *logBatch) reset() { b.bytes, b.pieces = b.bytes[:0], b.pieces[:0] }
+
+// waitingAppend is an append that is not answered yet.
+type waitingAppend struct {
+	end      message.LogOffset // of its last record
+	done     Completion
+	first    Place
+	more     []Place // of the second and further records
+	size     int
+	deadline env.Instant
+}
+
+// arrival is a record that has a place in its queue and is not visible yet.
+type arrival struct {
+	queue   *queueLog
+	at      Place
+	end     message.LogOffset
+	tagHash int64
+	stored  int64 // wall milliseconds
+}
+
+// Append gives the records, all of one queue, their places and gathers them for the next write, which Kick
+// carries out. done is called once: at once if they are refused, otherwise when they are as
+// durable as the flush mode promises. All of them are in one file, so they stand or fall together
+// at a crash only as far as the writes beneath do: each is a record of its own.
+//
+// The records' QueueOffset, LogOffset, StoredAt and checksums are set here. Append does not wait.
+func (s *Store) Append(records []message.Record, done Completion) {
+	if result, ok := s.admit(); !ok {
+		done.Appended(result)
+		return
+	}
+	size, result := s.measure(records)
+	if result.Status != AppendOK {
+		done.Appended(result)
+		return
+	}
+	s.roll(size)
+	queue := s.queueFor(QueueKey{string(records[0].Topic), records[0].QueueID})
+	w := waitingAppend{done: done, size: size, deadline: s.env.Clock.Now().Add(s.options.FlushTimeout)}
+	w.first = s.place(queue, &records[0])
+	for i := 1; i < len(records); i++ {
+		w.more = append(w.more, s.place(queue, &records[i]))
+	}
+	w.end = s.appended
+	s.waiting.push(w)
+	s.waitingBytes += size
+}
+
+// admit refuses what cannot be taken now.
+func (s *Store) admit() (AppendResult, bool) {
+	switch {
+	case s.closing:
+		return AppendResult{Status: AppendUnavailable, Reason: "the store is closing"}, false
+	case s.fence != nil:
+		return AppendResult{Status: AppendUnavailable, Reason: s.fence.Error()}, false
+	case s.full != nil && !s.batchEmptyAndIdle():
+		return AppendResult{Status: AppendNoSpace, Reason: s.full.Error()}, false
+	case s.waitingBytes >= s.options.WaitingMax:
+		return AppendResult{Status: AppendBusy, Reason: fmt.Sprintf("%d bytes wait for the disk, the limit is %d: send again later", s.waitingBytes, s.options.WaitingMax)}, false
+	}
+	return AppendResult{}, true
+}
+
+// batchEmptyAndIdle: with a full disk one append at a time is let through, to see whether space has returned.
+func (s *Store) batchEmptyAndIdle() bool { return s.batch.empty() && !s.writing }
+
+// measure checks all records before any of them gets a place.
+func (s *Store) measure(records []message.Record) (size int, result AppendResult) {
+	for i := range records {
+		r := &records[i]
+		if len(r.Body) > s.options.BodySizeMax {
+			return 0, AppendResult{Status: AppendIllegal, Reason: fmt.Sprintf("the body has %d bytes, the limit (maxMessageSize) is %d", len(r.Body), s.options.BodySizeMax)}
+		}
+		n, err := message.RecordSize(len(r.Body), len(r.Topic), len(r.Properties)+checksumRoom(r), r.SysFlags)
+		switch {
+		case errors.Is(err, message.ErrPropertiesLength):
+			return 0, AppendResult{Status: AppendPropertiesTooLarge, Reason: err.Error()}
+		case err != nil:
+			return 0, AppendResult{Status: AppendIllegal, Reason: err.Error()}
+		}
+		// An IPv6 host adds 12 bytes, twice.
+		size += n + 24
+	}
+	if int64(size)+message.EndOfFileSize > s.options.LogSegmentSize {
+		return 0, AppendResult{Status: AppendIllegal, Reason: fmt.Sprintf("the batch takes %d bytes, a log file has %d: send smaller batches", size, s.options.LogSegmentSize)}
+	}
+	return size, AppendResult{}
+}
+
+// checksumRoom is what the whole-record checksum adds to the properties.
+func checksumRoom(r *message.Record) int {
+	if n := len(r.Properties); n > 0 && r.Properties[n-1] != propertyEnd {
+		return checksumSize + 1
+	}
+	return checksumSize
+}
+
+// propertyEnd ends a property; senders may leave the last one out.
+const propertyEnd = 0x02
+
+// roll ends the current file with a marker if size bytes do not fit into it. The unused end of
+// the file is not written: it is zero already.
+func (s *Store) roll(size int) {
+	left := s.options.LogSegmentSize - int64(s.appended)%s.options.LogSegmentSize
+	if len(s.batch.pieces) == 0 {
+		s.batch.pieces = append(s.batch.pieces, piece{log: s.appended})
+	}
+	if message.FitsFile(size, int(left)) {
+		return
+	}
+	s.batch.bytes = message.AppendEndOfFile(s.batch.bytes, int32(left))
+	s.appended += message.LogOffset(left)
+	s.batch.pieces = append(s.batch.pieces, piece{log: s.appended, at: len(s.batch.bytes)})
+}
+
+// place encodes one record at the end of the batch.
+func (s *Store) place(queue *queueLog, r *message.Record) Place {
+	before := len(s.batch.bytes)
+	hash := tagHash(r.Properties)
+	s.lastStoredAt = int64(s.env.Clock.Wall())
+	s.batch.bytes = s.encode(r)
+	record := s.batch.bytes[before:]
+	at := Place{Log: s.appended, Queue: queue.next}
+	message.PatchRecord(record, at.Queue, at.Log, s.lastStoredAt)
+	sealRecord(record)
+	queue.next++
+	s.appended += message.LogOffset(len(record))
+	s.arrivals.push(arrival{queue: queue, at: at, end: s.appended, tagHash: hash, stored: s.lastStoredAt})
+	return at
+}
+
+// tagHash is what the queue entry says of the record's tag.
+func tagHash(properties []byte) int64 {
+	tag, ok := message.PropertyBytes(properties, message.PropertyTags)
+	if !ok || len(tag) == 0 {
+		return 0
+	}
+	return message.TagHash(tag)
+}
+
+// encode appends the record with room for its checksum.
+func (s *Store) encode(r *message.Record) []byte {
+	buffer := s.propertyBuffer[:0]
+	buffer = append(buffer, r.Properties...)
+	if n := len(buffer); n > 0 && buffer[n-1] != propertyEnd {
+		buffer = append(buffer, propertyEnd)
+	}
+	buffer = append(buffer, checksumSpace...)
+	s.propertyBuffer = buffer
+	plain := r.Properties
+	r.Properties = buffer
+	encoded, err := message.AppendRecord(s.batch.bytes, r)
+	r.Properties = plain
+	if err != nil {
+		// measure has accepted the record, so this is a mistake of this package.
+		panic(fmt.Sprintf("store: a measured record cannot be encoded: %v", err))
+	}
+	return encoded
+}
+
+// timeOutAppends answers appends that wait too long, while the disk works on.
+func (s *Store) timeOutAppends() {
+	for !s.closing {
+		s.stop.WaitUntil(s.env.Clock.Now().Add(min(s.options.FlushTimeout/4, time.Second)))
+		now := s.env.Clock.Now()
+		for s.waiting.len() > 0 && s.waiting.peek().deadline.Reached(now) {
+			status := AppendFailed
+			if s.waiting.peek().end <= s.written {
+				status = AppendFlushTimeout
+			}
+			s.answerOne(status, fmt.Sprintf("the disk took longer than %s", s.options.FlushTimeout))
+		}
+	}
+}
+
+// answerOne completes the oldest append.
+func (s *Store) answerOne(status AppendStatus, reason string) {
+	w := s.waiting.pop()
+	s.waitingBytes -= w.size
+	s.places = append(append(s.places[:0], w.first), w.more...)
+	w.done.Appended(AppendResult{Status: status, Reason: reason, Places: s.places})
+}
+
+// answer completes the appends that are as durable as promised.
+func (s *Store) answer() {
+	confirmed := s.Confirmed()
+	for s.waiting.len() > 0 && s.waiting.peek().end <= confirmed {
+		s.answerOne(AppendOK, "")
+	}
+	s.changed.Broadcast()
+}
+
+// answerAll completes every append with a failure.
+func (s *Store) answerAll(status AppendStatus, reason string) {
+	for s.waiting.len() > 0 {
+		s.answerOne(status, reason)
+	}
+	s.changed.Broadcast()
+}

@@ -1,0 +1,146 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/transport/message"
+)
+
+// The checkpoint file has 4096 bytes (class StoreCheckpoint): five longs, of which a single broker uses the
+// first three, and behind them, where Java brokers neither read nor write, our
+// own three words. All in one sector, so that a crash leaves the old or the new ones.
+//
+//	 0  physical timestamp   store time of the newest flushed record, ms
+//	 8  logics timestamp     store time of the newest record with a queue entry, ms
+//	16  index timestamp      0
+//	24  master flushed, 32 confirm offset: 0
+//	40  magic "GANTRYCP"
+//	48  saved                log offset: the entries of all records before it are on the medium
+//	56  CRC-32 of bytes 40 to 55
+const (
+	checkpointSize  = 4096
+	checkpointMagic = 0x47414E5452594350
+	ownWordsAt      = 40
+	usedBytes       = 60
+)
+
+// checkpointState is what the file says.
+type checkpointState struct {
+	physicalAt int64
+	logicsAt   int64
+	saved      message.LogOffset
+	own        bool // saved is valid
+}
+
+func (c checkpointState) encode() []byte {
+	p := make([]byte, usedBytes)
+	binary.BigEndian.PutUint64(p[0:], uint64(c.physicalAt))
+	binary.BigEndian.PutUint64(p[8:], uint64(c.logicsAt))
+	binary.BigEndian.PutUint64(p[ownWordsAt:], checkpointMagic)
+	binary.BigEndian.PutUint64(p[ownWordsAt+8:], uint64(c.saved))
+	binary.BigEndian.PutUint32(p[ownWordsAt+16:], crc32.ChecksumIEEE(p[ownWordsAt:ownWordsAt+16]))
+	return p
+}
+
+func decodeCheckpoint(p []byte) checkpointState {
+	var c checkpointState
+	if len(p) < usedBytes {
+		return c
+	}
+	c.physicalAt = int64(binary.BigEndian.Uint64(p[0:]))
+	c.logicsAt = int64(binary.BigEndian.Uint64(p[8:]))
+	c.saved = message.LogOffset(binary.BigEndian.Uint64(p[ownWordsAt+8:]))
+	c.own = binary.BigEndian.Uint64(p[ownWordsAt:]) == checkpointMagic &&
+		binary.BigEndian.Uint32(p[ownWordsAt+16:]) == crc32.ChecksumIEEE(p[ownWordsAt:ownWordsAt+16]) && c.saved >= 0
+	return c
+}
+
+// readCheckpoint returns a zero state if there is no file.
+func readCheckpoint(disk env.Disk) (checkpointState, error) {
+	f, err := disk.Open(checkpointPath)
+	if errors.Is(err, env.ErrNotExist) {
+		return checkpointState{}, nil
+	}
+	if err != nil {
+		return checkpointState{}, err
+	}
+	p := make([]byte, usedBytes)
+	n, err := f.ReadAt(p, 0)
+	return decodeCheckpoint(p[:n]), errors.Join(err, f.Close())
+}
+
+// checkpoint makes all queue entries of flushed records durable and then says so in the file. A
+// restart reads the log from there on.
+func (s *Store) checkpoint() error {
+	if s.queuesFailed != nil {
+		return s.queuesFailed
+	}
+	// Confirmed records have entries; unflushed ones may be gone after a crash.
+	target := min(s.Confirmed(), s.flushed)
+	state := checkpointState{physicalAt: s.shownAt, logicsAt: s.shownAt, saved: target, own: true}
+	if target == s.saved {
+		return nil
+	}
+	if err := s.writeQueues(); err != nil {
+		return err
+	}
+	if err := s.syncQueues(); err != nil {
+		return err
+	}
+	if err := s.writeCheckpoint(state); err != nil {
+		return err
+	}
+	s.saved = target
+	return nil
+}
+
+// syncQueues syncs the files of all queues that have new entries. After a failure the entries are in doubt
+// for ever: the log still has everything, so the checkpoint just stays.
+func (s *Store) syncQueues() error {
+	for _, q := range s.order[:len(s.order):len(s.order)] {
+		saved := q.saved
+		if q.synced >= saved {
+			continue
+		}
+		if err := q.row.Sync(int64(q.synced)*entrySize, int64(saved)*entrySize); err != nil {
+			s.queuesFailed = fmt.Errorf("queue %s could not be synced; the next start will read the log from %v: %w", q.key, s.saved, err)
+			return s.queuesFailed
+		}
+		q.synced = max(q.synced, saved)
+	}
+	return nil
+}
+
+func (s *Store) writeCheckpoint(state checkpointState) error {
+	f, err := s.openCheckpoint()
+	if err != nil {
+		return err
+	}
+	err = f.WriteAt(state.encode(), 0)
+	if err == nil {
+		err = f.Sync(0, checkpointSize)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// openCheckpoint opens the file and makes it, with its full size, if it does not exist.
+func (s *Store) openCheckpoint() (env.File, error) {
+	f, err := s.env.Disk.Open(checkpointPath)
+	if !errors.Is(err, env.ErrNotExist) {
+		return f, err
+	}
+	if f, err = s.env.Disk.Create(checkpointPath); err != nil {
+		return nil, err
+	}
+	if err = f.Truncate(checkpointSize); err == nil {
+		err = s.env.Disk.SyncDir(".")
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}

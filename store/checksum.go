@@ -1,0 +1,49 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/gantrymq/gantry/transport/message"
+)
+
+// The whole-record checksum is the last property of a record ("__CRC32#", broker option
+// enabledAppendPropCRC): name 0x01 ten decimal digits, least significant first, 0x02. It covers
+// every byte before it. Without it only the body would be protected, and a torn
+// write could leave a record whose body is right and whose properties are not.
+const (
+	checksumName   = "__CRC32#\x01"
+	checksumDigits = 10
+	checksumSize   = len(checksumName) + checksumDigits + 1
+)
+
+// checksumSpace is a checksum property without its number.
+var checksumSpace = []byte(checksumName + "0000000000\x02")
+
+// sealRecord writes the checksum into the space that the record ends with.
+func sealRecord(record []byte) {
+	covered := len(record) - checksumSize
+	value := crc32.ChecksumIEEE(record[:covered]) & 0x7fffffff
+	digits := record[covered+len(checksumName):]
+	for i := range checksumDigits {
+		digits[i] = byte('0' + value%10)
+		value /= 10
+	}
+}
+
+// verifySeal checks the whole-record checksum, if the record has one.
+func verifySeal(record []byte) error {
+	covered := len(record) - checksumSize
+	if covered < 0 || !bytes.HasPrefix(record[covered:], []byte(checksumName)) {
+		return nil
+	}
+	var stated uint32
+	for i := checksumDigits - 1; i >= 0; i-- {
+		stated = stated*10 + uint32(record[covered+len(checksumName)+i]-'0')
+	}
+	if computed := crc32.ChecksumIEEE(record[:covered]) & 0x7fffffff; computed != stated {
+		return fmt.Errorf("%w: the whole record has %08x and states %08x", message.ErrChecksum, computed, stated)
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package store
+
+// flushLog is the group commit: one sync covers everything that was written while the last one ran.
+func (s *Store) flushLog() {
+	for {
+		for s.written == s.flushed && !s.closing && s.fence == nil {
+			s.unflushed.Wait()
+		}
+		if s.fence != nil || (s.closing && s.written == s.flushed) {
+			return
+		}
+		if s.options.Flush == AsyncFlush && !s.closing {
+			s.stop.WaitUntil(s.env.Clock.Now().Add(s.options.FlushEvery))
+		}
+		s.flushOnce()
+	}
+}
+
+// flushOnce syncs up to where the log was written when it began.
+func (s *Store) flushOnce() {
+	target := s.written
+	if err := s.log.Sync(int64(s.flushed), int64(target)); err != nil {
+		// The dirty pages may be gone: no later sync can make up for this one.
+		s.fail("a sync of the log", err)
+		return
+	}
+	s.flushed = max(s.flushed, target)
+	if s.options.Flush == SyncFlush {
+		s.confirm()
+	}
+	s.changed.Broadcast()
+}
+
+// confirm shows consumers what has become confirmed, and then answers the senders: who was
+// answered can read what it sent.
+func (s *Store) confirm() {
+	confirmed := s.Confirmed()
+	for s.arrivals.len() > 0 && s.arrivals.peek().end <= confirmed {
+		a := s.arrivals.pop()
+		s.show(a)
+		s.options.Arrived(a.queue.key, a.at.Queue, a.tagHash)
+	}
+	s.answer()
+}
+
+// show adds the record's entry to its queue.
+func (s *Store) show(a arrival) {
+	s.shownAt = a.stored
+	if a.queue.add(entry{log: a.at.Log, size: int32(a.end - a.at.Log), tagHash: a.tagHash}, a.at.Queue) {
+		s.dirty = append(s.dirty, a.queue)
+	}
+}
+
+// Flush waits until everything written so far is on the medium, or the store is fenced or closed.
+func (s *Store) Flush() error {
+	target := s.written
+	s.unflushed.Signal()
+	for s.flushed < target && s.fence == nil && !s.closing {
+		s.changed.Wait()
+	}
+	return s.fence
+}
+
+// saveQueues writes queue entries to their files now and then, and moves the checkpoint on.
+func (s *Store) saveQueues() {
+	next := s.env.Clock.Now().Add(s.options.CheckpointEvery)
+	for !s.closing && s.fence == nil {
+		s.stop.WaitUntil(s.env.Clock.Now().Add(s.options.SaveQueuesEvery))
+		if s.closing || s.fence != nil {
+			return
+		}
+		if !next.Reached(s.env.Clock.Now()) {
+			s.report("queue entries could not be saved; they will be tried again", s.writeQueues())
+			continue
+		}
+		s.report("the checkpoint could not be written; it will be tried again", s.checkpoint())
+		next = s.env.Clock.Now().Add(s.options.CheckpointEvery)
+	}
+}

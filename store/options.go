@@ -1,0 +1,113 @@
+package store
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/gantrymq/gantry/transport/message"
+)
+
+// FlushMode says when an append is acknowledged.
+type FlushMode int
+
+// The flush modes, with the broker's words for them.
+const (
+	// SyncFlush (SYNC_FLUSH): after the record is on the medium. Consumers see flushed records only.
+	SyncFlush FlushMode = iota
+	// AsyncFlush (ASYNC_FLUSH): after the operating system has the record. A crash of the machine, not
+	// of the process, may lose what was acknowledged and shown in the last FlushEvery.
+	AsyncFlush
+)
+
+// String is the broker's word for the mode.
+func (m FlushMode) String() string {
+	if m == AsyncFlush {
+		return "ASYNC_FLUSH"
+	}
+	return "SYNC_FLUSH"
+}
+
+// QueueKey names a queue.
+type QueueKey struct {
+	Topic string
+	ID    int32
+}
+
+// String is topic-id, as the protocol's queue table spells it.
+func (k QueueKey) String() string { return fmt.Sprintf("%s-%d", k.Topic, k.ID) }
+
+// Options of a store. Zero fields take the defaults of DefaultOptions.
+type Options struct {
+	Flush FlushMode
+	// LogSegmentSize is the size of a commit log file in bytes (mappedFileSizeCommitLog).
+	LogSegmentSize int64
+	// QueueSegmentEntries is the number of entries of a consume queue file (mappedFileSizeConsumeQueue / 20).
+	QueueSegmentEntries int64
+	// BodySizeMax is the largest body in bytes (maxMessageSize).
+	BodySizeMax int
+	// WaitingMax is the number of bytes that may wait for the disk; beyond it appends are refused as busy.
+	WaitingMax int
+	// FlushTimeout is when an append that waits for the disk is answered "flush timed out" (syncFlushTimeout).
+	FlushTimeout time.Duration
+	// FlushEvery is the longest time between syncs with AsyncFlush (flushIntervalCommitLog).
+	FlushEvery time.Duration
+	// SaveQueuesEvery is how often queue entries are written to their files (flushIntervalConsumeQueue).
+	SaveQueuesEvery time.Duration
+	// CheckpointEvery is how often queues are synced and the checkpoint moves on. It bounds
+	// how much log a restart after a crash must read.
+	CheckpointEvery time.Duration
+	// Arrived is told of each entry that consumers may see now. It must not wait.
+	Arrived func(key QueueKey, offset message.QueueOffset, tagHash int64)
+	// Progress is told, during recovery, how far the log was read.
+	Progress func(done, total int64)
+}
+
+// DefaultOptions are those of a production broker.
+func DefaultOptions() Options {
+	return Options{
+		LogSegmentSize:      1 << 30,
+		QueueSegmentEntries: 300_000,
+		BodySizeMax:         4 << 20,
+		WaitingMax:          64 << 20,
+		FlushTimeout:        5 * time.Second,
+		FlushEvery:          500 * time.Millisecond,
+		SaveQueuesEvery:     time.Second,
+		CheckpointEvery:     10 * time.Second,
+	}
+}
+
+func (o Options) withDefaults() Options {
+	d := DefaultOptions()
+	fill(&o.LogSegmentSize, d.LogSegmentSize)
+	fill(&o.QueueSegmentEntries, d.QueueSegmentEntries)
+	fill(&o.BodySizeMax, d.BodySizeMax)
+	fill(&o.WaitingMax, d.WaitingMax)
+	fill(&o.FlushTimeout, d.FlushTimeout)
+	fill(&o.FlushEvery, d.FlushEvery)
+	fill(&o.SaveQueuesEvery, d.SaveQueuesEvery)
+	fill(&o.CheckpointEvery, d.CheckpointEvery)
+	if o.Arrived == nil {
+		o.Arrived = func(QueueKey, message.QueueOffset, int64) {}
+	}
+	if o.Progress == nil {
+		o.Progress = func(done, total int64) {}
+	}
+	return o
+}
+
+func fill[T int | int64 | time.Duration](field *T, value T) {
+	if *field <= 0 {
+		*field = value
+	}
+}
+
+// headerRoom is what a record may need beside its body: fixed fields, topic, properties.
+const headerRoom = 64 << 10
+
+// validate refuses sizes that cannot work together.
+func (o Options) validate() error {
+	if o.LogSegmentSize < int64(o.BodySizeMax)+headerRoom+message.EndOfFileSize {
+		return fmt.Errorf("LogSegmentSize %d cannot hold a record with a body of BodySizeMax %d: make the segment larger or the message limit smaller", o.LogSegmentSize, o.BodySizeMax)
+	}
+	return nil
+}

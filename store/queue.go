@@ -1,0 +1,196 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"path"
+
+	"github.com/gantrymq/gantry/store/segment"
+	"github.com/gantrymq/gantry/transport/message"
+	"go.uber.org/zap"
+)
+
+// entrySize is the size of a queue entry in bytes (CQ_STORE_UNIT_SIZE).
+const entrySize = 20
+
+// entry says where one message of a queue stands (class CqUnit): log offset i64, size i32, tag hash i64.
+type entry struct {
+	log     message.LogOffset
+	size    int32
+	tagHash int64
+}
+
+// fillerSize marks entries that stand before the queue's first message.
+const fillerSize = 0x7fffffff
+
+func (e entry) append(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(e.log))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(e.size))
+	return binary.BigEndian.AppendUint64(dst, uint64(e.tagHash))
+}
+
+func decodeEntry(p []byte) entry {
+	return entry{
+		log:     message.LogOffset(binary.BigEndian.Uint64(p)),
+		size:    int32(binary.BigEndian.Uint32(p[8:])),
+		tagHash: int64(binary.BigEndian.Uint64(p[12:])),
+	}
+}
+
+func (e entry) end() message.LogOffset { return e.log + message.LogOffset(e.size) }
+
+// queueLog is one consume queue: the list of its messages' places (class ConsumeQueue). The newest entries are
+// in memory until they are in the file.
+type queueLog struct {
+	key  QueueKey
+	row  *segment.Row
+	min  message.QueueOffset // first message that can be read
+	max  message.QueueOffset // one past the last visible message; min <= max <= next
+	next message.QueueOffset // number of the next message to be appended
+
+	tail      []byte              // entries [tailStart, max)
+	tailStart message.QueueOffset // saved <= max; entries below are in the file only
+	saved     message.QueueOffset // entries below are written to the file; tailStart <= saved
+	synced    message.QueueOffset // entries below are on the medium; synced <= saved
+	dirty     bool                // listed in Store.dirty
+}
+
+func newQueueLog(key QueueKey, row *segment.Row) *queueLog { return &queueLog{key: key, row: row} }
+
+// queueFor returns the queue and makes it if it does not exist.
+func (s *Store) queueFor(key QueueKey) *queueLog {
+	if q := s.queues[key]; q != nil {
+		return q
+	}
+	q := newQueueLog(key, segment.New(s.env.Disk, queuePath(key), s.options.QueueSegmentEntries*entrySize))
+	s.addQueue(q)
+	return q
+}
+
+func (s *Store) addQueue(q *queueLog) {
+	s.queues[q.key] = q
+	s.order = append(s.order, q)
+}
+
+func queuePath(key QueueKey) string {
+	return path.Join(queueDir, key.Topic, fmt.Sprint(key.ID))
+}
+
+// add appends an entry at its number. It reports whether the queue has just become dirty. A
+// number that does not fit means that the log and the queue contradict each other, which must never be papered over.
+func (q *queueLog) add(e entry, at message.QueueOffset) (nowDirty bool) {
+	if at != q.max {
+		panic(fmt.Sprintf("store: queue %s ends at %d, the record at %v says %d", q.key, q.max, e.log, at))
+	}
+	q.tail = e.append(q.tail)
+	q.max++
+	q.next = max(q.next, q.max)
+	nowDirty = !q.dirty
+	q.dirty = true
+	return nowDirty
+}
+
+// readEntries fills p, a whole number of entries, with those from number from on. They must
+// exist. It waits only for entries that are not in memory.
+func (q *queueLog) readEntries(p []byte, from message.QueueOffset) error {
+	for len(p) > 0 {
+		if from >= q.tailStart {
+			copy(p, q.tail[(from-q.tailStart)*entrySize:])
+			return nil
+		}
+		offset := int64(from) * entrySize
+		inFile := q.row.FileStart(offset) + q.row.SegmentSize() - offset
+		n := min(int64(len(p)), inFile, int64(q.tailStart-from)*entrySize)
+		if err := q.row.ReadAt(p[:n], offset); err != nil {
+			return err
+		}
+		p = p[n:]
+		from += message.QueueOffset(n / entrySize)
+	}
+	return nil
+}
+
+// save writes entries that are only in memory to the file. The tail stays until the
+// following save, so that fresh messages are found without the disk.
+func (q *queueLog) save() error {
+	q.forgetBelow(q.saved)
+	for q.saved < q.max {
+		offset := int64(q.saved) * entrySize
+		if !q.row.Has(offset) {
+			if err := q.createFile(offset); err != nil {
+				return err
+			}
+		}
+		upTo := min(q.max, message.QueueOffset((q.row.FileStart(offset)+q.row.SegmentSize())/entrySize))
+		// A copy: while the disk works, others add to the tail.
+		part := append([]byte(nil), q.tail[(q.saved-q.tailStart)*entrySize:(upTo-q.tailStart)*entrySize]...)
+		if err := q.row.WriteAt(part, offset); err != nil {
+			return err
+		}
+		q.saved = upTo
+	}
+	return nil
+}
+
+// createFile makes the file for the entry at a byte offset. A queue whose first messages are gone begins inside
+// its first file; fillers stand before it.
+func (q *queueLog) createFile(offset int64) error {
+	if err := q.row.Create(offset); err != nil {
+		return err
+	}
+	start := q.row.FileStart(offset)
+	var fillers []byte
+	for n := start; n < offset; n += entrySize {
+		fillers = entry{size: fillerSize}.append(fillers)
+	}
+	if len(fillers) == 0 {
+		return nil
+	}
+	return q.row.WriteAt(fillers, start)
+}
+
+// forgetBelow drops entries from memory.
+func (q *queueLog) forgetBelow(number message.QueueOffset) {
+	if number <= q.tailStart {
+		return
+	}
+	rest := q.tail[(number-q.tailStart)*entrySize:]
+	if len(rest) == 0 {
+		q.tail = nil
+	} else {
+		q.tail = append(make([]byte, 0, 2*len(rest)), rest...)
+	}
+	q.tailStart = number
+}
+
+// writeQueues writes the entries of all queues that have new ones.
+func (s *Store) writeQueues() error {
+	dirty := s.dirty
+	s.dirty = nil
+	var errs []error
+	for _, q := range dirty {
+		q.dirty = false
+		if err := q.save(); err != nil {
+			errs = append(errs, fmt.Errorf("queue %s: %w", q.key, err))
+		}
+		if len(q.tail) > 0 {
+			// Saved entries leave the memory with the next save, so that an idle queue holds none.
+			s.keepDirty(q)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Store) keepDirty(q *queueLog) {
+	if !q.dirty {
+		q.dirty = true
+		s.dirty = append(s.dirty, q)
+	}
+}
+
+func (s *Store) report(what string, err error) {
+	if err != nil {
+		s.env.Log.Warn(what, zap.Error(err))
+	}
+}

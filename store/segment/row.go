@@ -1,0 +1,263 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+
+	"github.com/gantrymq/gantry/node/env"
+)
+
+// ErrGap: the offset is in no file of the row.
+var ErrGap = errors.New("no file holds this offset")
+
+// Row is the files of one directory, in order and without a gap.
+type Row struct {
+	disk  env.Disk
+	dir   string
+	size  int64 // of each file
+	files []file
+}
+
+type file struct {
+	start  int64 // a multiple of size
+	handle env.File
+}
+
+// New returns the row of a directory that does not exist yet. It does not touch the disk.
+func New(disk env.Disk, dir string, size int64) *Row {
+	return &Row{disk: disk, dir: dir, size: size}
+}
+
+// Open opens all files of a directory; none exist in a new one. The last file may be
+// shorter than size, which a crash while it was made leaves behind: an empty one is
+// removed, another one gets its full size. Any other wrong size, and a gap in the
+// row, is an error: somebody else's files.
+func Open(disk env.Disk, dir string, size int64) (*Row, error) {
+	r := New(disk, dir, size)
+	starts, err := r.list()
+	if err != nil {
+		return nil, err
+	}
+	for _, start := range starts {
+		handle, err := disk.Open(r.path(start))
+		if err != nil {
+			r.Close()
+			return nil, err
+		}
+		r.files = append(r.files, file{start: start, handle: handle})
+	}
+	if err := r.repairLast(); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// list returns where the files begin, after checking names and sizes.
+func (r *Row) list() ([]int64, error) {
+	entries, err := r.disk.List(r.dir)
+	if err != nil {
+		return nil, err
+	}
+	var starts []int64
+	last := len(entries) - 1
+	for i, e := range entries {
+		if e.IsDir {
+			continue
+		}
+		start, err := strconv.ParseInt(e.Name, 10, 64)
+		if err != nil || len(e.Name) != 20 || start%r.size != 0 {
+			return nil, fmt.Errorf("%s/%s: a file here must be named by a multiple of %d with 20 digits", r.dir, e.Name, r.size)
+		}
+		if e.Size != r.size && !(i == last && e.Size < r.size) {
+			return nil, fmt.Errorf("%s/%s: the file has %d bytes, the configured segment size is %d: set the size this directory was written with", r.dir, e.Name, e.Size, r.size)
+		}
+		if n := len(starts); n > 0 && start != starts[n-1]+r.size {
+			return nil, fmt.Errorf("%s: the file before %s is missing", r.dir, e.Name)
+		}
+		starts = append(starts, start)
+	}
+	return starts, nil
+}
+
+func (r *Row) repairLast() error {
+	if len(r.files) == 0 {
+		return nil
+	}
+	last := r.files[len(r.files)-1]
+	switch last.handle.Size() {
+	case r.size:
+		return nil
+	case 0:
+		r.files = r.files[:len(r.files)-1]
+		return errors.Join(last.handle.Close(), r.disk.Remove(r.path(last.start)), r.disk.SyncDir(r.dir))
+	}
+	if err := last.handle.Truncate(r.size); err != nil {
+		return err
+	}
+	return last.handle.Sync(0, r.size)
+}
+
+func (r *Row) path(start int64) string { return path.Join(r.dir, fmt.Sprintf("%020d", start)) }
+
+// SegmentSize is the size of each file in bytes.
+func (r *Row) SegmentSize() int64 { return r.size }
+
+// Empty reports whether there is no file.
+func (r *Row) Empty() bool { return len(r.files) == 0 }
+
+// Start is where the first file begins, End where the last one ends; both are 0 for an empty row.
+func (r *Row) Start() int64 {
+	if r.Empty() {
+		return 0
+	}
+	return r.files[0].start
+}
+
+// End is one past the last byte that a file can hold.
+func (r *Row) End() int64 {
+	if r.Empty() {
+		return 0
+	}
+	return r.files[len(r.files)-1].start + r.size
+}
+
+// FileStart is where the file that holds offset begins.
+func (r *Row) FileStart(offset int64) int64 { return offset - offset%r.size }
+
+// Has reports whether a file holds the offset.
+func (r *Row) Has(offset int64) bool { return offset >= r.Start() && offset < r.End() }
+
+// Create makes the file that holds offset, and makes its existence and size durable. The row
+// must be empty or end at that file.
+func (r *Row) Create(offset int64) error {
+	start := r.FileStart(offset)
+	if !r.Empty() && start != r.End() {
+		return fmt.Errorf("%s: cannot make the file at %d: the row ends at %d", r.dir, start, r.End())
+	}
+	handle, err := r.disk.Create(r.path(start))
+	if err != nil {
+		return err
+	}
+	err = handle.Truncate(r.size)
+	if err == nil {
+		err = handle.Sync(0, r.size)
+	}
+	if err == nil {
+		err = r.disk.SyncDir(r.dir)
+	}
+	if err != nil {
+		// The next attempt must find the name free.
+		return errors.Join(err, handle.Close(), r.disk.Remove(r.path(start)))
+	}
+	r.files = append(r.files, file{start: start, handle: handle})
+	return nil
+}
+
+// find returns the file that holds [offset, offset+n).
+func (r *Row) find(offset int64, n int) (file, error) {
+	if !r.Has(offset) {
+		return file{}, fmt.Errorf("%s: %w: %d is outside [%d, %d)", r.dir, ErrGap, offset, r.Start(), r.End())
+	}
+	f := r.files[(offset-r.files[0].start)/r.size]
+	if offset+int64(n) > f.start+r.size {
+		return file{}, fmt.Errorf("%s: [%d, %d) crosses the end of a file", r.dir, offset, offset+int64(n))
+	}
+	return f, nil
+}
+
+// WriteAt writes p, which must lie within one file.
+func (r *Row) WriteAt(p []byte, offset int64) error {
+	f, err := r.find(offset, len(p))
+	if err != nil {
+		return err
+	}
+	return f.handle.WriteAt(p, offset-f.start)
+}
+
+// ReadAt fills p, which must lie within one file.
+func (r *Row) ReadAt(p []byte, offset int64) error {
+	f, err := r.find(offset, len(p))
+	if err != nil {
+		return err
+	}
+	n, err := f.handle.ReadAt(p, offset-f.start)
+	if err == nil && n < len(p) {
+		err = fmt.Errorf("%s: the file ends at %d", r.path(f.start), f.start+int64(n))
+	}
+	return err
+}
+
+// Sync makes [from, to) durable, file by file in order. It stops at the first failure.
+func (r *Row) Sync(from, to int64) error {
+	for start := r.FileStart(from); start < to; start += r.size {
+		f, err := r.find(max(start, from), 0)
+		if err != nil {
+			return err
+		}
+		if err := f.handle.Sync(max(from-start, 0), min(to-start, r.size)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Cut makes every byte from offset on zero, durably: later files are removed, and
+// the one that holds offset is cut there and extended again.
+func (r *Row) Cut(offset int64) error {
+	for !r.Empty() && r.files[len(r.files)-1].start >= offset {
+		last := r.files[len(r.files)-1]
+		r.files = r.files[:len(r.files)-1]
+		if err := errors.Join(last.handle.Close(), r.disk.Remove(r.path(last.start))); err != nil {
+			return err
+		}
+	}
+	if err := r.disk.SyncDir(r.dir); err != nil && !errors.Is(err, env.ErrNotExist) {
+		return err
+	}
+	if r.Empty() || offset >= r.End() {
+		return nil
+	}
+	f := r.files[len(r.files)-1]
+	if err := f.handle.Truncate(offset - f.start); err != nil {
+		return err
+	}
+	if err := f.handle.Truncate(r.size); err != nil {
+		return err
+	}
+	return f.handle.Sync(0, r.size)
+}
+
+// RemoveBefore removes the files that end at or before offset, oldest first, and
+// returns how many. The last file stays.
+func (r *Row) RemoveBefore(offset int64) (int, error) {
+	removed := 0
+	for len(r.files) > 1 && r.files[0].start+r.size <= offset {
+		first := r.files[0]
+		if err := r.disk.Remove(r.path(first.start)); err != nil {
+			return removed, err
+		}
+		r.files = slices.Delete(r.files, 0, 1)
+		removed++
+		if err := first.handle.Close(); err != nil {
+			return removed, err
+		}
+	}
+	if removed == 0 {
+		return 0, nil
+	}
+	return removed, r.disk.SyncDir(r.dir)
+}
+
+// Close closes all files. It does not sync.
+func (r *Row) Close() error {
+	var errs []error
+	for _, f := range r.files {
+		errs = append(errs, f.handle.Close())
+	}
+	r.files = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,122 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/transport/message"
+	"go.uber.org/zap"
+)
+
+// Kick writes what was appended since the last write, all of it with one system call, in the
+// calling task. If another task writes just now it does nothing: that task's successor will write it. Call it
+// after a run of appends.
+func (s *Store) Kick() {
+	if s.writing || s.batch.empty() || s.fence != nil {
+		return
+	}
+	s.writing = true
+	s.writeBatch()
+	if s.batch.empty() || s.fence != nil {
+		s.writing = false
+		return
+	}
+	// The caller has its own work: what others appended meanwhile gets a task.
+	s.tasks.Go("write log", s.writeRest)
+}
+
+func (s *Store) writeRest() {
+	for !s.batch.empty() && s.fence == nil {
+		s.writeBatch()
+	}
+	s.writing = false
+	s.changed.Broadcast()
+}
+
+// writeBatch hands the gathered records to the operating system.
+func (s *Store) writeBatch() {
+	batch := s.batch
+	s.batch = s.spare
+	s.batch.reset()
+	s.spare = logBatch{}
+	for i := range batch.pieces {
+		part := batch.part(i)
+		if err := s.writePiece(batch.pieces[i].log, part); err != nil {
+			s.writeFailed(err)
+			break
+		}
+		s.written = batch.pieces[i].log + message.LogOffset(len(part))
+	}
+	s.spare = batch
+	if s.fence != nil {
+		return
+	}
+	s.unflushed.Signal()
+	if s.options.Flush == AsyncFlush {
+		s.confirm()
+	}
+}
+
+func (s *Store) writePiece(at message.LogOffset, part []byte) error {
+	if s.mustCut {
+		if err := s.log.Cut(int64(s.written)); err != nil {
+			return err
+		}
+		s.mustCut = false
+	}
+	if len(part) == 0 {
+		return nil
+	}
+	if !s.log.Has(int64(at)) {
+		if err := s.log.Create(int64(at)); err != nil {
+			return err
+		}
+	}
+	if err := s.log.WriteAt(part, int64(at)); err != nil {
+		s.mustCut = true
+		return err
+	}
+	if s.full != nil {
+		s.env.Log.Info("there is space again: messages are taken")
+		s.full = nil
+	}
+	return nil
+}
+
+// writeFailed takes back the places of everything that was not written. A full disk is
+// passing; any other failure is not.
+func (s *Store) writeFailed(err error) {
+	if !errors.Is(err, env.ErrNoSpace) {
+		s.fail("a write to the log", err)
+		return
+	}
+	if s.full == nil {
+		s.env.Log.Error("the disk is full: messages are refused until there is space", zap.Error(err))
+	}
+	s.full = fmt.Errorf("the disk of the broker is full; make space or add disk, messages are taken again by themselves: %w", err)
+	s.takeBack()
+}
+
+// takeBack undoes appends after written: nobody has seen them, and writePiece erases their traces
+// before it writes anything else.
+func (s *Store) takeBack() {
+	s.arrivals.dropLast(func(a *arrival) bool {
+		if a.at.Log < s.written {
+			return false
+		}
+		a.queue.next = a.at.Queue
+		return true
+	})
+	s.batch.reset()
+	s.appended = s.written
+	written := s.written
+	for n := s.waiting.len(); n > 0; n-- {
+		if s.waiting.peek().end > written {
+			s.answerOne(AppendNoSpace, s.full.Error())
+			continue
+		}
+		// It is written and still waits for its flush: keep the order.
+		s.waiting.push(s.waiting.pop())
+	}
+}
