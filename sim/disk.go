@@ -159,7 +159,7 @@ func (d *Disk) used() int64 {
 	var sum int64
 	// order does not matter: a sum
 	for _, i := range d.names {
-		sum += int64(len(i.shown))
+		sum += i.used()
 	}
 	return sum
 }

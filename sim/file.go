@@ -46,7 +46,7 @@ func (f *file) WriteAt(p []byte, offset int64) error {
 		f.inode.write(p[:f.disk.random.IntN(len(p)+1)], offset)
 		return fail("write", f.path, env.ErrIO)
 	}
-	if err := f.disk.room(offset + int64(len(p)) - int64(len(f.inode.shown))); err != nil {
+	if err := f.disk.room(f.inode.missing(offset, offset+int64(len(p)))); err != nil {
 		return fail("write", f.path, err)
 	}
 	f.inode.write(p, offset)
@@ -109,17 +109,22 @@ func (f *file) Allocate(size int64) error {
 	if size <= f.Size() {
 		return nil
 	}
-	return f.setSize("allocate", size)
+	if err := f.setSize("allocate", size, f.inode.missing(0, size)); err != nil {
+		return err
+	}
+	f.inode.take(0, size)
+	return nil
 }
 
-func (f *file) Truncate(size int64) error { return f.setSize("truncate", size) }
+// Truncate makes a hole when it extends the file, which takes no space.
+func (f *file) Truncate(size int64) error { return f.setSize("truncate", size, 0) }
 
-func (f *file) setSize(operation string, size int64) error {
+func (f *file) setSize(operation string, size, space int64) error {
 	o := &f.disk.options
 	if err := f.begin(operation, o.WriteMin, o.WriteMax); err != nil {
 		return err
 	}
-	if err := f.disk.room(size - int64(len(f.inode.shown))); err != nil {
+	if err := f.disk.room(space); err != nil {
 		return fail(operation, f.path, err)
 	}
 	f.kernel.trace.add(f.kernel.now, traceWrite, hashString(f.path), uint64(size))

@@ -12,6 +12,7 @@ type inode struct {
 	durable []byte // a crash leaves this, plus whatever pending changes it keeps
 	pending []change
 	changes uint64 // number of the newest change
+	pages   []bool // pages that take space; the others are holes
 }
 
 // change is one unsynced write or resize.
@@ -22,7 +23,43 @@ type change struct {
 	resize bool // set the length to offset
 }
 
+// pageSize is the unit in which space is taken.
+const pageSize = 4096
+
+// missing counts the bytes of space that writing [from, to) would take in addition.
+func (i *inode) missing(from, to int64) int64 {
+	var sum int64
+	for page := from / pageSize; page*pageSize < to; page++ {
+		if page >= int64(len(i.pages)) || !i.pages[page] {
+			sum += pageSize
+		}
+	}
+	return sum
+}
+
+// take marks the pages of [from, to) as used.
+func (i *inode) take(from, to int64) {
+	for page := from / pageSize; page*pageSize < to; page++ {
+		for page >= int64(len(i.pages)) {
+			i.pages = append(i.pages, false)
+		}
+		i.pages[page] = true
+	}
+}
+
+// used is the space the file takes.
+func (i *inode) used() int64 {
+	var sum int64
+	for _, taken := range i.pages {
+		if taken {
+			sum += pageSize
+		}
+	}
+	return sum
+}
+
 func (i *inode) write(p []byte, offset int64) {
+	i.take(offset, offset+int64(len(p)))
 	i.changes++
 	i.pending = append(i.pending, change{number: i.changes, offset: offset, data: slices.Clone(p)})
 	i.shown = applyWrite(i.shown, p, offset)
@@ -32,6 +69,9 @@ func (i *inode) resize(size int64) {
 	i.changes++
 	i.pending = append(i.pending, change{number: i.changes, offset: size, resize: true})
 	i.shown = applyResize(i.shown, size)
+	if kept := (size + pageSize - 1) / pageSize; kept < int64(len(i.pages)) {
+		i.pages = i.pages[:kept]
+	}
 }
 
 func applyWrite(content, p []byte, offset int64) []byte {

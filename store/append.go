@@ -59,13 +59,13 @@ type arrival struct {
 	stored  int64 // wall milliseconds
 }
 
-// Append gives the records, all of one queue, their places and gathers them for the next write, which Kick
+// Append gives the records, all of the queue that key names, their places and gathers them for the next write, which Kick
 // carries out. done is called once: at once if they are refused, otherwise when they are as
 // durable as the flush mode promises. All of them are in one file, so they stand or fall together
 // at a crash only as far as the writes beneath do: each is a record of its own.
 //
 // The records' QueueOffset, LogOffset, StoredAt and checksums are set here. Append does not wait.
-func (s *Store) Append(records []message.Record, done Completion) {
+func (s *Store) Append(key QueueKey, records []message.Record, done Completion) {
 	if result, ok := s.admit(); !ok {
 		done.Appended(result)
 		return
@@ -76,7 +76,7 @@ func (s *Store) Append(records []message.Record, done Completion) {
 		return
 	}
 	s.roll(size)
-	queue := s.queueFor(QueueKey{string(records[0].Topic), records[0].QueueID})
+	queue := s.queueFor(key)
 	w := waitingAppend{done: done, size: size, deadline: s.env.Clock.Now().Add(s.options.FlushTimeout)}
 	w.first = s.place(queue, &records[0])
 	for i := 1; i < len(records); i++ {

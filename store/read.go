@@ -140,8 +140,8 @@ func (s *Store) Bounds(key QueueKey) (first, end message.QueueOffset) {
 	return 0, 0
 }
 
-// Record reads one message by its place in the log. It waits for the disk.
-func (s *Store) Record(at message.LogOffset) (*message.Record, error) {
+// RecordBytes reads one message, as it is stored, by its place in the log. It waits for the disk.
+func (s *Store) RecordBytes(at message.LogOffset) ([]byte, error) {
 	if at < s.Start() || at >= s.Confirmed() {
 		return nil, fmt.Errorf("%v: the log has [%d, %d)", at, s.Start(), s.Confirmed())
 	}
@@ -155,7 +155,7 @@ func (s *Store) Record(at message.LogOffset) (*message.Record, error) {
 	case !ok:
 		return nil, fmt.Errorf("%v: no message begins there", at)
 	}
-	return &scanner.record, nil
+	return scanner.raw, nil
 }
 
 // entryAt reads one entry of a queue.

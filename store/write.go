@@ -47,6 +47,11 @@ func (s *Store) writeBatch() {
 			break
 		}
 		s.written = batch.pieces[i].log + message.LogOffset(len(part))
+		if i+1 < len(batch.pieces) {
+			// Behind an end-of-file marker the next record begins in the next file. Every watermark
+			// must be a place where a record may begin.
+			s.written = batch.pieces[i+1].log
+		}
 	}
 	s.spare = batch
 	if s.fence != nil {

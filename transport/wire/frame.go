@@ -36,27 +36,25 @@ func (l Limits) FrameSize(p []byte) (int, error) {
 	if len(p) < prefixSize {
 		return int(size), nil
 	}
-	if _, err := l.headerEnd(p, int(size)); err != nil {
+	if err := l.checkHeaderWord(binary.BigEndian.Uint32(p[lengthSize:]), int(size)); err != nil {
 		return 0, err
 	}
 	return int(size), nil
 }
 
-// headerEnd checks the header word of a frame of the given size and returns where the
-// header ends and the body begins. l has its defaults, p has at least prefixSize bytes.
-func (l Limits) headerEnd(p []byte, size int) (int, error) {
-	word := binary.BigEndian.Uint32(p[lengthSize:])
+// checkHeaderWord checks the header word of a frame of the given size. l has its defaults.
+func (l Limits) checkHeaderWord(word uint32, size int) error {
 	encoding, length := Encoding(word>>24), int(word&headerLengthMask)
 	if encoding > EncodingBinary {
-		return 0, fmt.Errorf("%w: serialize type %d, must be 0 (JSON) or 1 (ROCKETMQ)", ErrUnknownEncoding, encoding)
+		return fmt.Errorf("%w: serialize type %d, must be 0 (JSON) or 1 (ROCKETMQ)", ErrUnknownEncoding, encoding)
 	}
 	if length > l.Header {
-		return 0, fmt.Errorf("%w: %d bytes, the limit is %d", ErrHeaderTooLarge, length, l.Header)
+		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrHeaderTooLarge, length, l.Header)
 	}
 	if length > size-prefixSize {
-		return 0, fmt.Errorf("%w: header length is %d, but only %d bytes follow", ErrMalformed, length, size-prefixSize)
+		return fmt.Errorf("%w: header length is %d, but only %d bytes follow", ErrMalformed, length, size-prefixSize)
 	}
-	return prefixSize + length, nil
+	return nil
 }
 
 // Decode decodes exactly one whole frame into cmd. It works in place: JSON escapes are
@@ -75,10 +73,8 @@ func (l Limits) Decode(frame []byte, cmd *Command) error {
 	if size != len(frame) || size < prefixSize {
 		return fmt.Errorf("%w: length word and %d bytes given do not agree; pass one whole frame", ErrMalformed, len(frame))
 	}
-	end, err := l.headerEnd(frame, size)
-	if err != nil {
-		return err
-	}
+	// FrameSize has seen both words, so the header lies within the frame.
+	end := prefixSize + int(binary.BigEndian.Uint32(frame[lengthSize:])&headerLengthMask)
 	cmd.Header = Header{Encoding: Encoding(frame[lengthSize])}
 	cmd.Fields = cmd.Fields[:0]
 	cmd.Body = nil

@@ -25,6 +25,7 @@ func TestCond(t *testing.T, w World) {
 		{"Each of several waiters has its own deadline", deadlinesAreSeparate},
 		{"A waiter whose deadline passed takes no signal from others", expiredWaiterTakesNothing},
 		{"A signal at the moment of a deadline is not lost", signalAtTheDeadline},
+		{"A signal between a deadline and the baton is not lost", signalBeforeTheBaton},
 	})
 }
 
@@ -224,34 +225,59 @@ func expiredWaiterTakesNothing(t T, e env.Env) {
 	c.join(t)
 }
 
-// One waiter's deadline passes just when the signal comes. Either the signal chose
-// that waiter, which then reports true, or it was for the other one. A round is one chance in
-// several for a world that gets it wrong.
+// A round is one chance in several for a world that gets it wrong.
 func signalAtTheDeadline(t T, e env.Env) {
+	own := e.Tasks.NewCond()
 	for range 60 {
-		if !signalOnceAtADeadline(t, e) {
+		sleep := func(deadline env.Instant) {
+			for own.WaitUntil(deadline) {
+			}
+		}
+		if !signalAfter(t, e, sleep) {
 			return
 		}
 	}
 }
 
-func signalOnceAtADeadline(t T, e env.Env) bool {
-	cond, own := e.Tasks.NewCond(), e.Tasks.NewCond()
-	deadline := e.Clock.Now().Add(time.Millisecond)
+// Where time passes while a task computes, the waiter learns of its deadline then but lacks
+// the baton. Under a virtual clock the deadline does not come, which is as good.
+func signalBeforeTheBaton(t T, e env.Env) {
+	for range 5 {
+		compute := func(deadline env.Instant) {
+			late := deadline.Add(time.Millisecond)
+			for range 5000 {
+				if late.Reached(e.Clock.Now()) {
+					return
+				}
+				think()
+			}
+		}
+		if !signalAfter(t, e, compute) {
+			return
+		}
+	}
+}
+
+// signalAfter parks two waiters, lets the deadline of one pass, and signals once. Either the
+// signal chose that waiter, which then reports true, or it was for the other one.
+func signalAfter(t T, e env.Env, pass func(deadline env.Instant)) bool {
+	cond, deadline := e.Tasks.NewCond(), e.Clock.Now().Add(time.Millisecond)
 	parked, hurried, patient := 0, false, false
 	c := newCrew(e)
+	park := func(count int) { repeatUntil(e, e.Tasks.Yield, func() bool { return parked == count }) }
+	// The one with the deadline comes first, since many worlds wake the oldest.
 	c.start("waiter with the deadline", func() {
 		parked++
 		hurried = cond.WaitUntil(deadline)
 	})
+	park(1)
 	c.start("waiter without", func() {
 		parked++
 		cond.Wait()
 		patient = true
 	})
-	repeatUntil(e, e.Tasks.Yield, func() bool { return parked == 2 })
-	for own.WaitUntil(deadline) {
-	}
+	park(2)
+	pass(deadline)
 	cond.Signal()
 	woken := eventually(e, func() bool { return hurried || patient })
 	assert.True(t, woken, "the waiter without a deadline sleeps on, the other reports its deadline")

@@ -19,8 +19,9 @@ type T interface {
 // faults while the suite runs: no crash, no reset, no jump of the calendar.
 type World interface {
 	// Run makes a fresh node with an empty disk, calls task as a task of it, and
-	// returns when task has returned. Tasks that the node still has then are ended by the world.
-	// Each clause calls it once, in a subtest of its own.
+	// returns when task has returned. Only after a failure does the node still have other
+	// tasks then; the world ends them, or abandons them if it cannot. Each clause calls it once, in a
+	// subtest of its own.
 	Run(t *testing.T, task func(t T, e env.Env))
 	// RunPair makes two fresh nodes on two machines that can reach each other, and
 	// returns when the tasks on both have returned. The listener's task starts

@@ -1,0 +1,114 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Broker is what an operator can set of a broker: the keys of broker.conf that this version honours.
+type Broker struct {
+	NamesrvAddr       string `key:"namesrvAddr" short:"n" unset:"NAMESRV_ADDR" important:"yes" doc:"name servers to register with, host:port;host:port"`
+	BrokerClusterName string `key:"brokerClusterName" default:"DefaultCluster" important:"yes" doc:"the cluster it belongs to"`
+	BrokerName        string `key:"brokerName" unset:"the host's name" important:"yes" doc:"its name, which routes carry"`
+	BrokerID          int64  `key:"brokerId" default:"0" range:"0 0" important:"yes" doc:"0, the master"`
+	BrokerRole        string `key:"brokerRole" default:"ASYNC_MASTER" oneof:"ASYNC_MASTER" important:"yes" doc:"who acknowledges: the master by itself"`
+	BrokerIP1         string `key:"brokerIP1" unset:"an address of this machine" important:"yes" doc:"the IP address that clients are told"`
+	ListenPort        int    `key:"listenPort" default:"10911" range:"0 65535" important:"yes" doc:"TCP port; 0 is any free one"`
+	BindAddress       string `key:"bindAddress" default:"0.0.0.0" doc:"the IP address to listen on; 0.0.0.0 is all"`
+
+	StorePathRootDir           string        `key:"storePathRootDir" unset:"~/store" important:"yes" doc:"the directory of messages and tables"`
+	FlushDiskType              string        `key:"flushDiskType" default:"SYNC_FLUSH" oneof:"SYNC_FLUSH ASYNC_FLUSH" important:"yes" doc:"SYNC_FLUSH acknowledges a message once it is on the medium; ASYNC_FLUSH before, so that a crash of the machine may lose it"`
+	SyncFlushTimeout           time.Duration `key:"syncFlushTimeout" unit:"ms" default:"5000" range:"100 600000" doc:"how long a send waits for the medium"`
+	FlushIntervalCommitLog     time.Duration `key:"flushIntervalCommitLog" unit:"ms" default:"500" range:"1 3600000" doc:"pause between flushes with ASYNC_FLUSH"`
+	FlushIntervalConsumeQueue  time.Duration `key:"flushIntervalConsumeQueue" unit:"ms" default:"1000" range:"1 3600000" doc:"pause between writes of consume queues"`
+	MappedFileSizeCommitLog    int64         `key:"mappedFileSizeCommitLog" alias:"mapedFileSizeCommitLog" default:"1073741824" range:"131072 2147483647" doc:"bytes of a commit log file; must not change once there are files"`
+	MappedFileSizeConsumeQueue int64         `key:"mappedFileSizeConsumeQueue" alias:"mapedFileSizeConsumeQueue" default:"6000000" range:"20 2147483640" doc:"bytes of a consume queue file, a multiple of 20; must not change once there are files"`
+	MaxMessageSize             int           `key:"maxMessageSize" default:"4194304" range:"1 16000000" doc:"greatest body of a message, in bytes"`
+
+	AutoCreateTopicEnable       bool   `key:"autoCreateTopicEnable" default:"true" important:"yes" doc:"a send to an unknown topic makes it"`
+	AutoCreateSubscriptionGroup bool   `key:"autoCreateSubscriptionGroup" default:"true" important:"yes" doc:"a consumer of an unknown group makes it"`
+	DefaultTopicQueueNums       int    `key:"defaultTopicQueueNums" default:"8" range:"1 65536" doc:"most queues of a topic made by a send"`
+	BrokerPermission            string `key:"brokerPermission" default:"6" oneof:"6 4 2" doc:"what clients may do: 6 read and write, 4 read, 2 write"`
+
+	LongPollingEnable bool          `key:"longPollingEnable" default:"true" doc:"hold a pull that finds nothing as long as the consumer allows"`
+	ShortPollingTime  time.Duration `key:"shortPollingTimeMills" unit:"ms" default:"1000" range:"1 3600000" doc:"how long to hold it with longPollingEnable=false"`
+	PullBytesMax      int           `key:"maxTransferBytesOnMessageInMemory" default:"262144" range:"1024 16000000" doc:"most bytes of one pull"`
+	PullMessagesMax   int           `key:"maxTransferCountOnMessageInMemory" default:"32" range:"1 100000" doc:"most messages of one pull"`
+	OffsetsInterval   time.Duration `key:"flushConsumerOffsetInterval" unit:"ms" default:"5000" range:"1 3600000" doc:"pause between writes of consumer offsets"`
+	ChannelExpired    time.Duration `key:"channelExpiredTimeout" unit:"ms" default:"120000" range:"1000 86400000" doc:"a client silent for that long has left"`
+	RegisterPeriod    time.Duration `key:"registerNameServerPeriod" unit:"ms" default:"30000" range:"1 3600000" doc:"pause between registrations, at least 10 s and at most 60 s"`
+	RegisterTimeout   time.Duration `key:"registerBrokerTimeoutMills" unit:"ms" default:"6000" range:"100 600000" doc:"how long to wait for a name server's answer"`
+	RegionID          string        `key:"regionId" default:"DefaultRegion" doc:"the region, which messages and answers carry"`
+}
+
+// LoadBroker applies sources to the defaults, in their order, and checks the result. The warnings tell
+// of keys without effect. The error names every key that is wrong, and what to do.
+func LoadBroker(machine Machine, sources ...Source) (Broker, []string, error) {
+	var b Broker
+	warnings, err := read(&b, brokerRules, sources)
+	if err != nil {
+		return b, warnings, err
+	}
+	b.complete(machine)
+	return b, warnings, errors.Join(b.validate(), checkPaths(sources, b.StorePathRootDir))
+}
+
+// complete gives what is not set the value of the machine.
+func (b *Broker) complete(machine Machine) {
+	fill := func(text *string, value string) {
+		if *text == "" {
+			*text = value
+		}
+	}
+	fill(&b.BrokerName, machine.HostName)
+	fill(&b.BrokerIP1, machine.Address)
+	fill(&b.NamesrvAddr, machine.NameServers)
+	fill(&b.StorePathRootDir, filepath.Join(machine.Home, "store"))
+	b.RegisterPeriod = min(max(b.RegisterPeriod, 10*time.Second), time.Minute)
+}
+
+func (b *Broker) validate() error {
+	var mistakes []error
+	if _, err := NameServers(b.NamesrvAddr); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("namesrvAddr: %w", err))
+	}
+	if ip, err := netip.ParseAddr(b.BrokerIP1); err != nil || ip.IsUnspecified() {
+		mistakes = append(mistakes, fmt.Errorf("brokerIP1: %q is not an IP address that clients can reach", b.BrokerIP1))
+	}
+	if _, err := netip.ParseAddr(b.BindAddress); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("bindAddress: %q is not an IP address", b.BindAddress))
+	}
+	if b.MappedFileSizeConsumeQueue%queueEntrySize != 0 {
+		mistakes = append(mistakes, fmt.Errorf("mappedFileSizeConsumeQueue: %d is not a multiple of %d, the size of an entry", b.MappedFileSizeConsumeQueue, queueEntrySize))
+	}
+	if room := b.MappedFileSizeCommitLog - recordRoom; int64(b.MaxMessageSize) > room {
+		mistakes = append(mistakes, fmt.Errorf("maxMessageSize: %d does not fit into a commit log file of %d bytes: lower it to %d or less, or raise mappedFileSizeCommitLog", b.MaxMessageSize, b.MappedFileSizeCommitLog, room))
+	}
+	return errors.Join(mistakes...)
+}
+
+const (
+	// queueEntrySize is what one message takes in a consume queue.
+	queueEntrySize = 20
+	// recordRoom is more than a record in the commit log has beside the body.
+	recordRoom = 65 << 10
+)
+
+// checkPaths refuses to lay parts of the store elsewhere than below its root.
+func checkPaths(sources []Source, root string) error {
+	var mistakes []error
+	for _, source := range sources {
+		for _, key := range source.sorted() {
+			name, isPath := brokerRules.paths[key]
+			value := strings.TrimSpace(source.Keys[key])
+			if want := filepath.Join(root, name); isPath && value != "" && filepath.Clean(value) != want {
+				mistakes = append(mistakes, fmt.Errorf("%s: %s=%s is refused, because all of the store lies below storePathRootDir; remove the key or set it to %s", source.Name, key, value, want))
+			}
+		}
+	}
+	return errors.Join(mistakes...)
+}

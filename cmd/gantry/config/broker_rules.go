@@ -1,0 +1,110 @@
+package config
+
+// brokerRules are the keys that Apache's broker knows and this one does not honour. Where such a
+// key only tunes a mechanism that is not here, it is accepted and said to be idle. Where an
+// operator would rely on it, only the value that asks for nothing is accepted.
+var brokerRules = rules{
+	idle: []idleKeys{
+		{"deleteWhen fileReservedTime diskMaxUsedSpaceRatio diskSpaceCleanForciblyRatio diskSpaceWarningLevelRatio " +
+			"cleanFileForciblyEnable cleanResourceInterval deleteFileBatchMax deleteCommitLogFilesInterval " +
+			"deleteConsumeQueueFilesInterval destroyMapedFileIntervalForcibly redeleteHangedFileInterval",
+			"this version deletes no messages: watch the disk; once it is full, sends are refused"},
+		{"*ThreadPoolNums *PoolQueueCapacity serverWorkerThreads serverSelectorThreads serverCallbackExecutorThreads " +
+			"clientWorkerThreads useReentrantLockWhenPutMessage asyncSendEnable maxAsyncPutMessageRequests putMessageTimeout " +
+			"enableBuildConsumeQueueConcurrently",
+			"it has no thread pools: one task decides, and system calls run beside it"},
+		{"waitTimeMillsIn*Queue brokerFastFailureEnable osPageCacheBusyTimeOutMills fastFailIfNoBufferInStorePool",
+			"it bounds the bytes that wait for the disk instead of their time, and refuses sends beyond that"},
+		{"serverSocketBacklog serverSocketSndBufSize serverSocketRcvBufSize clientSocketSndBufSize clientSocketRcvBufSize " +
+			"useEpollNativeSelector writeBufferHighWaterMark writeBufferLowWaterMark serverPooledByteBufAllocatorEnable " +
+			"serverOnewaySemaphoreValue serverAsyncSemaphoreValue connectTimeoutMillis clientChannelMaxIdleTimeSeconds " +
+			"clientCloseSocketIfTimeout serverChannelMaxIdleTimeSeconds enableNetWorkFlowControl transferMsgByHeap forwardTimeout",
+			"the operating system and the Go runtime tune sockets, and the limits of connections are fixed"},
+		{"flushCommitLogLeastPages flushCommitLogThoroughInterval flushCommitLogTimed commitIntervalCommitLog " +
+			"commitCommitLogLeastPages commitCommitLogThoroughInterval flushConsumeQueueLeastPages flushConsumeQueueThoroughInterval " +
+			"transientStorePoolEnable transientStorePoolSize warmMapedFileEnable flushLeastPagesWhenWarmMapedFile " +
+			"accessMessageInMemoryMaxRatio maxTransferBytesOnMessageInDisk maxTransferCountOnMessageInDisk " +
+			"coldDataFlowControlEnable coldDataScanEnable dataReadAheadEnable coldCtrStrategyEnable usePIDColdCtrStrategy " +
+			"cgColdReadThreshold globalColdReadThreshold",
+			"it writes by calls that cover many messages at once, not through mapped pages"},
+		{"checkCRCOnRecover readUnCommitted offsetCheckInSlave validateSystemTopicWhenUpdateTopic",
+			"it always verifies each record in recovery, shows only what is confirmed, and protects system topics"},
+		{"messageIndexEnable messageIndexSafe maxHashSlotNum maxIndexNum maxMsgsNumBatch defaultQueryMaxNum",
+			"this version writes no index of keys: queries by key are refused"},
+		{"timer* messageDelayLevel enableScheduleAsyncDeliver flushDelayOffsetInterval delayOffsetUpdateVersionStep",
+			"this version refuses messages with a delay"},
+		{"transaction* rejectTransactionMessage checkTransactionMessageEnable",
+			"this version refuses transactional messages"},
+		{"pop* *Pop* revive* enableSkipLongAwaitingAck enableRetryTopicV2 appendAckAsync appendCkAsync " +
+			"skipWhenCKRePutReachMaxTimes serverLoadBalancerEnable defaultMessageRequestMode loadBalancePollNameServerInterval",
+			"this version has no consumption by pop and no assignment of queues by the broker: such requests are refused"},
+		{"ha[A-Z]* maxHaTransferByteInSecond brokerIP2 slaveTimeout enableAutoInSyncReplicas syncFromLastFile asyncLearner " +
+			"syncMasterFlushOffsetWhenStartup maxSlaveResendLength maxChecksumRange skipPreOnline slaveReadEnable lockInStrictMode " +
+			"sendHeartbeatTimeoutMillis brokerHeartbeatInterval brokerNotActiveTimeoutMillis compatibleWithOldNameSrv " +
+			"syncBrokerMemberGroupPeriod enableSplitMetadata splitMetadataSize controllerAddr fetchControllerAddrByDnsLookup " +
+			"controllerHeartBeatTimeoutMills syncBrokerMetadataPeriod checkSyncStateSetPeriod syncControllerMetadataPeriod " +
+			"brokerElectionPriority dLegerGroup dLegerPeers dLegerSelfId disappearTimeAfterStart",
+			"this version keeps one copy of each message: there is no slave to speak with"},
+		{"rmqAddressServerDomain rmqAddressServerSubGroup fetchNamesrvAddrInterval updateNameServerAddrPeriod",
+			"it takes name servers from namesrvAddr only"},
+		{"forceRegister compressedRegister enableSplitRegistration splitRegistrationSize enableSingleTopicRegister",
+			"it always sends its whole topic table in one registration"},
+		{"enableShutdownGracefully shutdownWaitTimeSeconds",
+			"it always lets requests under way end before it stops, for at most 3 s"},
+		{"enableCalcFilterBitMap enableConsumeQueueExt filterSupportRetry expectConsumerNumUseFilter " +
+			"maxErrorRateOfBloomFilter filterDataCleanTimeSpan maxFilterMessageSize",
+			"it filters by tags only, without tables beside the queues"},
+		{"enableCompaction compactionScheduleInternal maxLmqConsumeQueueNum traceOn msgTraceTopicName storeReplyMessageEnable " +
+			"litePullMessageEnable enableMixedMessageType allowRecallWhenBrokerNotWriteable clearRetryTopicWhenDeleteTopic " +
+			"disableConsumeIfConsumerReadSlowly consumerFallbehindThreshold enableBroadcastOffsetStore broadcastOffsetExpire*",
+			"this version does not have the part of the broker that it tunes"},
+		{"notifyConsumerIdsChangedEnable realTimeNotifyConsumerChange subscriptionExpiredTimeout enableFastChannelEventProcess " +
+			"useServerSideResetOffset consumerOffsetUpdateVersionStep enableRegisterProducer useStaticSubscription enableCreateSysGroup " +
+			"maxTopicLength",
+			"its tables of clients and groups need no tuning"},
+		{"metrics[A-Z]* metricGrpc* metricLogging* enable*Metrics estimateAccumulation enableDetailStat autoDeleteUnusedStats " +
+			"maxStatsIdleTimeInMinutes isolateLogEnable rocketmqHome",
+			"it has no exporter and logs to standard error"},
+		{"*Whitelist *Provider *Strategy initAuthenticationUser innerClientAuthenticationCredentials userCache* aclCache* " +
+			"statefulAuth* configBlackList",
+			"this version has no users and no access control: let only trusted machines reach its port"},
+	},
+	promises: []promise{
+		{"brokerRole", "ASYNC_MASTER", "this version keeps one copy of each message and has neither slaves nor masters that wait for them"},
+		{"brokerId", "0", "this version can only be a master, and only masters have the id 0"},
+		{"enableControllerMode", "false", "this version cannot be elected by a controller"},
+		{"enableDLegerCommitLog", "false", "its commit log is not replicated"},
+		{"totalReplicas", "1", oneCopy}, {"inSyncReplicas", "1", oneCopy}, {"minInSyncReplicas", "1", oneCopy},
+		{"allAckInSyncStateSet", "false", oneCopy}, {"duplicationEnable", "false", oneCopy},
+		{"enableSlaveActingMaster", "false", oneCopy}, {"enableRemoteEscape", "false", oneCopy},
+		{"aclEnable", "false", noAccessControl}, {"authenticationEnabled", "false", noAccessControl},
+		{"authorizationEnabled", "false", noAccessControl}, {"migrateAuthFromV1Enabled", "false", noAccessControl},
+		{"useTLS", "false", "its connections are not encrypted"},
+		{"enablePropertyFilter", "false", "it cannot filter by SQL92, only by tags"},
+		{"storeType", "default", "it keeps queues and tables in files, not in RocksDB"},
+		{"configManagerVersion", "v1", "it keeps tables in files, not in RocksDB"},
+		{"readOnlyCommitLogStorePaths", "", "all of the store lies below storePathRootDir"},
+		{"enabledAppendPropCRC", "false", noPropertyChecksum}, {"forceVerifyPropCRC", "false", noPropertyChecksum},
+		{"fetchNamesrvAddrByAddressServer", "false", "it takes name servers from namesrvAddr only"},
+		{"fetchNameSrvAddrByDnsLookup", "false", "it would use only one of the addresses that a name has: list them in namesrvAddr"},
+		{"clusterTopicEnable", "true", "its topic of the cluster's name can always be used"},
+		{"brokerTopicEnable", "true", "its topic of the broker's name can always be used"},
+		{"traceTopicEnable", "false", "it makes no trace topic by itself: with autoCreateTopicEnable the first trace makes it"},
+		{"rejectPullConsumerEnable", "false", "it cannot tell such consumers apart, and would serve them"},
+		{"startAcceptSendRequestTimeStamp", "0", "it takes messages as soon as it runs"},
+		{"recallMessageEnable", "false", "it has no delayed messages to recall"},
+		{"enableLmq", "false", noLightQueues}, {"enableMultiDispatch", "false", noLightQueues},
+		{"metricsExporterType", "DISABLE", "it exports no metrics"},
+	},
+	paths: map[string]string{
+		"storePathCommitLog": "commitlog", "storePathConsumeQueue": "consumequeue", "storePathIndex": "index",
+		"storeCheckpoint": "checkpoint", "abortFile": "abort",
+	},
+}
+
+const (
+	oneCopy            = "this version keeps one copy of each message"
+	noAccessControl    = "this version checks no passwords and no rights, and would let everybody in"
+	noPropertyChecksum = "its records have no checksum of the properties"
+	noLightQueues      = "it has no light queues"
+)

@@ -1,0 +1,157 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var testMachine = Machine{HostName: "broker-host", Home: "/home/me", Address: "192.168.1.2", NameServers: "10.0.0.9:9876"}
+
+func fromText(t *testing.T, text string) Source {
+	t.Helper()
+	source, err := parse("broker.conf", []byte(text))
+	require.NoError(t, err)
+	return source
+}
+
+func loadText(t *testing.T, text string) (Broker, []string) {
+	t.Helper()
+	b, warnings, err := LoadBroker(testMachine, fromText(t, text))
+	require.NoError(t, err)
+	return b, warnings
+}
+
+func mistakeIn(t *testing.T, text string) string {
+	t.Helper()
+	_, _, err := LoadBroker(testMachine, fromText(t, text))
+	require.Error(t, err)
+	return err.Error()
+}
+
+func TestWhatNobodySetsTakesTheValueOfTheMachine(t *testing.T) {
+	b, warnings := loadText(t, "")
+	require.Empty(t, warnings)
+	require.Equal(t, "broker-host", b.BrokerName)
+	require.Equal(t, "192.168.1.2", b.BrokerIP1)
+	require.Equal(t, "10.0.0.9:9876", b.NamesrvAddr)
+	require.Equal(t, "/home/me/store", b.StorePathRootDir)
+	require.Equal(t, "SYNC_FLUSH", b.FlushDiskType)
+	require.Equal(t, 10911, b.ListenPort)
+	require.Equal(t, 5*time.Second, b.OffsetsInterval)
+}
+
+// The file that Apache ships as conf/broker.conf, with the keys that most people add.
+const everybodys = `
+brokerClusterName = DefaultCluster
+brokerName = broker-a
+brokerId = 0
+deleteWhen = 04
+fileReservedTime = 48
+brokerRole = ASYNC_MASTER
+flushDiskType = ASYNC_FLUSH
+namesrvAddr=10.0.0.1:9876;10.0.0.2:9876
+brokerIP1=10.0.0.7
+listenPort=10921
+storePathRootDir=/data/store
+storePathCommitLog=/data/store/commitlog
+autoCreateTopicEnable=FALSE
+mapedFileSizeCommitLog=134217728
+sendMessageThreadPoolNums=16
+pullMessageThreadPoolNums=16
+messageDelayLevel=1s 5s 10s
+enableControllerMode=false
+`
+
+func TestAFileAsEverybodyHasItIsRead(t *testing.T) {
+	b, warnings := loadText(t, everybodys)
+	require.Equal(t, "broker-a", b.BrokerName)
+	require.Equal(t, "ASYNC_FLUSH", b.FlushDiskType)
+	require.Equal(t, 10921, b.ListenPort)
+	require.Equal(t, int64(128<<20), b.MappedFileSizeCommitLog)
+	require.False(t, b.AutoCreateTopicEnable)
+	require.Equal(t, []string{
+		"deleteWhen, fileReservedTime have no effect in Gantry because this version deletes no messages: watch the disk; once it is full, sends are refused",
+		"pullMessageThreadPoolNums, sendMessageThreadPoolNums have no effect in Gantry because it has no thread pools: one task decides, and system calls run beside it",
+		"messageDelayLevel has no effect in Gantry because this version refuses messages with a delay",
+	}, warnings)
+}
+
+func TestLaterSourcesWinAndWarningsAreGivenOnce(t *testing.T) {
+	file := fromText(t, "listenPort=1\nregionId=file\ndeleteWhen=04")
+	line := Source{Name: "the command line", Keys: map[string]string{"listenPort": "2", "deleteWhen": "05"}}
+	b, warnings, err := LoadBroker(testMachine, file, line)
+	require.NoError(t, err)
+	require.Equal(t, 2, b.ListenPort)
+	require.Equal(t, "file", b.RegionID)
+	require.Len(t, warnings, 1)
+}
+
+func TestPromisesThatAreNotKeptAreRefused(t *testing.T) {
+	for _, line := range []string{
+		"brokerRole=SYNC_MASTER", "brokerRole=SLAVE", "brokerId=1", "enableControllerMode=true", "enableDLegerCommitLog=true",
+		"aclEnable=true", "authenticationEnabled=TRUE", "inSyncReplicas=2", "storeType=defaultRocksDB", "metricsExporterType=PROM",
+		"enablePropertyFilter=true", "storePathCommitLog=/disk1,/disk2", "storePathIndex=/elsewhere", "useTLS=true",
+	} {
+		require.Contains(t, mistakeIn(t, line), line+" is refused, because ", line)
+	}
+	for _, line := range []string{"brokerId=0", "aclEnable=False", "inSyncReplicas=1", "metricsExporterType=DISABLE", "readOnlyCommitLogStorePaths="} {
+		_, warnings := loadText(t, line)
+		require.Empty(t, warnings, line)
+	}
+	require.Equal(t, "broker.conf: aclEnable=true is refused, because this version checks no passwords and no rights, and would let everybody in; remove the key or set it to false",
+		mistakeIn(t, "aclEnable=true"))
+}
+
+func TestUnknownKeysAreRefusedWithTheNearest(t *testing.T) {
+	require.Equal(t, "broker.conf: brokerNmae is not a key: did you mean brokerName?", mistakeIn(t, "brokerNmae=a"))
+	require.Equal(t, "broker.conf: listenport is not a key: did you mean listenPort?", mistakeIn(t, "listenport=1"))
+	require.Equal(t, "broker.conf: fileReservedTimes is not a key: did you mean fileReservedTime?", mistakeIn(t, "fileReservedTimes=1"))
+	require.Contains(t, mistakeIn(t, "xyzzy=1"), "xyzzy is not a key: remove it")
+}
+
+func TestEveryMistakeNamesItsKey(t *testing.T) {
+	for line, want := range map[string]string{
+		"listenPort=high":                 `listenPort: "high" is not a whole number`,
+		"listenPort=70000":                "listenPort: 70000 is not between 0 and 65535",
+		"longPollingEnable=yes":           `longPollingEnable: "yes" is neither true nor false`,
+		"flushDiskType=sync":              `flushDiskType: "sync" is not one of SYNC_FLUSH, ASYNC_FLUSH`,
+		"brokerIP1=0.0.0.0":               `brokerIP1: "0.0.0.0" is not an IP address that clients can reach`,
+		"bindAddress=here":                `bindAddress: "here" is not an IP address`,
+		"namesrvAddr=a:9876,b:9876":       `namesrvAddr: "a:9876,b:9876" is not host:port`,
+		"mappedFileSizeConsumeQueue=6001": "mappedFileSizeConsumeQueue: 6001 is not a multiple of 20",
+		"mapedFileSizeCommitLog=1000000":  "maxMessageSize: 4194304 does not fit into a commit log file of 1000000 bytes: lower it to 933440 or less",
+		"mapedFileSizeConsumeQueue=20\nmappedFileSizeConsumeQueue=40": "are the same key and say different things",
+	} {
+		require.Contains(t, mistakeIn(t, line), want, line)
+	}
+	both := mistakeIn(t, "listenPort=high\nbrokerNmae=a")
+	require.Contains(t, both, "listenPort")
+	require.Contains(t, both, "brokerNmae")
+}
+
+func TestTheLicenceOfApachesExamplesIsSkipped(t *testing.T) {
+	b, _ := loadText(t, "<!--\n  ~ Licensed to somebody\n  -->\nbrokerName=a\n")
+	require.Equal(t, "a", b.BrokerName)
+	_, err := parse("broker.conf", []byte("<!-- never closed"))
+	require.ErrorIs(t, err, errOpenComment)
+}
+
+func TestFilesAreReadAsJavaReadsThem(t *testing.T) {
+	source := fromText(t, "a=1 # kept\n! comment\nb : 2\nc 3\nd = x\\\n  y\ne=\\u0041\nf=${HOME}\na=last\ng = naïve")
+	require.Equal(t, map[string]string{"a": "last", "b": "2", "c": "3", "d": "xy", "e": "A", "f": "${HOME}", "g": "naïve"}, source.Keys)
+}
+
+func TestAFileThatIsNotThereIsNamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "broker.conf")
+	_, err := ReadFile(path)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorContains(t, err, path)
+	require.NoError(t, os.WriteFile(path, []byte("brokerName=a"), 0o644))
+	source, err := ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, Source{Name: path, Keys: map[string]string{"brokerName": "a"}}, source)
+}

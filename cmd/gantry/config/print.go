@@ -1,0 +1,61 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Print writes the keys of a settings struct, given by pointer, as a properties file that reads back
+// as the same settings: all of them, or those that operators set most.
+func Print(out io.Writer, settings any, onlyImportant bool) error {
+	for _, f := range fieldsOf(settings) {
+		if onlyImportant && !f.isImportant() {
+			continue
+		}
+		if _, err := fmt.Fprintf(out, "%s=%s\n", f.key(), escape(f.text())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// escape protects what a properties file would read as something else.
+func escape(value string) string {
+	escaped := strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "\f", `\f`).Replace(value)
+	if strings.HasPrefix(escaped, " ") {
+		escaped = `\` + escaped
+	}
+	return escaped
+}
+
+// Help lists the keys of a settings struct, given by pointer, for the help text of a command.
+func Help(settings any) string {
+	var text strings.Builder
+	for _, f := range fieldsOf(settings) {
+		name := "--" + f.key()
+		if short := f.tag.Get("short"); short != "" {
+			name = "-" + short + ", " + name
+		}
+		fmt.Fprintf(&text, "  %s %s\n        %s (default %s)\n", name, f.kind(), f.doc(), orNone(f.defaultText()))
+	}
+	return text.String()
+}
+
+// Markdown is a table of the keys of a settings struct, given by pointer.
+func Markdown(settings any) string {
+	var text strings.Builder
+	text.WriteString("| key | value | default | meaning |\n|---|---|---|---|\n")
+	for _, f := range fieldsOf(settings) {
+		key := "`" + f.key() + "`"
+		if f.alias() != "" {
+			key += ", `" + f.alias() + "`"
+		}
+		cells := []string{key, f.kind(), orNone(f.defaultText()), f.doc()}
+		for i := range cells {
+			cells[i] = strings.ReplaceAll(cells[i], "|", `\|`)
+		}
+		text.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+	}
+	return text.String()
+}

@@ -1,0 +1,144 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/message"
+	"go.uber.org/zap"
+)
+
+// Broker is one running broker.
+type Broker struct {
+	env      env.Env
+	options  Options
+	store    *store.Store
+	server   *transport.Server
+	outgoing *transport.Client // to name servers
+	tasks    *env.Group
+	stop     env.Cond
+	closing  bool
+	address  netip.AddrPort // what clients are told
+	started  env.Instant
+	startAt  env.WallMillis
+
+	topics  *topicTable
+	groups  *groupTable
+	offsets *offsetTable
+	clients *clientTable
+	waiting *waitingPulls
+	names   *registrar
+	stats   counters
+
+	// Memory that is used again.
+	sendFree   []*sendDone
+	pullFree   [][]byte
+	pending    []message.Record // of the send being handled
+	properties []byte           // of those records
+
+	uniqueCount  uint16
+	uniqueLoader uint32
+}
+
+// counters are totals since the start, for the tools' runtime view.
+type counters struct {
+	sent, sendFailed, pulled, pulledBytes int64
+}
+
+// New checks the options and returns a broker that does nothing yet.
+func New(e env.Env, options Options) (*Broker, error) {
+	if err := options.Validate(); err != nil {
+		return nil, err
+	}
+	options = options.withDefaults()
+	b := &Broker{
+		env: e, options: options, tasks: env.NewGroup(e.Tasks), stop: e.Tasks.NewCond(),
+		outgoing: transport.NewClient(e, transport.ClientOptions{DialTimeout: options.RegisterTimeout}),
+	}
+	b.topics = newTopicTable(b)
+	b.groups = newGroupTable(b)
+	b.offsets = newOffsetTable(b)
+	b.clients = newClientTable(b)
+	b.waiting = newWaitingPulls(b)
+	b.names = newRegistrar(b)
+	b.options.Store.Arrived = b.waiting.arrived
+	b.server = transport.NewServer(e, transport.ServerOptions{
+		Handler: transport.HandlerFunc(b.serve), Limits: options.Limits,
+		OnClose: b.clients.connectionEnded, AfterBurst: b.kick,
+	})
+	return b, nil
+}
+
+// kick writes what the burst's sends have appended.
+func (b *Broker) kick() {
+	if b.store != nil {
+		b.store.Kick()
+	}
+}
+
+// Start opens the store, recovers it, opens the port and registers with the name
+// servers. It waits for the disk.
+func (b *Broker) Start() error {
+	b.started, b.startAt = b.env.Clock.Now(), b.env.Clock.Wall()
+	opened, err := store.Open(b.env, b.options.Store)
+	if err != nil {
+		return err
+	}
+	b.store = opened
+	if err := b.load(); err != nil {
+		return errors.Join(err, b.store.Close())
+	}
+	listener, err := b.server.Listen(b.options.Listen)
+	if err != nil {
+		return errors.Join(err, b.store.Close())
+	}
+	b.address = netip.AddrPortFrom(b.options.AdvertisedIP, listener.Addr().Port())
+	b.tasks.Go("save offsets", b.offsets.saveLoop)
+	b.tasks.Go("expire clients", b.clients.expireLoop)
+	b.waiting.start()
+	b.names.start()
+	b.env.Log.Info("broker serves", zap.Stringer("address", b.address), zap.Stringer("store", b.store))
+	return nil
+}
+
+// load reads the tables that outlive a restart.
+func (b *Broker) load() error {
+	for _, table := range []interface{ load() error }{b.topics, b.groups, b.offsets} {
+		if err := table.load(); err != nil {
+			return err
+		}
+	}
+	return b.topics.adopt(b.store.Queues())
+}
+
+// Address is what clients are told.
+func (b *Broker) Address() netip.AddrPort { return b.address }
+
+// Store is the broker's message store, for oracles and tools.
+func (b *Broker) Store() *store.Store { return b.store }
+
+// Close stops in order: leave the name servers, let requests under way end, save
+// everything, close the store. It returns when all tasks have ended.
+func (b *Broker) Close() error {
+	if b.closing {
+		return nil
+	}
+	b.closing = true
+	b.stop.Broadcast()
+	b.names.leave()
+	b.waiting.close()
+	b.server.Shutdown(b.options.ShutdownGrace)
+	b.tasks.Wait()
+	b.outgoing.Close()
+	err := b.offsets.close()
+	return errors.Join(err, b.store.Close())
+}
+
+// String tells who the broker is and how far its log reaches.
+func (b *Broker) String() string {
+	return fmt.Sprintf("broker %s (%s) at %s, %d topics, %d groups, %v", b.options.Name, b.options.Cluster, b.address, len(b.topics.byName), len(b.groups.byName), b.store)
+}

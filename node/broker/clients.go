@@ -1,0 +1,311 @@
+package broker
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/proto"
+	"go.uber.org/zap"
+)
+
+// clientTable knows which clients are connected and in which groups they are (classes ProducerManager and
+// ConsumerManager). It is in memory only: after a restart heartbeats fill it again.
+type clientTable struct {
+	broker    *Broker
+	producers map[string]*producerGroup
+	consumers map[string]*consumerGroup
+}
+
+// member is one client of a group, on one connection.
+type member struct {
+	conn     *transport.Conn
+	clientID string
+	version  int32
+	seen     env.Instant
+}
+
+type producerGroup struct{ members []*member }
+
+type consumerGroup struct {
+	name          string
+	members       []*member
+	model         proto.MessageModel
+	consumeType   proto.ConsumeType
+	from          proto.ConsumeFrom
+	subscriptions []proto.SubscriptionData
+	fingerprint   int32
+}
+
+func newClientTable(b *Broker) *clientTable {
+	return &clientTable{broker: b, producers: map[string]*producerGroup{}, consumers: map[string]*consumerGroup{}}
+}
+
+// find returns the member of a connection.
+func find(members []*member, conn *transport.Conn) *member {
+	for _, m := range members {
+		if m.conn == conn {
+			return m
+		}
+	}
+	return nil
+}
+
+// join adds a member or refreshes it, and reports whether it is new.
+func join(members []*member, conn *transport.Conn, clientID string, version int32, now env.Instant) ([]*member, bool) {
+	if m := find(members, conn); m != nil {
+		isNew := m.clientID != clientID
+		m.clientID, m.version, m.seen = clientID, version, now
+		return members, isNew
+	}
+	return append(members, &member{conn: conn, clientID: clientID, version: version, seen: now}), true
+}
+
+// heartbeat handles HEART_BEAT (class ClientManageProcessor). It may wait while groups are made.
+func (b *Broker) heartbeat(in *transport.Incoming) {
+	data, err := proto.UnmarshalHeartbeatData(in.Command.Body)
+	reply := in.Reply()
+	if err != nil {
+		reply.Error(proto.RespSystemError, err.Error())
+		return
+	}
+	if data.ClientID == "" {
+		reply.Error(proto.RespInvalidParameter, "heartbeat: clientID is empty")
+		return
+	}
+	version := in.Command.Version
+	changed := data.Fingerprint == 0
+	for i := range data.Producers {
+		b.clients.produce(data.Producers[i].Group, in.Conn, data.ClientID, version)
+	}
+	for i := range data.Consumers {
+		consumer := &data.Consumers[i]
+		if err := b.prepareGroup(consumer); err != nil {
+			b.env.Log.Warn("a heartbeat names a group that cannot be", zap.String("group", consumer.Group), zap.Error(err))
+			continue
+		}
+		changed = b.clients.consume(consumer, data, in.Conn, version) || changed
+	}
+	reply.Send(proto.RespSuccess, &proto.HeartbeatResponse{HeartbeatV2: true, SubscriptionsChanged: changed}, nil)
+}
+
+// prepareGroup makes the group and its retry topic if they do not exist.
+func (b *Broker) prepareGroup(consumer *proto.ConsumerData) error {
+	group, err := b.groups.find(consumer.Group)
+	if err != nil {
+		return err
+	}
+	name := proto.RetryTopic(consumer.Group)
+	if b.topics.byName[name] != nil {
+		return nil
+	}
+	topic := proto.NewTopicConfig(name)
+	topic.ReadQueues, topic.WriteQueues = group.RetryQueues, group.RetryQueues
+	return b.topics.put(topic)
+}
+
+func (t *clientTable) produce(group string, conn *transport.Conn, clientID string, version int32) {
+	if conn.Closed() {
+		return
+	}
+	g := t.producers[group]
+	if g == nil {
+		g = &producerGroup{}
+		t.producers[group] = g
+	}
+	g.members, _ = join(g.members, conn, clientID, version, t.broker.env.Clock.Now())
+}
+
+// consume adds or refreshes a consumer, and tells the others if something changed. It reports whether the
+// fingerprint of the group's subscriptions did.
+func (t *clientTable) consume(c *proto.ConsumerData, data *proto.HeartbeatData, conn *transport.Conn, version int32) bool {
+	if conn.Closed() {
+		return false
+	}
+	g := t.consumers[c.Group]
+	if g == nil {
+		g = &consumerGroup{name: c.Group}
+		t.consumers[c.Group] = g
+	}
+	g.model, g.consumeType, g.from = c.Model, c.ConsumeType, c.From
+	var isNew bool
+	g.members, isNew = join(g.members, conn, data.ClientID, version, t.broker.env.Clock.Now())
+	if !data.WithoutSubscriptions {
+		isNew = g.subscribe(c.Subscriptions) || isNew
+	}
+	fingerprintChanged := g.fingerprint != 0 && g.fingerprint != data.Fingerprint
+	g.fingerprint = data.Fingerprint
+	if isNew {
+		t.notify(g)
+	}
+	return fingerprintChanged
+}
+
+// subscribe takes over a member's subscriptions, which stand for the whole group. It reports whether topics were added or
+// removed.
+func (g *consumerGroup) subscribe(fresh []proto.SubscriptionData) bool {
+	changed := false
+	for _, s := range fresh {
+		i := g.index(s.Topic)
+		switch {
+		case i < 0:
+			g.subscriptions = append(g.subscriptions, s)
+			changed = true
+		case s.Version > g.subscriptions[i].Version:
+			g.subscriptions[i] = s
+		}
+	}
+	before := len(g.subscriptions)
+	g.subscriptions = slices.DeleteFunc(g.subscriptions, func(old proto.SubscriptionData) bool {
+		return !slices.ContainsFunc(fresh, func(s proto.SubscriptionData) bool { return s.Topic == old.Topic })
+	})
+	return changed || len(g.subscriptions) != before
+}
+
+func (g *consumerGroup) index(topic string) int {
+	return slices.IndexFunc(g.subscriptions, func(s proto.SubscriptionData) bool { return s.Topic == topic })
+}
+
+// subscription is what a group's heartbeats say of a topic.
+func (t *clientTable) subscription(group, topic string) *proto.SubscriptionData {
+	g := t.consumers[group]
+	if g == nil {
+		return nil
+	}
+	if i := g.index(topic); i >= 0 {
+		return &g.subscriptions[i]
+	}
+	return nil
+}
+
+// notify makes the members of a group assign their queues anew (NOTIFY_CONSUMER_IDS_CHANGED).
+func (t *clientTable) notify(g *consumerGroup) {
+	config := t.broker.groups.byName[g.name]
+	if g.model == proto.Broadcasting || (config != nil && !config.NotifyConsumerIDsChanged) {
+		return
+	}
+	for _, m := range g.members {
+		// A member that cannot be told finds out when it looks by itself.
+		_ = m.conn.Oneway(&transport.Request{
+			Code: proto.ReqNotifyConsumerIDsChanged, Header: &proto.NotifyConsumerIDsChanged{ConsumerGroup: g.name},
+		})
+	}
+}
+
+// leave removes members that match, tells the others, and forgets empty groups.
+func (t *clientTable) leave(group string, match func(*member) bool) {
+	g := t.consumers[group]
+	if g == nil {
+		return
+	}
+	before := len(g.members)
+	g.members = slices.DeleteFunc(g.members, match)
+	switch {
+	case len(g.members) == 0:
+		delete(t.consumers, group)
+	case len(g.members) < before:
+		t.notify(g)
+	}
+}
+
+func (t *clientTable) leaveProducers(group string, match func(*member) bool) {
+	g := t.producers[group]
+	if g == nil {
+		return
+	}
+	if g.members = slices.DeleteFunc(g.members, match); len(g.members) == 0 {
+		delete(t.producers, group)
+	}
+}
+
+// leaveAll applies leave to every group, in order.
+func (t *clientTable) leaveAll(match func(*member) bool) {
+	for _, name := range sortedNames(t.consumers) {
+		t.leave(name, match)
+	}
+	for _, name := range sortedNames(t.producers) {
+		t.leaveProducers(name, match)
+	}
+}
+
+func sortedNames[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// connectionEnded takes the clients of a connection out of all groups.
+func (t *clientTable) connectionEnded(conn *transport.Conn) {
+	t.leaveAll(func(m *member) bool { return m.conn == conn })
+}
+
+// expireLoop takes out clients without heartbeats.
+func (t *clientTable) expireLoop() {
+	b := t.broker
+	for !b.closing {
+		b.stop.WaitUntil(b.env.Clock.Now().Add(b.options.ClientTimeout / 12))
+		now := b.env.Clock.Now()
+		t.leaveAll(func(m *member) bool { return now.Sub(m.seen) > b.options.ClientTimeout })
+	}
+}
+
+// unregisterClient handles UNREGISTER_CLIENT.
+func (b *Broker) unregisterClient(in *transport.Incoming) {
+	var h proto.UnregisterClient
+	if !decode(in, &h) {
+		return
+	}
+	match := func(m *member) bool { return m.conn == in.Conn && m.clientID == h.ClientID }
+	if h.ConsumerGroup != "" {
+		b.clients.leave(h.ConsumerGroup, match)
+	}
+	if h.ProducerGroup != "" {
+		b.clients.leaveProducers(h.ProducerGroup, match)
+	}
+	in.Reply().Success(nil)
+}
+
+// listConsumers handles GET_CONSUMER_LIST_BY_GROUP.
+func (b *Broker) listConsumers(in *transport.Incoming) {
+	var h proto.GetConsumerListByGroup
+	if !decode(in, &h) {
+		return
+	}
+	g := b.clients.consumers[h.ConsumerGroup]
+	if g == nil {
+		in.Reply().Error(proto.RespSystemError, fmt.Sprintf("no consumer for this group, %s", h.ConsumerGroup))
+		return
+	}
+	var list proto.ConsumerList
+	for _, m := range g.members {
+		if !slices.Contains(list.ClientIDs, m.clientID) {
+			list.ClientIDs = append(list.ClientIDs, m.clientID)
+		}
+	}
+	in.Reply().Success(list.Marshal())
+}
+
+// checkClientConfig handles CHECK_CLIENT_CONFIG: which expressions a consumer may use.
+func (b *Broker) checkClientConfig(in *transport.Incoming) {
+	var body struct {
+		Subscription proto.SubscriptionData `json:"subscriptionData"`
+	}
+	strict, err := proto.Strict(in.Command.Body)
+	if err == nil {
+		err = json.Unmarshal(strict, &body)
+	}
+	expression := body.Subscription
+	switch {
+	case err != nil:
+		in.Reply().Error(proto.RespSystemError, "subscriptionData: "+err.Error())
+	case expression.ExpressionType != proto.ExpressionTag:
+		in.Reply().Error(proto.RespSystemError, "the broker does not support consumer to filter message by "+expression.ExpressionType)
+	default:
+		in.Reply().Success(nil)
+	}
+}

@@ -1,0 +1,46 @@
+// Package broker is the broker node: it takes messages from producers, keeps them in a
+// store, and hands them to consumers (class BrokerController and its processors).
+//
+// # Who owns the state
+//
+// A Broker owns its store, its tables of topics, groups, offsets and clients, and its connections. Everything
+// runs with the node's baton held; a handler runs as the reader task of the connection its request came by.
+//
+// # Which calls wait
+//
+// Start and Close. Handlers wait for the disk when they read messages, make topics or groups, or delete a topic;
+// while one waits, its connection reads no further and all others go on.
+//
+// # What an answer means
+//
+//   - To a send: the message is as durable as the store's flush mode promises, and consumers can read it. A topic
+//     or group that was made for it is durable.
+//   - To a change of a topic: it is durable. Name servers hear of it soon afterwards.
+//   - To the commit of an offset: it is durable. Commits that want no answer may be lost in a crash, up to SaveOffsetsEvery.
+//
+// # The data path
+//
+// In: transport → serve (dispatch.go) → send (send.go) → admitSend → buildRecords → store.Append; after the burst kick →
+// store.Kick; sendDone.Appended answers.
+//
+// Out: pull (pull.go) → admitPull → answerPull → store.Read → SendDetached; or, with nothing to read, waitingPulls.hold
+// (waiting.go) → arrived → answerLoop → answerPull.
+//
+// # Files
+//
+//	broker.go    New, Start, Close
+//	options.go   settings
+//	dispatch.go  request code to handler
+//	send.go      sends
+//	pull.go      pulls
+//	waiting.go   held pulls
+//	offsets.go   consumer offsets and queue bounds
+//	journal.go   durable single commits
+//	topics.go    the topic table
+//	groups.go    the group table
+//	clients.go   heartbeats and members
+//	register.go  name servers
+//	admin.go     tools
+//	document.go  files of the config directory
+//	unique.go    message ids for senders without
+package broker

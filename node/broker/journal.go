@@ -1,0 +1,176 @@
+package broker
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/transport/proto"
+)
+
+// journalPath is a file of ours; Java brokers ignore it.
+const journalPath = configDir + "/consumerOffset.journal"
+
+// offsetJournal makes single commits durable between two saves of the table.
+//
+//	header, 32 bytes: magic "GANTRYOJ", state version, timestamp, counter (i64 each)
+//	entry: length of the key (u16), queue (i32), offset (i64), key, CRC-32 of the entry so far
+//
+// It counts only beside the saved table whose version its header names: a table that was saved later, also by a Java broker, has
+// everything in it already.
+type offsetJournal struct {
+	disk   env.Disk
+	file   env.File
+	end    int64
+	broken error // a write or sync failed: nothing more is promised until the next reset
+	busy   *env.Semaphore
+}
+
+type journalEntry struct {
+	key    string
+	queue  int32
+	offset int64
+}
+
+const (
+	journalMagic      = 0x47414E5452594F4A
+	journalHeaderSize = 32
+	entryHeadSize     = 14
+	journalMax        = 64 << 20 // bytes read at start; more cannot come between two saves
+)
+
+// exclusive keeps saves and appends apart.
+func (j *offsetJournal) exclusive(fn func() error) error {
+	j.busy.Acquire(nil, env.Never)
+	defer j.busy.Release()
+	return fn()
+}
+
+// open returns the commits that were made durable after the table of this version was saved.
+func (j *offsetJournal) open(version proto.DataVersion) ([]journalEntry, error) {
+	f, err := j.disk.Open(journalPath)
+	if errors.Is(err, env.ErrNotExist) {
+		return nil, j.create(version)
+	}
+	if err != nil {
+		return nil, err
+	}
+	j.file = f
+	content := make([]byte, min(f.Size(), journalMax))
+	n, err := f.ReadAt(content, 0)
+	if err != nil {
+		return nil, err
+	}
+	entries, end, ok := decodeJournal(content[:n], version)
+	if !ok {
+		return nil, j.reset(version)
+	}
+	j.end = end
+	// Behind the end there may be the rest of a torn write: it must not come back behind shorter entries.
+	if err := f.Truncate(end); err != nil {
+		return nil, err
+	}
+	return entries, f.Sync(0, end)
+}
+
+func (j *offsetJournal) create(version proto.DataVersion) error {
+	f, err := j.disk.Create(journalPath)
+	if err != nil {
+		return err
+	}
+	j.file = f
+	if err := j.reset(version); err != nil {
+		return err
+	}
+	return j.disk.SyncDir(configDir)
+}
+
+// reset empties the journal, for a table that was just saved.
+func (j *offsetJournal) reset(version proto.DataVersion) error {
+	j.broken = j.rewrite(version)
+	return j.broken
+}
+
+func (j *offsetJournal) rewrite(version proto.DataVersion) error {
+	if err := j.file.Truncate(0); err != nil {
+		return err
+	}
+	header := journalHeader(version)
+	if err := j.file.WriteAt(header, 0); err != nil {
+		return err
+	}
+	j.end = journalHeaderSize
+	return j.file.Sync(0, j.end)
+}
+
+func journalHeader(version proto.DataVersion) []byte {
+	p := binary.BigEndian.AppendUint64(nil, journalMagic)
+	p = binary.BigEndian.AppendUint64(p, uint64(version.StateVersion))
+	p = binary.BigEndian.AppendUint64(p, uint64(version.Timestamp))
+	return binary.BigEndian.AppendUint64(p, uint64(version.Counter))
+}
+
+// append makes commits durable. After an error none of them is promised.
+func (j *offsetJournal) append(batch []pendingCommit) error {
+	j.busy.Acquire(nil, env.Never)
+	defer j.busy.Release()
+	if j.broken != nil {
+		return j.broken
+	}
+	var p []byte
+	for _, c := range batch {
+		p = c.entry.append(p)
+	}
+	err := j.file.WriteAt(p, j.end)
+	if err == nil {
+		err = j.file.Sync(j.end, j.end+int64(len(p)))
+	}
+	if err != nil {
+		// What the file holds now is in doubt: the next save begins it anew.
+		j.broken = err
+		return err
+	}
+	j.end += int64(len(p))
+	return nil
+}
+
+func (e journalEntry) append(p []byte) []byte {
+	start := len(p)
+	p = binary.BigEndian.AppendUint16(p, uint16(len(e.key)))
+	p = binary.BigEndian.AppendUint32(p, uint32(e.queue))
+	p = binary.BigEndian.AppendUint64(p, uint64(e.offset))
+	p = append(p, e.key...)
+	return binary.BigEndian.AppendUint32(p, crc32.ChecksumIEEE(p[start:]))
+}
+
+// decodeJournal reads entries up to the first in doubt. ok is false if the journal belongs to another table.
+func decodeJournal(p []byte, version proto.DataVersion) (entries []journalEntry, end int64, ok bool) {
+	if len(p) < journalHeaderSize || string(p[:journalHeaderSize]) != string(journalHeader(version)) {
+		return nil, 0, false
+	}
+	at := journalHeaderSize
+	for {
+		e, n := decodeJournalEntry(p[at:])
+		if n == 0 {
+			return entries, int64(at), true
+		}
+		entries = append(entries, e)
+		at += n
+	}
+}
+
+func decodeJournalEntry(p []byte) (journalEntry, int) {
+	if len(p) < entryHeadSize {
+		return journalEntry{}, 0
+	}
+	n := entryHeadSize + int(binary.BigEndian.Uint16(p))
+	if len(p) < n+4 || binary.BigEndian.Uint32(p[n:]) != crc32.ChecksumIEEE(p[:n]) {
+		return journalEntry{}, 0
+	}
+	return journalEntry{
+		key:    string(p[entryHeadSize:n]),
+		queue:  int32(binary.BigEndian.Uint32(p[2:])),
+		offset: int64(binary.BigEndian.Uint64(p[6:])),
+	}, n + 4
+}

@@ -1,0 +1,343 @@
+package broker
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/message"
+	"github.com/gantrymq/gantry/transport/proto"
+	"go.uber.org/zap"
+)
+
+// offsetsFile has the layout of ConsumerOffsetManager: {"dataVersion":…,"offsetTable":{"topic@group":{0:123}}}.
+const offsetsFile = "consumerOffset.json"
+
+// offsetTable keeps how far each group has consumed each queue. A commit that is answered is durable: it stands in the
+// journal. One-way commits, which most clients send, are in memory until the next save, as with
+// Java brokers; losing one means that messages are delivered again.
+type offsetTable struct {
+	broker  *Broker
+	byKey   map[string]map[int32]int64 // topic@group → queue → offset
+	version proto.DataVersion
+	dirty   bool // byKey has changes that offsetsFile has not
+	journal *offsetJournal
+	pending []pendingCommit // to be journalled and answered
+	work    env.Cond
+	closing bool
+	tasks   *env.Group
+}
+
+// pendingCommit waits for the journal.
+type pendingCommit struct {
+	entry journalEntry
+	reply transport.Reply
+}
+
+func newOffsetTable(b *Broker) *offsetTable {
+	return &offsetTable{
+		broker: b, byKey: map[string]map[int32]int64{},
+		work: b.env.Tasks.NewCond(), tasks: env.NewGroup(b.env.Tasks),
+		journal: &offsetJournal{disk: b.env.Disk, busy: env.NewSemaphore(b.env.Tasks, 1)},
+	}
+}
+
+func offsetKey(group, topic string) string { return topic + "@" + group }
+
+// get returns what a group has committed for a queue.
+func (t *offsetTable) get(group, topic string, queue int32) (int64, bool) {
+	offset, ok := t.byKey[offsetKey(group, topic)][queue]
+	return offset, ok
+}
+
+// set commits in memory.
+func (t *offsetTable) set(group, topic string, queue int32, offset int64) {
+	t.put(offsetKey(group, topic), queue, offset)
+}
+
+func (t *offsetTable) put(key string, queue int32, offset int64) {
+	queues := t.byKey[key]
+	if queues == nil {
+		queues = map[int32]int64{}
+		t.byKey[key] = queues
+	}
+	queues[queue] = offset
+	t.dirty = true
+}
+
+// commit sets an offset and answers when the journal has it.
+func (t *offsetTable) commit(reply transport.Reply, group, topic string, queue int32, offset int64) {
+	t.set(group, topic, queue, offset)
+	t.pending = append(t.pending, pendingCommit{
+		entry: journalEntry{key: offsetKey(group, topic), queue: queue, offset: offset}, reply: reply,
+	})
+	t.work.Signal()
+}
+
+// forgetTopic drops the offsets of a topic that was deleted.
+func (t *offsetTable) forgetTopic(topic string) {
+	// order does not matter: entries are only deleted
+	for key := range t.byKey {
+		if strings.HasPrefix(key, topic+"@") {
+			delete(t.byKey, key)
+			t.dirty = true
+		}
+	}
+}
+
+// load reads the saved table and then the commits that were answered after it.
+func (t *offsetTable) load() error {
+	err := loadDocument(t.broker.env.Disk, offsetsFile, func(content []byte) error {
+		return t.decode(content)
+	})
+	if err != nil {
+		return err
+	}
+	entries, err := t.journal.open(t.version)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		t.put(e.key, e.queue, e.offset)
+	}
+	t.tasks.Go("journal offsets", t.journalLoop)
+	return nil
+}
+
+func (t *offsetTable) decode(content []byte) error {
+	strict, err := proto.Strict(content)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		DataVersion proto.DataVersion          `json:"dataVersion"`
+		OffsetTable map[string]map[int32]int64 `json:"offsetTable"`
+	}
+	if err := json.Unmarshal(strict, &in); err != nil {
+		return err
+	}
+	t.version = in.DataVersion
+	t.byKey = map[string]map[int32]int64{}
+	// order does not matter: entries are only copied
+	for key, queues := range in.OffsetTable {
+		if queues != nil {
+			t.byKey[key] = queues
+		}
+	}
+	return nil
+}
+
+// encode writes the table with queue numbers as bare keys, as Java brokers do.
+func (t *offsetTable) encode(version proto.DataVersion) []byte {
+	out := append([]byte(`{"dataVersion":`), version.Marshal()...)
+	out = append(out, `,"offsetTable":{`...)
+	keys := make([]string, 0, len(t.byKey))
+	for key := range t.byKey {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for i, key := range keys {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = strconv.AppendQuote(out, key)
+		out = append(out, ":{"...)
+		out = appendQueueOffsets(out, t.byKey[key])
+		out = append(out, '}')
+	}
+	return append(out, "}}"...)
+}
+
+func appendQueueOffsets(out []byte, queues map[int32]int64) []byte {
+	ids := make([]int32, 0, len(queues))
+	for id := range queues {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for i, id := range ids {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = strconv.AppendInt(out, int64(id), 10)
+		out = append(out, ':')
+		out = strconv.AppendInt(out, queues[id], 10)
+	}
+	return out
+}
+
+// journalLoop is the only writer of the journal and of offsetsFile. All commits that come while one sync
+// runs share the next.
+func (t *offsetTable) journalLoop() {
+	for {
+		for len(t.pending) == 0 && !t.closing {
+			t.work.Wait()
+		}
+		if len(t.pending) == 0 {
+			return
+		}
+		batch := t.pending
+		t.pending = nil
+		err := t.journal.append(batch)
+		for _, c := range batch {
+			if err != nil {
+				c.reply.Error(proto.RespSystemError, fmt.Sprintf("the offset could not be made durable: %v", err))
+				continue
+			}
+			c.reply.Success(nil)
+		}
+	}
+}
+
+// saveLoop saves the table now and then.
+func (t *offsetTable) saveLoop() {
+	for !t.broker.closing {
+		t.broker.stop.WaitUntil(t.broker.env.Clock.Now().Add(t.broker.options.SaveOffsetsEvery))
+		if err := t.save(); err != nil {
+			t.broker.env.Log.Warn("consumer offsets could not be saved; they will be tried again", zap.Error(err))
+		}
+	}
+}
+
+// save writes the whole table; the journal then begins anew.
+func (t *offsetTable) save() error {
+	if !t.dirty {
+		return nil
+	}
+	return t.journal.exclusive(func() error {
+		version := t.version.Next(int64(t.broker.env.Clock.Wall()))
+		content := t.encode(version)
+		t.dirty = false
+		if err := saveDocument(t.broker.env.Disk, offsetsFile, content); err != nil {
+			t.dirty = true
+			return err
+		}
+		t.version = version
+		return t.journal.reset(version)
+	})
+}
+
+// close answers what waits and saves the table.
+func (t *offsetTable) close() error {
+	t.closing = true
+	t.work.Broadcast()
+	t.tasks.Wait()
+	return t.save()
+}
+
+// updateConsumerOffset handles UPDATE_CONSUMER_OFFSET (class ConsumerManageProcessor).
+func (b *Broker) updateConsumerOffset(in *transport.Incoming) {
+	var h proto.UpdateConsumerOffset
+	if !decode(in, &h) {
+		return
+	}
+	reply := in.Reply()
+	if _, err := b.groups.find(h.ConsumerGroup); err != nil {
+		reply.Error(proto.RespSubscriptionGroupNotExist, fmt.Sprintf("Group %s not exist!", h.ConsumerGroup))
+		return
+	}
+	if b.topics.byName[h.Topic] == nil {
+		reply.Error(proto.RespTopicNotExist, fmt.Sprintf("Topic %s not exist!", h.Topic))
+		return
+	}
+	switch {
+	case h.CommitOffset < 0:
+		// Some clients commit -1 for queues they have not consumed: it means nothing.
+		reply.Success(nil)
+	case in.Command.IsOneway():
+		b.offsets.set(h.ConsumerGroup, h.Topic, h.QueueID, h.CommitOffset)
+	default:
+		b.offsets.commit(reply, h.ConsumerGroup, h.Topic, h.QueueID, h.CommitOffset)
+	}
+}
+
+// queryConsumerOffset handles QUERY_CONSUMER_OFFSET. A group that has committed nothing begins at 0 if the queue
+// still has its first message; otherwise it is answered "not found", and the client decides.
+func (b *Broker) queryConsumerOffset(in *transport.Incoming) {
+	var h proto.QueryConsumerOffset
+	if !decode(in, &h) {
+		return
+	}
+	reply := in.Reply()
+	if offset, ok := b.offsets.get(h.ConsumerGroup, h.Topic, h.QueueID); ok {
+		reply.Send(proto.RespSuccess, &proto.OffsetResponse{Offset: offset}, nil)
+		return
+	}
+	first, _ := b.store.Bounds(queueKey(h.Topic, h.QueueID))
+	if h.ZeroIfUnknown.Or(true) && first <= 0 {
+		reply.Send(proto.RespSuccess, &proto.OffsetResponse{Offset: 0}, nil)
+		return
+	}
+	reply.Error(proto.RespQueryNotFound, "Not found, maybe this group consumer boot first")
+}
+
+// maxOffset handles GET_MAX_OFFSET.
+func (b *Broker) maxOffset(in *transport.Incoming) {
+	var h proto.GetMaxOffset
+	if decode(in, &h) {
+		_, end := b.store.Bounds(queueKey(h.Topic, h.QueueID))
+		in.Reply().Send(proto.RespSuccess, &proto.OffsetResponse{Offset: int64(end)}, nil)
+	}
+}
+
+// minOffset handles GET_MIN_OFFSET.
+func (b *Broker) minOffset(in *transport.Incoming) {
+	var h proto.GetMinOffset
+	if decode(in, &h) {
+		first, _ := b.store.Bounds(queueKey(h.Topic, h.QueueID))
+		in.Reply().Send(proto.RespSuccess, &proto.OffsetResponse{Offset: int64(first)}, nil)
+	}
+}
+
+// offsetByTime handles SEARCH_OFFSET_BY_TIMESTAMP.
+func (b *Broker) offsetByTime(in *transport.Incoming) {
+	var h proto.SearchOffsetByTimestamp
+	if !decode(in, &h) {
+		return
+	}
+	reply := in.Reply()
+	offset, err := b.store.OffsetAt(queueKey(h.Topic, h.QueueID), h.Timestamp, h.Upper)
+	if err != nil {
+		reply.Error(proto.RespSystemError, err.Error())
+		return
+	}
+	reply.Send(proto.RespSuccess, &proto.OffsetResponse{Offset: int64(offset)}, nil)
+}
+
+// earliestStoreTime handles GET_EARLIEST_MSG_STORETIME; -1 says that there is no message.
+func (b *Broker) earliestStoreTime(in *transport.Incoming) {
+	var h proto.GetEarliestMessageStoreTime
+	if !decode(in, &h) {
+		return
+	}
+	reply := in.Reply()
+	key := queueKey(h.Topic, h.QueueID)
+	first, _ := b.store.Bounds(key)
+	at, ok, err := b.store.StoredAt(key, first)
+	switch {
+	case err != nil:
+		reply.Error(proto.RespSystemError, err.Error())
+	case !ok:
+		reply.Send(proto.RespSuccess, &proto.TimestampResponse{Timestamp: -1}, nil)
+	default:
+		reply.Send(proto.RespSuccess, &proto.TimestampResponse{Timestamp: at}, nil)
+	}
+}
+
+// viewMessage handles VIEW_MESSAGE_BY_ID: the message at a place of the log.
+func (b *Broker) viewMessage(in *transport.Incoming) {
+	var h proto.ViewMessageByID
+	if !decode(in, &h) {
+		return
+	}
+	reply := in.Reply()
+	raw, err := b.store.RecordBytes(message.LogOffset(h.Offset))
+	if err != nil {
+		reply.Error(proto.RespSystemError, fmt.Sprintf("can not find message by the offset, %d: %v", h.Offset, err))
+		return
+	}
+	reply.Success(raw)
+}

@@ -1,0 +1,110 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/proto"
+)
+
+// Options of a broker, with the broker's own words for them. Zero fields take the defaults of DefaultOptions.
+type Options struct {
+	Name    string // brokerName
+	Cluster string // brokerClusterName
+	ID      int64  // brokerId; 0 is the master
+	// Listen is the address of the main port (listenPort).
+	Listen string
+	// AdvertisedIP is the address that clients are told (brokerIP1). It must be one they can reach.
+	AdvertisedIP netip.Addr
+	// NameServers are asked to route clients here (namesrvAddr), host:port each.
+	NameServers []string
+	Store       store.Options
+	Limits      transport.Limits
+
+	Perm                 proto.Perm // brokerPermission
+	NoAutoTopics         bool       // autoCreateTopicEnable=false
+	NoAutoGroups         bool       // autoCreateSubscriptionGroup=false
+	DefaultTopicQueues   int32      // defaultTopicQueueNums
+	NoLongPolling        bool       // longPollingEnable=false
+	ShortPollingFor      time.Duration
+	HeldPullsMax         int // further ones are answered "nothing found" at once
+	PullMessagesMax      int // messages of one pull (maxTransferCountOnMessageInMemory)
+	PullBytesMax         int // bytes of one pull (maxTransferBytesOnMessageInMemory)
+	RegisterEvery        time.Duration
+	RegisterTimeout      time.Duration
+	SaveOffsetsEvery     time.Duration // flushConsumerOffsetInterval
+	ClientTimeout        time.Duration // a client without a heartbeat for that long has left
+	Region               string        // regionId
+	TopicsMax, GroupsMax int           // automatic creation stops there
+	ShutdownGrace        time.Duration
+}
+
+// DefaultOptions are those of a broker called as it stands.
+func DefaultOptions() Options {
+	return Options{
+		Name: "broker-a", Cluster: "DefaultCluster", Listen: ":10911",
+		Perm: proto.PermReadWrite, DefaultTopicQueues: 8,
+		ShortPollingFor: time.Second, HeldPullsMax: 100_000, PullMessagesMax: 32, PullBytesMax: 256 << 10,
+		RegisterEvery: 30 * time.Second, RegisterTimeout: 6 * time.Second, SaveOffsetsEvery: 5 * time.Second,
+		ClientTimeout: 120 * time.Second, Region: "DefaultRegion", TopicsMax: 100_000, GroupsMax: 100_000,
+		ShutdownGrace: 3 * time.Second,
+	}
+}
+
+func (o Options) withDefaults() Options {
+	d := DefaultOptions()
+	fill(&o.Name, d.Name)
+	fill(&o.Cluster, d.Cluster)
+	fill(&o.Listen, d.Listen)
+	fill(&o.Perm, d.Perm)
+	fill(&o.DefaultTopicQueues, d.DefaultTopicQueues)
+	fill(&o.ShortPollingFor, d.ShortPollingFor)
+	fill(&o.HeldPullsMax, d.HeldPullsMax)
+	fill(&o.PullMessagesMax, d.PullMessagesMax)
+	fill(&o.PullBytesMax, d.PullBytesMax)
+	fill(&o.RegisterEvery, d.RegisterEvery)
+	fill(&o.RegisterTimeout, d.RegisterTimeout)
+	fill(&o.SaveOffsetsEvery, d.SaveOffsetsEvery)
+	fill(&o.ClientTimeout, d.ClientTimeout)
+	fill(&o.Region, d.Region)
+	fill(&o.TopicsMax, d.TopicsMax)
+	fill(&o.GroupsMax, d.GroupsMax)
+	fill(&o.ShutdownGrace, d.ShutdownGrace)
+	return o
+}
+
+func fill[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Validate names the first field that cannot be.
+func (o Options) Validate() error {
+	o = o.withDefaults()
+	switch {
+	case o.ID != 0:
+		return fmt.Errorf("brokerId %d: this broker can only be a master, which has the id 0", o.ID)
+	case !o.AdvertisedIP.IsValid() || o.AdvertisedIP.IsUnspecified():
+		return errors.New("brokerIP1: set the address by which clients reach this broker")
+	case !o.Perm.Valid():
+		return fmt.Errorf("brokerPermission %d: want 2 (write), 4 (read) or 6 (both)", o.Perm)
+	case o.DefaultTopicQueues < 1 || o.DefaultTopicQueues > queuesMax:
+		return fmt.Errorf("defaultTopicQueueNums %d: want 1 to %d", o.DefaultTopicQueues, queuesMax)
+	}
+	if err := proto.ValidateTopic(o.Name); err != nil {
+		return fmt.Errorf("brokerName: %w", err)
+	}
+	if err := proto.ValidateTopic(o.Cluster); err != nil {
+		return fmt.Errorf("brokerClusterName: %w", err)
+	}
+	return nil
+}
+
+// queuesMax bounds the queues of one topic.
+const queuesMax = 65_536

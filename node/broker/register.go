@@ -1,0 +1,113 @@
+package broker
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/proto"
+	"go.uber.org/zap"
+)
+
+// registrar tells the name servers what this broker offers: at start, on each change, and now and then. Name
+// servers do not know of each other, so each has a task of its own and none waits for another.
+type registrar struct {
+	broker *Broker
+	wake   env.Cond
+	edits  uint64 // changes of the topic table so far
+	done   *env.Group
+}
+
+func newRegistrar(b *Broker) *registrar {
+	return &registrar{broker: b, wake: b.env.Tasks.NewCond(), done: env.NewGroup(b.env.Tasks)}
+}
+
+func (r *registrar) start() {
+	for _, address := range r.broker.options.NameServers {
+		r.done.Go("register with "+address, func() { r.loop(address) })
+	}
+}
+
+// changed makes all name servers hear of a change soon.
+func (r *registrar) changed() {
+	r.edits++
+	r.wake.Broadcast()
+}
+
+// retryFirst and retryMax bound the pause after a name server did not answer.
+const (
+	retryFirst = 500 * time.Millisecond
+	retryMax   = 10 * time.Second
+)
+
+func (r *registrar) loop(address string) {
+	b := r.broker
+	retry := retryFirst
+	for !b.closing {
+		told := r.edits
+		err := r.register(address)
+		pause := b.options.RegisterEvery
+		switch {
+		case err != nil:
+			b.env.Log.Warn("a name server did not take the registration; it will be tried again", zap.String("name server", address), zap.Error(err))
+			pause, retry = retry, min(2*retry, retryMax)
+		default:
+			retry = retryFirst
+		}
+		deadline := b.env.Clock.Now().Add(pause)
+		for !b.closing && (told == r.edits || err != nil) && r.wake.WaitUntil(deadline) {
+		}
+	}
+}
+
+// register sends the whole topic table (REGISTER_BROKER).
+func (r *registrar) register(address string) error {
+	b := r.broker
+	body := proto.RegisterBrokerBody{Table: r.offered()}
+	content := body.Marshal()
+	_, err := b.outgoing.Call(nil, address, &transport.Request{
+		Code: proto.ReqRegisterBroker,
+		Header: &proto.RegisterBroker{
+			BrokerName: b.options.Name, BrokerAddress: b.address.String(), ClusterName: b.options.Cluster,
+			HAAddress: netip.AddrPortFrom(b.address.Addr(), b.address.Port()+1).String(),
+			BrokerID:  b.options.ID, BodyChecksum: proto.BodyChecksum(content),
+		},
+		Body: content,
+	}, b.options.RegisterTimeout)
+	return err
+}
+
+// offered is the table with the broker's own permission applied.
+func (r *registrar) offered() proto.TopicTable {
+	table := r.broker.topics.table()
+	for i := range table.Topics {
+		t := &table.Topics[i]
+		t.Perm &= r.broker.options.Perm | proto.PermInherit
+	}
+	return table
+}
+
+// leave takes this broker out of the routes (UNREGISTER_BROKER). A name server that does not answer
+// finds out by itself.
+func (r *registrar) leave() {
+	r.wake.Broadcast()
+	r.done.Wait()
+	b := r.broker
+	for _, address := range b.options.NameServers {
+		r.done.Go("leave "+address, func() {
+			_, err := b.outgoing.Call(nil, address, &transport.Request{
+				Code: proto.ReqUnregisterBroker,
+				Header: &proto.UnregisterBroker{
+					BrokerName: b.options.Name, BrokerAddress: b.address.String(), ClusterName: b.options.Cluster, BrokerID: b.options.ID,
+				},
+			}, leaveTimeout)
+			if err != nil {
+				b.env.Log.Info("a name server could not be told that this broker leaves", zap.String("name server", address), zap.Error(err))
+			}
+		})
+	}
+	r.done.Wait()
+}
+
+const leaveTimeout = time.Second

@@ -1,0 +1,291 @@
+package broker
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/message"
+	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/gantrymq/gantry/transport/wire"
+)
+
+// send handles SEND_MESSAGE, SEND_MESSAGE_V2 and SEND_BATCH_MESSAGE (class SendMessageProcessor).
+//
+// Answers: success; flush timed out (the message is stored); system busy and service not
+// available (nothing is stored: send again, elsewhere); message illegal; no permission; topic not
+// exist; invalid parameter; system error (the message may be stored).
+func (b *Broker) send(in *transport.Incoming) {
+	var header proto.SendMessage
+	if err := proto.DecodeSendMessage(in.Command.Code, in.Command.Fields, &header); err != nil {
+		in.Reply().Error(proto.RespInvalidParameter, err.Error())
+		return
+	}
+	topic, refusal := b.admitSend(&header)
+	if topic == nil {
+		b.refuse(in, refusal)
+		return
+	}
+	// admitSend may have waited; from here to Append nothing does.
+	batch := header.Batch || in.Command.Code == proto.ReqSendBatchMessage
+	records, refusal := b.buildRecords(in, &header, topic, batch)
+	if refusal.code != 0 {
+		b.refuse(in, refusal)
+		return
+	}
+	done := b.newSendDone(in.Reply(), header.QueueID)
+	unique, _ := message.PropertyBytes(records[0].Properties, message.PropertyUniqueID)
+	done.unique = append(done.unique[:0], unique...)
+	b.store.Append(store.QueueKey{Topic: topic.Name, ID: header.QueueID}, records, done)
+}
+
+// refusal is an answer that is not success.
+type refusal struct {
+	code   int32
+	remark string
+}
+
+func refused(code int32, format string, args ...any) refusal {
+	return refusal{code, fmt.Sprintf(format, args...)}
+}
+
+func (b *Broker) refuse(in *transport.Incoming, r refusal) {
+	b.stats.sendFailed++
+	in.Reply().Error(r.code, r.remark)
+}
+
+// admitSend checks the topic in the order of the reference, makes it where that is allowed, and settles the
+// queue. It may wait.
+func (b *Broker) admitSend(header *proto.SendMessage) (*proto.TopicConfig, refusal) {
+	if b.closing {
+		return nil, refused(proto.RespServiceNotAvailable, "the broker is shutting down: send to another one")
+	}
+	topic := b.topics.byName[header.Topic]
+	if !b.options.Perm.Writable() && topic != nil && topic.Ordered {
+		return nil, refused(proto.RespNoPermission, "the broker[%s] sending message is forbidden", b.address)
+	}
+	if err := proto.ValidateTopic(header.Topic); err != nil {
+		return nil, refused(proto.RespInvalidParameter, "%v", err)
+	}
+	if !proto.MaySendTo(header.Topic) {
+		return nil, refused(proto.RespNoPermission, "Sending message to topic[%s] is forbidden.", header.Topic)
+	}
+	if topic == nil {
+		made, err := b.topics.create(header.Topic, header.DefaultTopic, header.DefaultQueues, header.UnitMode)
+		if err != nil {
+			return nil, refused(proto.RespSystemError, "%v", err)
+		}
+		if made == nil {
+			return nil, refused(proto.RespTopicNotExist, "topic[%s] not exist, apply first please!", header.Topic)
+		}
+		topic = made
+	}
+	return b.admitQueue(topic, header)
+}
+
+func (b *Broker) admitQueue(topic *proto.TopicConfig, header *proto.SendMessage) (*proto.TopicConfig, refusal) {
+	queues := max(topic.WriteQueues, topic.ReadQueues)
+	if header.QueueID >= queues {
+		return nil, refused(proto.RespInvalidParameter, "request queueId[%d] is illegal, topic %s has %d queues (0 to %d)", header.QueueID, topic.Name, queues, queues-1)
+	}
+	if header.QueueID < 0 {
+		if topic.WriteQueues < 1 {
+			return nil, refused(proto.RespNoPermission, "topic %s has no write queue", topic.Name)
+		}
+		header.QueueID = int32(env.IntN(b.env.Rand, int(topic.WriteQueues)))
+	}
+	if !proto.IsRetryTopic(topic.Name) {
+		return topic, refusal{}
+	}
+	if group := topic.Name[len(proto.RetryPrefix):]; b.groups.byName[group] == nil {
+		return nil, refused(proto.RespSubscriptionGroupNotExist, "subscription group not exist, %s", group)
+	}
+	return topic, refusal{}
+}
+
+// buildRecords makes the records of a single message or a batch. They borrow from the request and from the broker, so they
+// must be appended before anything waits.
+func (b *Broker) buildRecords(in *transport.Incoming, header *proto.SendMessage, topic *proto.TopicConfig, batch bool) ([]message.Record, refusal) {
+	base := message.Record{
+		QueueID: header.QueueID, UserFlags: header.UserFlags, SysFlags: message.SysFlags(header.SysFlags),
+		BornAt: header.BornAt, BornHost: in.Conn.Remote(), StoreHost: b.address,
+		Redeliveries: header.Redeliveries,
+	}
+	name, _ := in.Command.Fields.Get(topicField(in.Command.Code))
+	properties, _ := in.Command.Fields.Get(propertiesField(in.Command.Code))
+	base.Topic = name
+	if topic.FilterType == proto.MultiTag {
+		base.SysFlags |= message.FlagMultiTags
+	}
+	b.properties = b.properties[:0]
+	b.pending = b.pending[:0]
+	if batch {
+		return b.buildBatch(in.Command.Body, base, topic)
+	}
+	base.Body = in.Command.Body
+	return b.addRecord(base, properties)
+}
+
+func topicField(code int32) string {
+	if code == proto.ReqSendMessage {
+		return "topic"
+	}
+	return "b"
+}
+
+func propertiesField(code int32) string {
+	if code == proto.ReqSendMessage {
+		return "properties"
+	}
+	return "i"
+}
+
+// batchMax bounds the messages of one batch.
+const batchMax = 65_536
+
+func (b *Broker) buildBatch(body []byte, base message.Record, topic *proto.TopicConfig) ([]message.Record, refusal) {
+	if len(topic.Name) > message.TopicLengthMaxV1 || proto.IsRetryTopic(topic.Name) {
+		return nil, refused(proto.RespMessageIllegal, "topic %s takes no batches", topic.Name)
+	}
+	if _, err := message.CountBatch(body, batchMax); err != nil {
+		return nil, refused(proto.RespMessageIllegal, "batch: %v", err)
+	}
+	for element, err := range message.DecodeBatch(body) {
+		if err != nil {
+			return nil, refused(proto.RespMessageIllegal, "batch: %v", err)
+		}
+		record := base
+		record.Body, record.UserFlags = element.Body, element.UserFlags
+		if _, r := b.addRecord(record, element.Properties); r.code != 0 {
+			return nil, r
+		}
+	}
+	if len(b.pending) == 0 {
+		return nil, refused(proto.RespMessageIllegal, "batch: no message in it")
+	}
+	return b.pending, refusal{}
+}
+
+// addRecord completes a record's properties: a unique key if the sender gave none, and the cluster.
+func (b *Broker) addRecord(record message.Record, sent []byte) ([]message.Record, refusal) {
+	if r := b.refuseFeatures(sent); r.code != 0 {
+		return nil, r
+	}
+	start := len(b.properties)
+	b.properties = append(b.properties, sent...)
+	if n := len(sent); n > 0 && sent[n-1] != 2 {
+		b.properties = append(b.properties, 2)
+	}
+	if unique, ok := message.PropertyBytes(sent, message.PropertyUniqueID); !ok || len(unique) == 0 {
+		b.properties = append(b.properties, message.PropertyUniqueID+"\x01"...)
+		b.properties = b.appendUniqueID(b.properties)
+		b.properties = append(b.properties, 2)
+	}
+	b.properties = append(b.properties, message.PropertyCluster+"\x01"...)
+	b.properties = append(b.properties, b.options.Cluster...)
+	b.properties = append(b.properties, 2)
+	record.Properties = b.properties[start:len(b.properties):len(b.properties)]
+	b.pending = append(b.pending, record)
+	return b.pending, refusal{}
+}
+
+// refuseFeatures answers messages whose properties ask for what this broker cannot keep. Delivering such a message as an ordinary one would break
+// the sender's expectation silently.
+func (b *Broker) refuseFeatures(properties []byte) refusal {
+	if value, ok := message.PropertyBytes(properties, message.PropertyTransaction); ok && bytes.EqualFold(value, []byte("true")) {
+		return refused(proto.RespNoPermission, "the broker[%s] sending transaction message is forbidden", b.address)
+	}
+	for _, name := range delayProperties {
+		value, ok := message.PropertyBytes(properties, name)
+		if !ok {
+			continue
+		}
+		if n, err := strconv.ParseInt(string(value), 10, 64); err != nil || n > 0 {
+			return refused(proto.RespMessageIllegal, "property %s: this broker delivers no message later than at once; send without it", name)
+		}
+	}
+	return refusal{}
+}
+
+var delayProperties = []string{
+	message.PropertyDelayLevel, message.PropertyDelaySeconds, message.PropertyDelayMillis, message.PropertyDeliverAtMillis,
+}
+
+// sendDone answers a send when its append is done. They are used again, so a send allocates none.
+type sendDone struct {
+	broker *Broker
+	reply  transport.Reply
+	queue  int32
+	unique []byte // UNIQ_KEY of the first message
+	ids    []byte // offset ids, joined by commas
+	first  message.QueueOffset
+}
+
+func (b *Broker) newSendDone(reply transport.Reply, queue int32) *sendDone {
+	var d *sendDone
+	if n := len(b.sendFree); n > 0 {
+		d = b.sendFree[n-1]
+		b.sendFree = b.sendFree[:n-1]
+	} else {
+		d = &sendDone{broker: b}
+	}
+	d.reply, d.queue = reply, queue
+	return d
+}
+
+// Appended answers the sender (handlePutMessageResult).
+func (d *sendDone) Appended(result store.AppendResult) {
+	b := d.broker
+	if result.Status.Stored() {
+		b.stats.sent += int64(len(result.Places))
+		d.first = result.Places[0].Queue
+		d.ids = d.ids[:0]
+		for i, place := range result.Places {
+			if i > 0 {
+				d.ids = append(d.ids, ',')
+			}
+			d.ids = message.OffsetID{StoreHost: b.address, LogOffset: place.Log}.Append(d.ids)
+		}
+		d.reply.SendFields(sendCode(result.Status), result.Reason, d, nil, nil)
+	} else {
+		b.stats.sendFailed++
+		d.reply.Error(sendCode(result.Status), result.Reason)
+	}
+	d.reply = transport.Reply{}
+	if len(b.sendFree) < sendFreeMax {
+		b.sendFree = append(b.sendFree, d)
+	}
+}
+
+// sendFreeMax bounds the memory kept for sends to come.
+const sendFreeMax = 4096
+
+// EncodeFields writes the response header (SendMessageResponseHeader).
+func (d *sendDone) EncodeFields(e *wire.Encoder) {
+	e.Bytes("msgId", d.ids)
+	e.Int("queueId", int64(d.queue))
+	e.Int("queueOffset", int64(d.first))
+	e.Bytes("transactionId", d.unique)
+	e.String("MSG_REGION", d.broker.options.Region)
+	e.String("TRACE_ON", "true")
+}
+
+// sendCode is the response code of an append's outcome.
+func sendCode(status store.AppendStatus) int32 {
+	switch status {
+	case store.AppendOK:
+		return proto.RespSuccess
+	case store.AppendFlushTimeout:
+		return proto.RespFlushDiskTimeout
+	case store.AppendUnavailable, store.AppendNoSpace:
+		return proto.RespServiceNotAvailable
+	case store.AppendBusy:
+		return proto.RespSystemBusy
+	case store.AppendIllegal, store.AppendPropertiesTooLarge:
+		return proto.RespMessageIllegal
+	}
+	return proto.RespSystemError
+}

@@ -1,0 +1,65 @@
+// Package proto holds the words of the protocol: codes, typed headers, bodies, names.
+// The protocol's spelling of a thing stands here and in package wire, and nowhere else;
+// the rest of the module speaks of proto.SendMessage.DefaultQueues, not of "d".
+//
+// # State, waiting, durability
+//
+// Everything here is a value or a function of its arguments. There is no state, no call
+// waits, nothing is durable. Values are not guarded: who shares one between tasks makes
+// sure nobody changes it. Decoding copies what it keeps, so no result borrows from a frame.
+//
+// # Headers
+//
+// A header class of the protocol is a struct with whole names. Pointers to it are a
+// Header: EncodeFields writes its "extFields" into a frame that a wire.Encoder builds,
+// DecodeFields reads them from a decoded command. Both are written out by hand, because a
+// send decodes and encodes one each and reflection would cost more than the rest of the
+// request. The comment of each struct names the class, that of each field the key.
+//
+// One header is written in two ways: SendMessage with whole names, SendMessage.Short with
+// letters. DecodeSendMessage picks by code.
+//
+//	frame → wire.Limits.Decode → DecodeFields → typed header
+//	typed header → EncodeFields → wire.Encoder → frame
+//
+// Required fields that are missing are an error that names the field; optional fields that
+// cannot be read count as absent, as they do for Java peers.
+//
+// # Bodies
+//
+// Bodies are JSON in the dialect of one Java library, fastjson: map keys may be bare
+// numbers or whole objects, and clients add liberties of their own. Reading is in two steps:
+//
+//	body → Strict (dialect to JSON) → encoding/json with loose leaf types → struct
+//
+// The loose types (body.go) take numbers for strings and strings for numbers, as Java
+// peers do. Everything that a map would put in no order comes out as a sorted slice, so that whoever walks
+// over it does the same in each run.
+//
+// Writing goes through writer, which is compact, alphabetical and leaves out what is
+// null, as Java peers write. A Form chooses between fastjson's keys and strict ones where
+// readers differ: see RouteForm, TopicStatsTable.Marshal, ResetOffsets.Marshal.
+//
+// What a stranger sends is bounded in every way: text grows by a constant factor at most,
+// nesting is limited, inflated sizes and counts are checked before memory is asked for.
+//
+// # Files
+//
+//	request_codes.go, request_names.go, response_codes.go   the codes and their names
+//	header.go, field.go        the interfaces, reading and writing of single fields
+//	header_send.go             sends and their answer
+//	header_pull.go             pulls and their answer
+//	header_offset.go           consumer offsets, queue bounds, look-up of a message
+//	header_client.go           heartbeats and membership
+//	header_topic.go            topics and configuration of a broker
+//	header_broker.go           registration and heartbeats of brokers
+//	header_route.go, header_kv.go   the other requests to a name server
+//	strict.go, strict_token.go, strict_reference.go   the dialect
+//	writer.go, body.go, enum.go     tools of the bodies
+//	queue.go, data_version.go, topic_config.go, topic_table.go, topic_mapping.go,
+//	register_broker.go, register_packed.go, route.go, cluster.go, lists.go,
+//	topic_stats.go, reset_offset.go, subscription.go, heartbeat.go   the bodies
+//	config_text.go             configuration as properties text
+//	perm.go, names.go, validate.go, tag_hash.go   rules about topics, groups and tags
+//	describe.go                commands for logs
+package proto

@@ -1,0 +1,112 @@
+package proto
+
+import (
+	"slices"
+	"strings"
+)
+
+// Topics that exist by themselves. See also ReplyTopic and ReviveTopic.
+const (
+	DefaultTopic            = "TBW102" // AUTO_CREATE_TOPIC_KEY_TOPIC: unknown topics get its settings
+	BenchmarkTopic          = "BenchmarkTest"
+	TraceTopic              = "RMQ_SYS_TRACE_TOPIC"
+	CheckpointTopic         = "CHECKPOINT_TOPIC"
+	DelayTopic              = "SCHEDULE_TOPIC_XXXX" // one queue for each delay level
+	HalfTopic               = "RMQ_SYS_TRANS_HALF_TOPIC"
+	OpTopic                 = "RMQ_SYS_TRANS_OP_HALF_TOPIC"
+	UncheckableTopic        = "TRANS_CHECK_MAX_TIME_TOPIC" // half messages that nobody decided
+	SelfTestTopic           = "SELF_TEST_TOPIC"
+	OffsetMovedTopic        = "OFFSET_MOVED_EVENT"
+	TimerTopic              = "rmq_sys_wheel_timer"
+	systemTopicPrefix       = "rmq_sys_"
+	reviveTopicPrefix       = "rmq_sys_REVIVE_LOG_"
+	brokerMemberTopicPrefix = "rmq_sys_SYNC_BROKER_MEMBER_"
+	replyTopicSuffix        = "_REPLY_TOPIC"
+)
+
+// Prefixes of topics that belong to something else.
+const (
+	RetryPrefix      = "%RETRY%" // RETRY_GROUP_TOPIC_PREFIX
+	DeadLetterPrefix = "%DLQ%"   // DLQ_GROUP_TOPIC_PREFIX
+	LightPrefix      = "%LMQ%"   // LMQ_PREFIX: a light queue, of which only queue 0 exists
+)
+
+// RetryTopic is the topic of messages that a group is to get again.
+func RetryTopic(group string) string { return RetryPrefix + group }
+
+// DeadLetterTopic is the topic of messages that a group has failed on too often (DLQ).
+func DeadLetterTopic(group string) string { return DeadLetterPrefix + group }
+
+// PopRetryTopic is RetryTopic for messages that were popped. The group and the topic
+// cannot be told apart again: both may hold the underscore.
+func PopRetryTopic(group, topic string) string { return RetryPrefix + group + "_" + topic }
+
+// PopRetryTopicV2 is the later form of PopRetryTopic. Its plus sign is no character of a
+// name, so ValidateTopic refuses it.
+func PopRetryTopicV2(group, topic string) string { return RetryPrefix + group + "+" + topic }
+
+// ReplyTopic is the topic of answers in request-reply exchanges of a cluster.
+func ReplyTopic(cluster string) string { return cluster + replyTopicSuffix }
+
+// ReviveTopic is the topic that pops and acknowledgements of a cluster are logged to.
+func ReviveTopic(cluster string) string { return reviveTopicPrefix + cluster }
+
+// BrokerMemberTopic is the topic by which the members of a broker name find each other.
+func BrokerMemberTopic(brokerName string) string { return brokerMemberTopicPrefix + brokerName }
+
+// IsRetryTopic reports whether a topic is the retry topic of some group.
+func IsRetryTopic(topic string) bool { return strings.HasPrefix(topic, RetryPrefix) }
+
+// IsDeadLetterTopic reports whether a topic is the dead-letter topic of some group.
+func IsDeadLetterTopic(topic string) bool { return strings.HasPrefix(topic, DeadLetterPrefix) }
+
+// IsLightQueue reports whether a topic names a light queue.
+func IsLightQueue(topic string) bool { return strings.HasPrefix(topic, LightPrefix) }
+
+// forbiddenTopics are system topics that only brokers write to.
+var forbiddenTopics = []string{DelayTopic, HalfTopic, OpTopic, UncheckableTopic, SelfTestTopic, OffsetMovedTopic}
+
+// openTopics are system topics that anybody may write to.
+var openTopics = []string{DefaultTopic, BenchmarkTopic, TraceTopic, CheckpointTopic}
+
+// MaySendTo reports whether clients may send to a topic of this name. Brokers answer
+// RespNoPermission if not.
+func MaySendTo(topic string) bool { return !slices.Contains(forbiddenTopics, topic) }
+
+// IsSystemTopic reports whether a topic exists by itself on every broker, or bears the
+// prefix of such topics. Users cannot create or delete it. Topics named after a cluster or a broker
+// are system topics too; only their broker knows.
+func IsSystemTopic(topic string) bool {
+	return slices.Contains(openTopics, topic) || slices.Contains(forbiddenTopics, topic) ||
+		strings.HasPrefix(topic, systemTopicPrefix)
+}
+
+// Groups that exist by themselves.
+const (
+	DefaultProducerGroup = "DEFAULT_PRODUCER"      // users may not take it
+	DefaultConsumerGroup = "DEFAULT_CONSUMER"      // users may not take it
+	ToolsConsumerGroup   = "TOOLS_CONSUMER"        // of admin tools
+	InnerProducerGroup   = "CLIENT_INNER_PRODUCER" // in the heartbeats of all Java clients
+	systemGroupPrefix    = "CID_RMQ_SYS_"
+)
+
+var systemGroups = []string{
+	DefaultProducerGroup, DefaultConsumerGroup, ToolsConsumerGroup, InnerProducerGroup,
+	"SCHEDULE_CONSUMER", "FILTERSRV_CONSUMER", "__MONITOR_CONSUMER", "SELF_TEST_P_GROUP", "SELF_TEST_C_GROUP",
+	"CID_ONS-HTTP-PROXY", "CID_ONSAPI_PERMISSION", "CID_ONSAPI_OWNER", "CID_ONSAPI_PULL", "CID_RMQ_SYS_TRANS",
+}
+
+// startGroups are the consumer groups that every broker has from its start.
+var startGroups = []string{
+	ToolsConsumerGroup, "FILTERSRV_CONSUMER", "SELF_TEST_C_GROUP", "CID_ONS-HTTP-PROXY",
+	"CID_ONSAPI_PULL", "CID_ONSAPI_PERMISSION", "CID_ONSAPI_OWNER", "CID_RMQ_SYS_TRANS",
+}
+
+// StartGroups lists the consumer groups that every broker has without anybody creating
+// them. The slice is the caller's.
+func StartGroups() []string { return slices.Clone(startGroups) }
+
+// IsSystemGroup reports whether a group is reserved.
+func IsSystemGroup(group string) bool {
+	return slices.Contains(systemGroups, group) || strings.HasPrefix(group, systemGroupPrefix)
+}

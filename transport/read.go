@@ -1,0 +1,125 @@
+package transport
+
+import (
+	"fmt"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/gantrymq/gantry/transport/wire"
+)
+
+// Incoming is a request of the peer.
+type Incoming struct {
+	// Command borrows from the read buffer until Serve returns.
+	Command *wire.Command
+	Conn    *Conn
+	Arrived env.Instant
+}
+
+// readLoop is the life of a connection: read what has arrived, handle all of it, write all the answers at once.
+func (c *Conn) readLoop() {
+	for !c.closed {
+		if _, err := c.raw.Read(c.room(), c.decode); err != nil {
+			c.end(err)
+			return
+		}
+		c.handleBurst()
+	}
+}
+
+// room is where the next bytes go. A frame that does not fit makes the buffer grow to
+// its size, which decodeArrived has checked against the limits.
+func (c *Conn) room() []byte {
+	want := max(readBufferMin, c.inEnd+1)
+	if c.inEnd >= 4 {
+		if size, err := c.limits.Wire.FrameSize(c.in[:c.inEnd]); err == nil {
+			want = max(want, size)
+		}
+	}
+	switch {
+	case len(c.in) < want:
+		c.in = append(make([]byte, 0, want), c.in[:c.inEnd]...)[:want]
+	case len(c.in) > readBufferMax && want <= readBufferMax:
+		c.in = append(make([]byte, 0, readBufferMax), c.in[:c.inEnd]...)[:readBufferMax]
+	}
+	return c.in[c.inEnd:]
+}
+
+// decodeArrived decodes every whole frame. It runs without the baton and touches
+// only what the reader owns.
+func (c *Conn) decodeArrived(n int) {
+	c.inEnd += n
+	c.count, c.decoded = 0, 0
+	for c.broken == nil {
+		rest := c.in[c.decoded:c.inEnd]
+		size, err := c.limits.Wire.FrameSize(rest)
+		if err != nil {
+			c.broken = err
+			return
+		}
+		if size == 0 || size > len(rest) {
+			return
+		}
+		if c.count == len(c.commands) {
+			c.commands = append(c.commands, wire.Command{})
+		}
+		if err := c.limits.Wire.Decode(rest[:size:size], &c.commands[c.count]); err != nil {
+			c.broken = err
+			return
+		}
+		c.count++
+		c.decoded += size
+	}
+}
+
+// handleBurst handles the decoded frames and then what they asked to be written.
+func (c *Conn) handleBurst() {
+	c.lastActive = c.env.Clock.Now()
+	filled := c.inEnd == len(c.in)
+	c.bursting = true
+	for i := 0; i < c.count && !c.closed; i++ {
+		c.handle(&c.commands[i])
+	}
+	if c.hooks.afterBurst != nil && !c.closed {
+		c.hooks.afterBurst()
+	}
+	c.bursting = false
+	c.flush()
+	if c.broken != nil {
+		c.end(fmt.Errorf("the peer broke the protocol: %w", c.broken))
+		return
+	}
+	c.inEnd = copy(c.in, c.in[c.decoded:c.inEnd])
+	if filled && len(c.in) < readBufferMax {
+		c.in = append(make([]byte, 0, 2*len(c.in)), c.in[:c.inEnd]...)[:2*len(c.in)]
+	}
+}
+
+// handle takes one command: a response to a call of ours, or a request.
+func (c *Conn) handle(command *wire.Command) {
+	if command.IsResponse() {
+		c.complete(command)
+		return
+	}
+	c.incoming = Incoming{Command: command, Conn: c, Arrived: c.lastActive}
+	if !command.IsOneway() {
+		c.unanswered++
+	}
+	switch {
+	case c.goingAway && understandsGoAway(command.Version):
+		c.incoming.Reply().Error(proto.RespGoAway, "this server is shutting down: use another connection")
+	case c.unanswered > c.limits.Unanswered:
+		c.incoming.Reply().Error(proto.RespSystemBusy, fmt.Sprintf(
+			"[OVERLOAD]%d requests of this connection wait for an answer, the limit is %d: send less at once", c.unanswered, c.limits.Unanswered))
+	case c.handler == nil:
+		c.incoming.Reply().Error(proto.RespRequestCodeNotSupported, fmt.Sprintf("request code %d is not served here", command.Code))
+	default:
+		c.handler.Serve(&c.incoming)
+	}
+}
+
+// understandsGoAway is the version gate of clients that reconnect on GO_AWAY.
+func understandsGoAway(version int32) bool { return version > versionGoAway }
+
+// versionGoAway is the ordinal of V5_3_1: newer peers know code 1500.
+const versionGoAway = 475

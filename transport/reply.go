@@ -1,0 +1,72 @@
+package transport
+
+import (
+	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/gantrymq/gantry/transport/wire"
+)
+
+// Reply is the right to answer one request, once. It is a small value that may be kept
+// and used later, by any task of the node. Answering a request
+// whose connection has ended, or that wants no answer, does nothing.
+type Reply struct {
+	conn     *Conn
+	opaque   int32
+	encoding wire.Encoding
+	oneway   bool
+}
+
+// Reply returns the right to answer this request.
+func (in *Incoming) Reply() Reply {
+	h := &in.Command.Header
+	return Reply{conn: in.Conn, opaque: h.Opaque, encoding: h.Encoding, oneway: h.IsOneway()}
+}
+
+// Conn is the connection of the request.
+func (r Reply) Conn() *Conn { return r.conn }
+
+// Alive reports whether an answer would still be sent.
+func (r Reply) Alive() bool { return !r.oneway && !r.conn.closed }
+
+// Send answers. header may be nil; body is copied. It does not wait.
+func (r Reply) Send(code int32, header FieldEncoder, body []byte) {
+	r.send(code, "", header, nil, body, nil)
+}
+
+// SendFields answers with further fields and a remark. It does not wait.
+func (r Reply) SendFields(code int32, remark string, header FieldEncoder, fields wire.Fields, body []byte) {
+	r.send(code, remark, header, fields, body, nil)
+}
+
+// SendDetached answers with a body that is not copied: it must not change until release is
+// called, which happens once, when the body is written or will never be.
+func (r Reply) SendDetached(code int32, remark string, header FieldEncoder, body []byte, release func()) {
+	if !r.Alive() {
+		r.send(code, remark, nil, nil, nil, nil)
+		release()
+		return
+	}
+	r.send(code, remark, header, nil, body, release)
+}
+
+// Error answers with a code and the explanation that the user will see.
+func (r Reply) Error(code int32, remark string) { r.send(code, remark, nil, nil, nil, nil) }
+
+// Success answers that all is well, without a header.
+func (r Reply) Success(body []byte) { r.send(proto.RespSuccess, "", nil, nil, body, nil) }
+
+func (r Reply) send(code int32, remark string, header FieldEncoder, fields wire.Fields, body []byte, release func()) {
+	if r.oneway {
+		return
+	}
+	c := r.conn
+	c.unanswered--
+	if c.closed {
+		return
+	}
+	c.header = wire.Header{
+		Encoding: r.encoding, Code: code, Language: wire.LanguageGo, Version: wire.OwnVersion,
+		Opaque: r.opaque, Flags: wire.FlagResponse, Remark: remark,
+	}
+	c.append(&c.header, header, fields, body, release)
+	c.changed()
+}
