@@ -195,7 +195,7 @@ func (b *Broker) addRecord(record message.Record, sent []byte) ([]message.Record
 // refuseFeatures answers messages whose properties ask for what this broker cannot keep. Delivering such a message as an ordinary one would break
 // the sender's expectation silently.
 func (b *Broker) refuseFeatures(properties []byte) refusal {
-	if value, ok := message.PropertyBytes(properties, message.PropertyTransaction); ok && bytes.EqualFold(value, []byte("true")) {
+	if value, ok := message.PropertyBytes(properties, message.PropertyHalfMessage); ok && bytes.EqualFold(value, []byte("true")) {
 		return refused(proto.RespNoPermission, "the broker[%s] sending transaction message is forbidden", b.address)
 	}
 	for _, name := range delayProperties {

@@ -15,18 +15,18 @@ func (t *table) enter(g *group, r *registration, now env.Instant) admission {
 	if len(g.members) > 0 {
 		smallest = g.members[0].id
 	}
-	joined := t.newMember(g, r, now)
-	a.isNew = joined.registeredAt == now
+	joined, known := t.newMember(g, r, now)
+	a.isNew = !known
 	g.members = slices.DeleteFunc(g.members, func(m member) bool {
 		replaced := m.id == r.id || m.address == r.address
 		if replaced {
-			t.leaves(m.connection)
+			t.untie(m.connection)
 		}
 		return replaced
 	})
 	at, _ := slices.BinarySearchFunc(g.members, r.id, compareID)
 	g.members = slices.Insert(g.members, at, joined)
-	t.lives(joined.connection)
+	t.tie(joined.connection)
 	if r.id < smallest {
 		a.notices = append(a.notices, g.minIDNotice("", joined.address))
 	}
@@ -36,21 +36,23 @@ func (t *table) enter(g *group, r *registration, now env.Instant) admission {
 	return a
 }
 
-// newMember is what the registration says, and what it does not say but was known.
-func (t *table) newMember(g *group, r *registration, now env.Instant) member {
-	m := member{
+// newMember is what the registration says, and what it does not say but is known.
+func (t *table) newMember(g *group, r *registration, now env.Instant) (m member, known bool) {
+	m = member{
 		id: r.id, address: r.address, haAddress: r.haAddress,
 		liveFor: min(r.liveFor, t.limits.LiveForMax), lastSeen: now, registeredAt: now,
 		full: r.table.Version, stateVersion: r.table.Version.StateVersion,
 		connection: r.connection, filterServers: r.filterServers,
 	}
-	if before := g.byID(r.id); before != nil && before.address == r.address {
+	before := g.byID(r.id)
+	known = before != nil && before.address == r.address
+	if known {
 		m.registeredAt = before.registeredAt
-		if r.isUpdate() {
-			m.full = before.full
-		}
 	}
-	return m
+	if known && r.isUpdate() {
+		m.full = before.full
+	}
+	return m, known
 }
 
 // minIDNotice tells who has the smallest id now. It goes to all members but one.

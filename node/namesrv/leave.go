@@ -17,15 +17,15 @@ type departure struct {
 	member              member
 }
 
-// unregister lets a broker leave in order (ReqUnregisterBroker). An unregistration that comes over an older
-// connection than the broker's registration is late, by a process that has been
-// restarted since: it changes nothing, and late is true.
-func (t *table) unregister(brokerName, address string, connection uint64) (left departures, late bool) {
+// unregister lets a broker leave in order (ReqUnregisterBroker). What comes over an older
+// connection than the broker's registration, or speaks of another id, is late: the broker has been
+// restarted or has changed its role since. It changes nothing, and late is true.
+func (t *table) unregister(brokerName, address string, id int64, connection uint64) (left departures, late bool) {
 	m := t.member(brokerName, address)
 	if m == nil {
 		return departures{}, false
 	}
-	if m.connection > connection {
+	if m.connection > connection || m.id != id {
 		return departures{}, true
 	}
 	left = t.remove([]string{brokerName}, func(_ *group, m *member) bool { return m.address == address })
@@ -93,7 +93,7 @@ func (t *table) takeOut(g *group, leaves func(*group, *member) bool) []departure
 			kept = append(kept, m)
 			continue
 		}
-		t.leaves(m.connection)
+		t.untie(m.connection)
 		gone = append(gone, departure{cluster: g.cluster, brokerName: g.name, member: m})
 	}
 	g.members = kept

@@ -114,15 +114,15 @@ func (t *table) brokerNames(want func(*group) bool) []string {
 	return names
 }
 
-func any(*group) bool { return true }
+func everyGroup(*group) bool { return true }
 
 // topicNames lists all topics, sorted.
 func (t *table) topicNames() []string { return slices.Sorted(maps.Keys(t.topics)) }
 
-// lives counts a member that begins to live by a connection, and the end of that.
-func (t *table) lives(connection uint64) { t.connections[connection]++ }
+// tie counts a member that begins to live by a connection, untie one that ceases to.
+func (t *table) tie(connection uint64) { t.connections[connection]++ }
 
-func (t *table) leaves(connection uint64) {
+func (t *table) untie(connection uint64) {
 	t.connections[connection]--
 	if t.connections[connection] == 0 {
 		delete(t.connections, connection)
@@ -137,8 +137,8 @@ func (t *table) touch(m *member, connection uint64, now env.Instant) {
 		return
 	}
 	if connection > m.connection {
-		t.leaves(m.connection)
-		t.lives(connection)
+		t.untie(m.connection)
+		t.tie(connection)
 		m.connection = connection
 	}
 	m.lastSeen = now

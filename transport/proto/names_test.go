@@ -8,8 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
-
-	"github.com/gantrymq/gantry/transport/wire"
 )
 
 func TestTopicsOfGroupsAndClusters(t *testing.T) {
@@ -119,14 +117,4 @@ func TestPermissionsShowTheirBits(t *testing.T) {
 	require.False(t, TopicUnit.Has(TopicUnitSubscription))
 	require.True(t, (PullHold | PullCommit).Has(PullHold))
 	require.False(t, PullHold.Has(PullHold|PullLite))
-}
-
-func TestDescribeNamesTheCode(t *testing.T) {
-	c := &wire.Command{Header: wire.Header{Code: ReqSendMessageV2}, Fields: fields("b", "orders", "Signature", "secret")}
-	require.Regexp(t, `^SEND_MESSAGE_V2 request .*b=orders`, Describe(c))
-	require.NotContains(t, Describe(c), "secret")
-	c.Flags = wire.FlagResponse
-	require.Regexp(t, `^response 310 `, Describe(c))
-	c.Code = RespTopicNotExist
-	require.Regexp(t, `^TOPIC_NOT_EXIST response `, Describe(c))
 }

@@ -64,7 +64,7 @@ func drawBroker(t *rapid.T) Broker {
 		case reflect.Int, reflect.Int64:
 			if f.key() != "mappedFileSizeCommitLog" && f.key() != "maxMessageSize" && f.tag.Get("unit") == "" {
 				low, high := f.bounds()
-				f.value.SetInt(rapid.Int64Range(low/20, high/20).Draw(t, f.key())*20 + low%20)
+				f.value.SetInt(rapid.Int64Range(low, high).Draw(t, f.key()))
 			}
 		}
 	}
