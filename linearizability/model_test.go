@@ -105,6 +105,8 @@ func TestUnseenCommitsCostNothing(t *testing.T) {
 	}
 	history = append(history, fetched(3, 300, 301, 199))
 	require.Equal(t, OK, Check(history, Options{SearchLimit: 10_000}).Result)
+	history = append(history, fetched(3, 302, 303, 198))
+	require.Equal(t, Illegal, Check(history, Options{SearchLimit: 10_000}).Result)
 }
 
 func TestTheOffsetModelIsCutOnlyWhereTheStateIsCertain(t *testing.T) {
@@ -176,6 +178,11 @@ func TestAnUncertainLeaseAllowsEitherAnswerInBetween(t *testing.T) {
 			require.Equal(t, want[i], Check(history, options).Result, "%d granted %v", instant, granted)
 		}
 	}
+	// The grant may have come as late as 5, so nothing is certain at 25.
+	late := History{locked(1, 0, 5, true), locked(2, 25, 25, false)}
+	require.Equal(t, OK, Check(late, options).Result)
+	late[1].Call, late[1].Return = 26, 26
+	require.Equal(t, Illegal, Check(late, options).Result)
 	require.Equal(t, "free", lockState{owner: nobody}.String())
 	require.Equal(t, "owned by client 3 since 4 at the earliest", lockState{3, 4, 5}.String())
 }

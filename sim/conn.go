@@ -74,14 +74,14 @@ func (c *conn) Read(p []byte, then func(n int)) (int, error) {
 	// Data may wait already; others get their turn all the same.
 	t.pause(0)
 	for {
+		if !c.closed && c.readDeadline.Reached(c.kernel.now) {
+			return 0, c.fail("read", env.ErrDeadline)
+		}
 		if n, err, ready := c.tryRead(p); ready {
 			if err == nil && then != nil {
 				then(n)
 			}
 			return n, err
-		}
-		if c.readDeadline.Reached(c.kernel.now) {
-			return 0, c.fail("read", env.ErrDeadline)
 		}
 		c.readable.WaitUntil(c.readDeadline)
 	}
@@ -131,14 +131,14 @@ func (c *conn) writeSome(p []byte) (int, error) {
 			return 0, c.fail("write", env.ErrConnClosed)
 		case c.broken:
 			return 0, c.fail("write", env.ErrReset)
+		case c.writeDeadline.Reached(c.kernel.now):
+			return 0, c.fail("write", env.ErrDeadline)
 		}
-		if room := c.network.links.Window - out.outstanding; room > 0 {
+		// A few bytes of room are not used alone, as TCP avoids it too.
+		if room := c.network.links.Window - out.outstanding; room >= min(len(p), c.network.links.Window/4) {
 			n := min(room, len(p))
 			out.send(p[:n])
 			return n, nil
-		}
-		if c.writeDeadline.Reached(c.kernel.now) {
-			return 0, c.fail("write", env.ErrDeadline)
 		}
 		c.writable.WaitUntil(c.writeDeadline)
 	}
@@ -166,7 +166,12 @@ func (c *conn) Close() error {
 	}
 	c.closed = true
 	c.wake()
-	if !c.broken {
+	switch {
+	case c.broken:
+	case len(c.in.buffered) > 0:
+		// Bytes that nobody will read: TCP tells the sender with a reset.
+		c.peer.breakLater()
+	default:
 		c.peer.in.sendEnd()
 	}
 	c.network.forget(c)

@@ -42,6 +42,7 @@ type Disk struct {
 	names   map[string]*inode // what the operating system shows
 	dirs    map[string]bool
 	undo    []nameChange   // changes of names not yet durable, oldest first
+	changes uint64         // number of the newest change of a name
 	locks   map[string]int // path to the incarnation that holds it
 	stats   DiskStats
 }
@@ -51,6 +52,7 @@ type DiskStats struct{ Writes, Syncs, SyncFailures, Crashes int }
 
 // nameChange says how to undo a creation, removal or rename.
 type nameChange struct {
+	number uint64
 	dir    string
 	revert func()
 }
@@ -164,6 +166,20 @@ func (d *Disk) used() int64 {
 	return sum
 }
 
+// fits is how many bytes of p there is room for at an offset of a file.
+func (d *Disk) fits(i *inode, p []byte, offset int64) int {
+	end := offset + int64(len(p))
+	if d.room(i.missing(offset, end)) == nil {
+		return len(p)
+	}
+	for at := offset; at < end; at = (at/pageSize + 1) * pageSize {
+		if d.room(i.missing(offset, at+1)) != nil {
+			return int(at - offset)
+		}
+	}
+	return len(p)
+}
+
 // room fails if growing by n bytes is not possible now.
 func (d *Disk) room(n int64) error {
 	if n <= 0 {
@@ -230,6 +246,12 @@ func (d nodeDisk) Create(name string) (env.File, error) {
 	if d.disk.names[full] != nil || d.disk.dirs[full] {
 		return nil, fail("create", full, env.ErrExist)
 	}
+	if err := d.disk.parent(full); err != nil {
+		return nil, fail("create", full, err)
+	}
+	if err := d.disk.parents(full); err != nil {
+		return nil, fail("create", full, err)
+	}
 	if d.disk.options.Full {
 		return nil, fail("create", full, env.ErrNoSpace)
 	}
@@ -240,6 +262,26 @@ func (d nodeDisk) Create(name string) (env.File, error) {
 	return &file{world: d.world, disk: d.disk, inode: i, name: name, path: full}, nil
 }
 
+// parent fails if a file stands where a directory above the path must be.
+func (d *Disk) parent(full string) error {
+	for dir := path.Dir(full); dir != "."; dir = path.Dir(dir) {
+		if d.names[dir] != nil {
+			return fmt.Errorf("%s is a file, not a directory", dir)
+		}
+	}
+	return nil
+}
+
+// parents fails if one of the directories above a path is a file.
+func (d *Disk) parents(full string) error {
+	for dir := path.Dir(full); dir != "."; dir = path.Dir(dir) {
+		if d.names[dir] != nil {
+			return fmt.Errorf("%s is a file, not a directory", dir)
+		}
+	}
+	return nil
+}
+
 // makeDirs makes missing directories. They survive crashes: an empty directory does no harm.
 func (d *Disk) makeDirs(dir string) {
 	for ; !d.dirs[dir]; dir = path.Dir(dir) {
@@ -248,7 +290,8 @@ func (d *Disk) makeDirs(dir string) {
 }
 
 func (d *Disk) changeName(full string, revert func()) {
-	d.undo = append(d.undo, nameChange{dir: path.Dir(full), revert: revert})
+	d.changes++
+	d.undo = append(d.undo, nameChange{number: d.changes, dir: path.Dir(full), revert: revert})
 }
 
 func (d nodeDisk) Rename(from, to string) error {
@@ -264,6 +307,12 @@ func (d nodeDisk) Rename(from, to string) error {
 	i, replaced := names[source], names[target]
 	if i == nil {
 		return fail("rename", source, env.ErrNotExist)
+	}
+	if d.disk.dirs[target] {
+		return fail("rename", target, fmt.Errorf("a directory has that name"))
+	}
+	if err := d.disk.parent(target); err != nil {
+		return fail("rename", target, err)
 	}
 	d.disk.makeDirs(path.Dir(target))
 	delete(names, source)
@@ -334,11 +383,18 @@ func (d nodeDisk) SyncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	before := len(d.disk.undo)
+	if !d.disk.dirs[full] {
+		return fail("sync directory", full, env.ErrNotExist)
+	}
+	if !d.disk.dirs[full] {
+		return fail("syncdir", full, env.ErrNotExist)
+	}
+	// What changes while it runs is not covered.
+	upTo := d.disk.changes
 	d.kernel.current.pause(d.disk.between(d.disk.options.SyncMin, d.disk.options.SyncMax))
 	kept := d.disk.undo[:0]
-	for n, c := range d.disk.undo {
-		if c.dir != full || n >= before {
+	for _, c := range d.disk.undo {
+		if c.dir != full || c.number > upTo {
 			kept = append(kept, c)
 		}
 	}

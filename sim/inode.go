@@ -1,6 +1,9 @@
 package sim
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // sectorSize is what a disk writes in one piece: a crash never tears inside it.
 const sectorSize = 512
@@ -108,19 +111,39 @@ func (i *inode) apply(c *change) {
 	i.durable = applyWrite(i.durable, c.data, c.offset)
 }
 
-// sync makes the changes up to a number durable, as far as they touch [from, to).
+// sync makes the changes up to a number durable, as far as they touch [from, to), and with each
+// those that it was made on top of: nothing older may come back over it.
 func (i *inode) sync(upTo uint64, from, to int64) {
+	covered := i.covered(upTo, from, to)
 	kept := i.pending[:0]
 	for n := range i.pending {
-		c := &i.pending[n]
-		if c.number <= upTo && c.overlaps(from, to) {
+		if c := &i.pending[n]; covered[n] {
 			i.apply(c)
-			continue
+		} else {
+			kept = append(kept, *c)
 		}
-		kept = append(kept, *c)
 	}
 	clear(i.pending[len(kept):])
 	i.pending = kept
+}
+
+// covered tells which pending changes a sync of [from, to) makes durable. It goes from the newest
+// to the oldest and widens the range by each one that it takes.
+func (i *inode) covered(upTo uint64, from, to int64) []bool {
+	covered := make([]bool, len(i.pending))
+	for n := len(i.pending) - 1; n >= 0; n-- {
+		c := &i.pending[n]
+		if c.number > upTo || !c.overlaps(from, to) {
+			continue
+		}
+		covered[n] = true
+		if c.resize {
+			from, to = min(from, c.offset), math.MaxInt64
+			continue
+		}
+		from, to = min(from, c.offset), max(to, c.offset+int64(len(c.data)))
+	}
+	return covered
 }
 
 // drop forgets dirty pages after a failed sync, as Linux does: reads still show

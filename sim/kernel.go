@@ -159,7 +159,7 @@ func (k *Kernel) step() {
 	}
 	k.trace.add(k.now, traceResume, t.id, uint64(t.machine.number))
 	k.trace.line(k.now, traceResume, "%s", t)
-	t.timedOut = e.timeout
+	t.timedOut = e.timeout && !t.woken
 	k.resume(t)
 }
 

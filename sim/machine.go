@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"net/netip"
+	"path"
 	"slices"
 	"time"
 
@@ -69,6 +70,7 @@ func (m *Machine) Boot(node string) env.Env {
 func (m *Machine) Node(node, root string) env.Env {
 	random := m.kernel.Stream(fmt.Sprintf("node/%s/%s/%d", m.name, node, m.incarnation))
 	w := &world{kernel: m.kernel, machine: m, incarnation: m.incarnation, sleeps: random.Derive("sleeps")}
+	m.disk.makeDirs(path.Clean(root))
 	return env.Env{
 		Node:    node,
 		Clock:   simClock{w},

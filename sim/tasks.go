@@ -20,6 +20,7 @@ type task struct {
 	stop     func()
 	yield    func(struct{}) bool
 	wait     uint64 // number of the wait under way; wakes for another number are stale
+	woken    bool   // a wake is under way for the current wait: its deadline no longer counts
 	timedOut bool   // how the last wait ended
 	done     bool
 }
@@ -88,6 +89,7 @@ func (t *task) park() (timedOut bool) {
 		panic(env.Crash{Machine: t.machine.name})
 	}
 	t.wait++
+	t.woken = false
 	return t.timedOut
 }
 
@@ -212,6 +214,7 @@ func (c *cond) Broadcast() {
 
 func (w waiter) wake() {
 	if w.task != nil && !w.task.done && w.task.wait == w.wait {
+		w.task.woken = true
 		w.task.wakeAt(w.task.kernel.now, false)
 	}
 }

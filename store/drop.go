@@ -39,7 +39,7 @@ func (s *Store) dropQueue(q *queueLog) error {
 	if q.row.Empty() {
 		return nil
 	}
-	if err := q.row.Cut(0); err != nil {
+	if err := q.row.RemoveAll(); err != nil {
 		return err
 	}
 	if err := s.env.Disk.Remove(queuePath(q.key)); err != nil && !errors.Is(err, env.ErrNotExist) {

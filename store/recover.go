@@ -19,7 +19,7 @@ func (s *Store) recover() error {
 	if err != nil {
 		return err
 	}
-	if s.log, err = segment.Open(s.env.Disk, logDir, s.options.LogSegmentSize); err != nil {
+	if s.log, err = segment.Open(s.env.Disk, logDir, s.options.LogSegmentSize, !clean); err != nil {
 		return err
 	}
 	state, err := readCheckpoint(s.env.Disk)
@@ -117,7 +117,7 @@ func (s *Store) rebuild(from message.LogOffset) (message.LogOffset, error) {
 // rebuildAll forgets the queue files and builds them from the whole log.
 func (s *Store) rebuildAll() (message.LogOffset, error) {
 	for _, q := range s.order {
-		if err := q.row.Cut(0); err != nil {
+		if err := q.row.RemoveAll(); err != nil {
 			return 0, err
 		}
 	}
@@ -226,7 +226,7 @@ func (s *Store) loadTopic(topic string, limit message.LogOffset) error {
 	sort.Ints(ids)
 	for _, id := range ids {
 		key := QueueKey{topic, int32(id)}
-		row, err := segment.Open(s.env.Disk, queuePath(key), s.options.QueueSegmentEntries*entrySize)
+		row, err := segment.Open(s.env.Disk, queuePath(key), s.options.QueueSegmentEntries*entrySize, true)
 		if err != nil {
 			return err
 		}

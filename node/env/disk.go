@@ -66,7 +66,8 @@ type Lock interface {
 type File interface {
 	// Name is the path it was opened with.
 	Name() string
-	// Size is the length in bytes.
+	// Size is the length in bytes. What another handle of the same file did to the length counts only
+	// after the file was opened again, for View too; ReadAt sees it at once.
 	Size() int64
 	// WriteAt writes all of p at offset, growing the file as needed. After an error
 	// any part of p may have been written. The bytes are visible to View and ReadAt

@@ -1,6 +1,7 @@
 package namesrv
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/gantrymq/gantry/node/env"
@@ -118,12 +119,22 @@ func (t *table) dropMissing(g *group, topics []proto.TopicConfig) {
 	}
 }
 
-// unknownBroker finds a broker name among queues that is not registered.
-func (t *table) unknownBroker(queues []proto.QueueRoute) (string, bool) {
+// registerTopic sets the queues of one topic at the broker names given, or nowhere.
+func (t *table) registerTopic(topic string, queues []proto.QueueRoute) error {
+	if topic == "" || len(topic) > t.limits.NameBytes {
+		return fmt.Errorf("%w: the name has %d bytes, from 1 to %d are allowed", errLimit, len(topic), t.limits.NameBytes)
+	}
 	for i := range queues {
-		if t.groups[queues[i].BrokerName] == nil {
-			return queues[i].BrokerName, true
+		g := t.groups[queues[i].BrokerName]
+		switch {
+		case g == nil:
+			return fmt.Errorf("broker name %.300q is not known here: it must register in full first", queues[i].BrokerName)
+		case g.topics >= t.limits.TopicsPerBroker && t.entry(topic, g.name) == nil:
+			return fmt.Errorf("%w: %d topics of broker %s", errLimit, g.topics, g.name)
 		}
 	}
-	return "", false
+	for i := range queues {
+		t.put(topic, t.groups[queues[i].BrokerName], queues[i])
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -13,12 +14,16 @@ import (
 // ErrGap: the offset is in no file of the row.
 var ErrGap = errors.New("no file holds this offset")
 
+// ErrForeign: the directory holds files that no row of this size leaves behind.
+var ErrForeign = errors.New("not a row of files")
+
 // Row is the files of one directory, in order and without a gap.
 type Row struct {
 	disk  env.Disk
 	dir   string
 	size  int64 // of each file
 	files []file
+	found bool // the names were found at Open: a process that was killed may not have made them durable
 }
 
 type file struct {
@@ -31,11 +36,24 @@ func New(disk env.Disk, dir string, size int64) *Row {
 	return &Row{disk: disk, dir: dir, size: size}
 }
 
-// Open opens all files of a directory; none exist in a new one. The last file may be
-// shorter than size, which a crash while it was made leaves behind: an empty one is
-// removed, another one gets its full size. Any other wrong size, and a gap in the
-// row, is an error: somebody else's files.
-func Open(disk env.Disk, dir string, size int64) (*Row, error) {
+// Open opens all files of a directory; none exist in a new one. After a crash, the last file may be
+// shorter than size: it gets its full size, or is removed if it is empty and not the
+// only one. Any other wrong size, and a gap in the row, is ErrForeign.
+func Open(disk env.Disk, dir string, size int64, crashed bool) (*Row, error) {
+	r, err := Inspect(disk, dir, size)
+	if err != nil {
+		return nil, err
+	}
+	r.found = true
+	if err := r.repairLast(crashed); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// Inspect opens all files of a directory for reading and changes nothing. The last one may
+// be shorter than size.
+func Inspect(disk env.Disk, dir string, size int64) (*Row, error) {
 	r := New(disk, dir, size)
 	starts, err := r.list()
 	if err != nil {
@@ -44,14 +62,9 @@ func Open(disk env.Disk, dir string, size int64) (*Row, error) {
 	for _, start := range starts {
 		handle, err := disk.Open(r.path(start))
 		if err != nil {
-			r.Close()
-			return nil, err
+			return nil, errors.Join(err, r.Close())
 		}
 		r.files = append(r.files, file{start: start, handle: handle})
-	}
-	if err := r.repairLast(); err != nil {
-		r.Close()
-		return nil, err
 	}
 	return r, nil
 }
@@ -62,39 +75,42 @@ func (r *Row) list() ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
+	entries = slices.DeleteFunc(entries, func(e env.Entry) bool { return e.IsDir })
 	var starts []int64
-	last := len(entries) - 1
 	for i, e := range entries {
-		if e.IsDir {
-			continue
-		}
 		start, err := strconv.ParseInt(e.Name, 10, 64)
-		if err != nil || len(e.Name) != 20 || start%r.size != 0 {
-			return nil, fmt.Errorf("%s/%s: a file here must be named by a multiple of %d with 20 digits", r.dir, e.Name, r.size)
-		}
-		if e.Size != r.size && !(i == last && e.Size < r.size) {
-			return nil, fmt.Errorf("%s/%s: the file has %d bytes, the configured segment size is %d: set the size this directory was written with", r.dir, e.Name, e.Size, r.size)
-		}
-		if n := len(starts); n > 0 && start != starts[n-1]+r.size {
-			return nil, fmt.Errorf("%s: the file before %s is missing", r.dir, e.Name)
+		switch isLast := i == len(entries)-1; {
+		case err != nil || start < 0 || start > math.MaxInt64-r.size || start%r.size != 0 || path.Base(r.path(start)) != e.Name:
+			return nil, fmt.Errorf("%s/%s: %w: a file here must be named by a multiple of %d with 20 digits", r.dir, e.Name, ErrForeign, r.size)
+		case e.Size != r.size && !(isLast && e.Size < r.size):
+			return nil, r.wrongSize(e.Name, e.Size)
+		case i > 0 && start != starts[i-1]+r.size:
+			return nil, fmt.Errorf("%s: %w: the file before %s is missing", r.dir, ErrForeign, e.Name)
 		}
 		starts = append(starts, start)
 	}
 	return starts, nil
 }
 
-func (r *Row) repairLast() error {
+func (r *Row) wrongSize(name string, size int64) error {
+	return fmt.Errorf("%s/%s: %w: the file has %d bytes, the configured segment size is %d: set the size this directory was written with",
+		r.dir, name, ErrForeign, size, r.size)
+}
+
+func (r *Row) repairLast(crashed bool) error {
 	if len(r.files) == 0 {
 		return nil
 	}
 	last := r.files[len(r.files)-1]
-	switch last.handle.Size() {
-	case r.size:
+	switch size := last.handle.Size(); {
+	case size == r.size:
 		return nil
-	case 0:
-		r.files = r.files[:len(r.files)-1]
-		return errors.Join(last.handle.Close(), r.disk.Remove(r.path(last.start)), r.disk.SyncDir(r.dir))
+	case size == 0 && len(r.files) > 1:
+		return errors.Join(r.removeLast(), r.disk.SyncDir(r.dir))
+	case size > 0 && !crashed:
+		return r.wrongSize(path.Base(r.path(last.start)), size)
 	}
+	// The only file stays even if it is empty: it says where the row begins.
 	if err := last.handle.Truncate(r.size); err != nil {
 		return err
 	}
@@ -193,6 +209,9 @@ func (r *Row) ReadAt(p []byte, offset int64) error {
 
 // Sync makes [from, to) durable, file by file in order. It stops at the first failure.
 func (r *Row) Sync(from, to int64) error {
+	if err := r.syncNames(); err != nil {
+		return err
+	}
 	for start := r.FileStart(from); start < to; start += r.size {
 		f, err := r.find(max(start, from), 0)
 		if err != nil {
@@ -205,13 +224,24 @@ func (r *Row) Sync(from, to int64) error {
 	return nil
 }
 
+// syncNames makes durable, once, the names that Open found.
+func (r *Row) syncNames() error {
+	if !r.found || r.Empty() {
+		return nil
+	}
+	if err := r.disk.SyncDir(r.dir); err != nil {
+		return err
+	}
+	r.found = false
+	return nil
+}
+
 // Cut makes every byte from offset on zero, durably: later files are removed, and
-// the one that holds offset is cut there and extended again.
+// the one that holds offset is cut there and extended again. The first file stays
+// unless it begins behind offset: it says where the row begins.
 func (r *Row) Cut(offset int64) error {
-	for !r.Empty() && r.files[len(r.files)-1].start >= offset {
-		last := r.files[len(r.files)-1]
-		r.files = r.files[:len(r.files)-1]
-		if err := errors.Join(last.handle.Close(), r.disk.Remove(r.path(last.start))); err != nil {
+	for len(r.files) > 1 && r.files[len(r.files)-1].start >= offset || r.Start() > offset {
+		if err := r.removeLast(); err != nil {
 			return err
 		}
 	}
@@ -229,6 +259,25 @@ func (r *Row) Cut(offset int64) error {
 		return err
 	}
 	return f.handle.Sync(0, r.size)
+}
+
+func (r *Row) removeLast() error {
+	last := r.files[len(r.files)-1]
+	r.files = r.files[:len(r.files)-1]
+	return errors.Join(last.handle.Close(), r.disk.Remove(r.path(last.start)))
+}
+
+// RemoveAll removes all files, durably, the newest first. The directory stays.
+func (r *Row) RemoveAll() error {
+	for !r.Empty() {
+		if err := r.removeLast(); err != nil {
+			return err
+		}
+	}
+	if err := r.disk.SyncDir(r.dir); err != nil && !errors.Is(err, env.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // RemoveBefore removes the files that end at or before offset, oldest first, and

@@ -181,6 +181,19 @@ func TestDecodeRecordRefusesContradictions(t *testing.T) {
 	}
 }
 
+func TestTheLengthOfATopicInVersionOneHasASign(t *testing.T) {
+	host := netip.MustParseAddrPort("127.0.0.1:1")
+	raw, err := AppendRecord(nil, &Record{BornHost: host, StoreHost: host, Topic: make([]byte, 128)})
+	require.NoError(t, err)
+	// The same record with one byte for the length, as the reference never writes and cannot read it.
+	raw = append(raw[:88], raw[89:]...)
+	binary.BigEndian.PutUint32(raw, uint32(len(raw)))
+	binary.BigEndian.PutUint32(raw[magicAt:], uint32(MagicV1))
+	_, err = DecodeRecord(raw, new(Record), false)
+	require.ErrorIs(t, err, ErrMalformed)
+	require.ErrorContains(t, err, "length of topic is -128")
+}
+
 func TestDecodeRecordsGoesOnBehindAWrongChecksumAndStopsAtNonsense(t *testing.T) {
 	good := readHex(t, "record_v1_ipv4.hex")
 	wrong := bytes.Clone(good)

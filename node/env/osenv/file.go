@@ -132,14 +132,17 @@ func (f *file) guarded(p []byte, use func(p []byte)) (err error) {
 
 // Sync ignores the range: fdatasync writes all of the file's dirty pages.
 func (f *file) Sync(from, to int64) error {
-	return f.change(func() error { return syncData(f.handle) })
+	return f.change(func(descriptor int) error { return syncData(descriptor) })
 }
 
 func (f *file) Allocate(size int64) error {
+	if f.closed {
+		return fmt.Errorf("allocate %s: %w", f.name, env.ErrFileClosed)
+	}
 	if size <= f.size {
 		return nil
 	}
-	return f.change(func() error { return allocate(f.handle, size) })
+	return f.change(func(descriptor int) error { return allocate(descriptor, size) })
 }
 
 func (f *file) Truncate(size int64) error {
@@ -149,14 +152,26 @@ func (f *file) Truncate(size int64) error {
 	// Bytes of the mapping beyond the new end must not be touched any more.
 	f.unmap()
 	f.size = min(f.size, size)
-	return f.change(func() error { return f.handle.Truncate(size) })
+	return f.change(func(descriptor int) error { return truncate(descriptor, size) })
 }
 
-// change runs a system call without the baton and then asks for the size.
-func (f *file) change(call func() error) error {
+// change runs a system call without the baton and then asks for the size. The descriptor stays valid
+// during the call even if another task closes the file.
+func (f *file) change(call func(descriptor int) error) error {
+	if f.closed {
+		return fmt.Errorf("%s: %w", f.name, env.ErrFileClosed)
+	}
+	raw, err := f.handle.SyscallConn()
+	if err != nil {
+		return explain(err)
+	}
 	f.world.baton.Unlock()
-	err := call()
+	var failed error
+	err = raw.Control(func(descriptor uintptr) { failed = call(int(descriptor)) })
 	f.world.baton.Lock()
+	if err == nil {
+		err = failed
+	}
 	if !f.closed {
 		f.refreshSize()
 	}

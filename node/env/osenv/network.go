@@ -15,6 +15,9 @@ import (
 type network struct{ *World }
 
 func (n network) Listen(address string) (env.Listener, error) {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return nil, fmt.Errorf("listen %q: want host:port: %w", address, err)
+	}
 	var l net.Listener
 	var err error
 	n.outside(func() { l, err = net.Listen("tcp", address) })

@@ -9,20 +9,22 @@ import (
 )
 
 // syncData makes the file's data, and the size needed to read it, durable.
-func syncData(f *os.File) error {
+func syncData(descriptor int) error {
 	for {
-		err := unix.Fdatasync(int(f.Fd()))
+		err := unix.Fdatasync(descriptor)
 		if !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}
 }
 
+func truncate(descriptor int, size int64) error { return unix.Ftruncate(descriptor, size) }
+
 // allocate reserves blocks, so that later writes into them cannot fail for want of space.
-func allocate(f *os.File, size int64) error {
-	err := unix.Fallocate(int(f.Fd()), 0, 0, size)
+func allocate(descriptor int, size int64) error {
+	err := unix.Fallocate(descriptor, 0, 0, size)
 	if errors.Is(err, unix.EOPNOTSUPP) {
-		return f.Truncate(size)
+		return truncate(descriptor, size)
 	}
 	return err
 }

@@ -11,10 +11,12 @@ import (
 )
 
 // syncData is a full fsync where fdatasync is not to be had.
-func syncData(f *os.File) error { return f.Sync() }
+func syncData(descriptor int) error { return unix.Fsync(descriptor) }
+
+func truncate(descriptor int, size int64) error { return unix.Ftruncate(descriptor, size) }
 
 // allocate only extends the file: the space is not reserved.
-func allocate(f *os.File, size int64) error { return f.Truncate(size) }
+func allocate(descriptor int, size int64) error { return truncate(descriptor, size) }
 
 func mapFile(f *os.File, size int64) ([]byte, error) {
 	return unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)

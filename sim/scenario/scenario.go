@@ -1,0 +1,137 @@
+package scenario
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/gantrymq/gantry/linearizability"
+	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/sim/fault"
+	"go.uber.org/zap/zapcore"
+)
+
+// Scenario is a named simulation.
+type Scenario struct {
+	Name  string
+	About string
+	// Marks are places that some seed must reach; a hunt reports those that none did.
+	Marks []string
+	run   func(r *run)
+}
+
+// All lists the scenarios.
+func All() []Scenario { return []Scenario{pubsubScenario} }
+
+// Find returns a scenario by name.
+func Find(name string) (Scenario, bool) {
+	for _, s := range All() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Scenario{}, false
+}
+
+// Options of an execution. The zero value runs quietly.
+type Options struct {
+	Log      io.Writer // nodes' log lines
+	LogLevel zapcore.Level
+	Trace    io.Writer    // one line for each step
+	Drop     map[int]bool // numbers of faults that are left out
+	Progress func(simulated time.Duration, phase string)
+}
+
+// Result is what came of one execution.
+type Result struct {
+	Scenario   string
+	Seed       uint64
+	Settings   []Setting
+	Schedule   fault.Schedule
+	Faults     []string // what the injector did
+	Failure    *sim.Failure
+	TraceHash  uint64
+	Steps      uint64
+	Simulated  time.Duration
+	Operations int // client operations
+	Marks      map[string]int
+	History    linearizability.History
+	Logs       map[string]linearizability.Log
+	// Undecided says that a search gave up: neither a pass nor a failure.
+	Undecided string
+}
+
+// run is an execution under way.
+type run struct {
+	Result
+	options Options
+	kernel  *sim.Kernel
+	draw    *draw
+	phase   string
+}
+
+// stepsMax ends a run that spins.
+const stepsMax = 200_000_000
+
+// Execute runs a scenario with a seed.
+func Execute(s Scenario, seed uint64, options Options) Result {
+	k := sim.New(seed, sim.Options{
+		Log: options.Log, LogLevel: options.LogLevel, Logging: options.Log != nil || options.Trace != nil,
+		Trace: options.Trace, StepsMax: stepsMax,
+	})
+	defer k.Close()
+	r := &run{
+		Result: Result{Scenario: s.Name, Seed: seed}, options: options, kernel: k,
+		draw: &draw{random: k.Stream("options")},
+	}
+	s.run(r)
+	r.Settings = r.draw.settings
+	r.Failure = k.Failure()
+	r.TraceHash, r.Steps, r.Simulated, r.Marks = k.TraceHash(), k.Step(), time.Duration(k.Now()), k.Marks()
+	return r.Result
+}
+
+// until lets the world go on until done, and reports whether it was before the limit.
+func (r *run) until(phase string, limit time.Duration, done func() bool) bool {
+	r.phase = phase
+	deadline := r.kernel.Now().Add(limit)
+	for {
+		slice := r.kernel.Now().Add(time.Second).Sooner(deadline)
+		if r.kernel.Run(slice, done) {
+			return true
+		}
+		if r.kernel.Failure() != nil || deadline.Reached(r.kernel.Now()) {
+			return false
+		}
+		if r.options.Progress != nil {
+			r.options.Progress(time.Duration(r.kernel.Now()), phase)
+		}
+	}
+}
+
+func (r *run) failSafety(format string, args ...any) {
+	r.kernel.Fail(sim.FailureSafety, fmt.Errorf(format, args...))
+}
+
+func (r *run) failLiveness(format string, args ...any) {
+	r.kernel.Fail(sim.FailureLiveness, fmt.Errorf(format, args...))
+}
+
+// String prints the result for people: options, verdict, fingerprint.
+func (r Result) String() string {
+	verdict := "ok"
+	switch {
+	case r.Failure != nil:
+		verdict = r.Failure.Error()
+	case r.Undecided != "":
+		verdict = "undecided: " + r.Undecided
+	}
+	return fmt.Sprintf("%s seed %d: %s (trace %016x, %d steps, %s simulated, %d operations)",
+		r.Scenario, r.Seed, verdict, r.TraceHash, r.Steps, r.Simulated.Round(time.Millisecond), r.Operations)
+}
+
+// Replay is the command that shows a run again.
+func (r Result) Replay() string {
+	return fmt.Sprintf("go run ./cmd/gantrysim replay %s --seed %d", r.Scenario, r.Seed)
+}
+
