@@ -3,7 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
-	"sort"
+	"slices"
 	"strconv"
 
 	"github.com/gantrymq/gantry/node/env"
@@ -15,7 +15,7 @@ import (
 // recover brings the files into a state that can be built on. Afterwards everything in the log is verified from the
 // checkpoint on, flushed, and in its queue; everything behind it is zero.
 func (s *Store) recover() error {
-	clean, err := s.closedCleanly()
+	clean, err := closedCleanly(s.env.Disk)
 	if err != nil {
 		return err
 	}
@@ -42,8 +42,8 @@ func (s *Store) recover() error {
 }
 
 // closedCleanly reports whether the last broker removed its crash marker.
-func (s *Store) closedCleanly() (bool, error) {
-	f, err := s.env.Disk.Open(crashMarker)
+func closedCleanly(disk env.Disk) (bool, error) {
+	f, err := disk.Open(crashMarker)
 	if errors.Is(err, env.ErrNotExist) {
 		return true, nil
 	}
@@ -130,7 +130,7 @@ func (s *Store) rebuildAll() (message.LogOffset, error) {
 // where its entries are built again.
 func (s *Store) replay(r *message.Record, end message.LogOffset, replayed map[*queueLog]bool) error {
 	s.lastStoredAt, s.shownAt = r.StoredAt, r.StoredAt
-	if t := r.SysFlags.Transaction(); t == message.TransactionPrepared || t == message.TransactionRolledBack {
+	if !hasEntry(r) {
 		return nil
 	}
 	q := s.queueFor(QueueKey{string(r.Topic), r.QueueID})
@@ -153,6 +153,12 @@ func (s *Store) replay(r *message.Record, end message.LogOffset, replayed map[*q
 	return nil
 }
 
+// hasEntry reports whether a record stands in its queue: half messages and rollbacks do not.
+func hasEntry(r *message.Record) bool {
+	t := r.SysFlags.Transaction()
+	return t != message.TransactionPrepared && t != message.TransactionRolledBack
+}
+
 // begin makes an empty queue start at a number: the messages before it are gone with their log files.
 func (q *queueLog) begin(at message.QueueOffset) {
 	q.min, q.max, q.next, q.tailStart, q.saved, q.synced = at, at, at, at, at, at
@@ -170,11 +176,7 @@ func (q *queueLog) cut(at message.QueueOffset) {
 // settle makes what was found the ground to build on.
 func (s *Store) settle(from, end message.LogOffset, clean bool) error {
 	if !clean {
-		// Records may be in the cache only, and stale bytes may follow them.
-		if err := s.log.Sync(int64(from), int64(end)); err != nil {
-			return err
-		}
-		if err := s.log.Cut(int64(end)); err != nil {
+		if err := s.secure(from, end); err != nil {
 			return err
 		}
 		s.env.Log.Info("recovered after a crash", zap.Int64("from", int64(from)), zap.Int64("end", int64(end)), zap.Int("queues", len(s.order)))
@@ -182,6 +184,33 @@ func (s *Store) settle(from, end message.LogOffset, clean bool) error {
 	s.appended, s.written, s.flushed = end, end, end
 	if clean {
 		return s.markRunning()
+	}
+	return nil
+}
+
+// secure makes durable what was found. Records may be in the system's cache only, and if a sync failed before the crash the
+// system may believe that they are on the medium: so they are written again before they are synced. Stale bytes
+// behind them are erased. The names of files that were made since the checkpoint may not be durable either.
+func (s *Store) secure(from, end message.LogOffset) error {
+	for at := int64(from); at < int64(end); {
+		n := min(int64(end)-at, s.log.FileStart(at)+s.log.SegmentSize()-at, scanChunk)
+		if err := s.log.Rewrite(at, int(n)); err != nil {
+			return err
+		}
+		at += n
+	}
+	if err := s.log.Sync(int64(from), int64(end)); err != nil {
+		return err
+	}
+	if err := s.log.Cut(int64(end)); err != nil {
+		return err
+	}
+	for _, q := range s.order {
+		if !q.row.Empty() && q.row.End()-q.row.SegmentSize() >= int64(q.synced)*entrySize {
+			if err := q.row.SyncNames(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -195,37 +224,40 @@ func (s *Store) markRunning() error {
 	return errors.Join(f.Close(), s.env.Disk.SyncDir("."))
 }
 
-// loadQueues opens the files of all queues and keeps the entries of records that end at or before limit.
-func (s *Store) loadQueues(limit message.LogOffset) error {
-	topics, err := s.env.Disk.List(queueDir)
+// listQueues lists the queues that have a directory: consumequeue/<topic>/<id>. Other names are not ours.
+func listQueues(disk env.Disk) ([]QueueKey, error) {
+	topics, err := disk.List(queueDir)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var keys []QueueKey
 	for _, topic := range topics {
 		if !topic.IsDir {
 			continue
 		}
-		if err := s.loadTopic(topic.Name, limit); err != nil {
-			return err
+		entries, err := disk.List(queueDir + "/" + topic.Name)
+		if err != nil {
+			return nil, err
 		}
+		of := len(keys)
+		for _, e := range entries {
+			id, err := strconv.ParseInt(e.Name, 10, 32)
+			if err == nil && e.IsDir && id >= 0 && strconv.FormatInt(id, 10) == e.Name {
+				keys = append(keys, QueueKey{topic.Name, int32(id)})
+			}
+		}
+		slices.SortFunc(keys[of:], func(a, b QueueKey) int { return int(a.ID - b.ID) })
 	}
-	return nil
+	return keys, nil
 }
 
-func (s *Store) loadTopic(topic string, limit message.LogOffset) error {
-	entries, err := s.env.Disk.List(queueDir + "/" + topic)
+// loadQueues opens the files of all queues and keeps the entries of records that end at or before limit.
+func (s *Store) loadQueues(limit message.LogOffset) error {
+	keys, err := listQueues(s.env.Disk)
 	if err != nil {
 		return err
 	}
-	var ids []int
-	for _, e := range entries {
-		if id, err := strconv.Atoi(e.Name); err == nil && e.IsDir && id >= 0 {
-			ids = append(ids, id)
-		}
-	}
-	sort.Ints(ids)
-	for _, id := range ids {
-		key := QueueKey{topic, int32(id)}
+	for _, key := range keys {
 		row, err := segment.Open(s.env.Disk, queuePath(key), s.options.QueueSegmentEntries*entrySize, true)
 		if err != nil {
 			return err

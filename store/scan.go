@@ -63,7 +63,7 @@ func (l *logScanner) verify(size int) (bool, error) {
 	}
 	_, err = message.DecodeRecord(raw, &l.record, true)
 	if err == nil {
-		err = verifySeal(raw)
+		err = verifySeal(raw, l.record.Properties)
 	}
 	if err == nil && l.record.LogOffset != l.at {
 		err = fmt.Errorf("the record says that it stands at %d", l.record.LogOffset)

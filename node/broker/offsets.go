@@ -26,7 +26,8 @@ type offsetTable struct {
 	version proto.DataVersion
 	dirty   bool // byKey has changes that offsetsFile has not
 	journal *offsetJournal
-	pending []pendingCommit // to be journalled and answered
+	pending []pendingCommit // to be journalled, made visible and answered, in this order
+	writing bool            // the journal is being written
 	work    env.Cond
 	closing bool
 	tasks   *env.Group
@@ -34,8 +35,9 @@ type offsetTable struct {
 
 // pendingCommit waits for the journal.
 type pendingCommit struct {
-	entry journalEntry
-	reply transport.Reply
+	entry  journalEntry
+	reply  transport.Reply
+	answer bool // somebody waits for the answer
 }
 
 func newOffsetTable(b *Broker) *offsetTable {
@@ -54,9 +56,14 @@ func (t *offsetTable) get(group, topic string, queue int32) (int64, bool) {
 	return offset, ok
 }
 
-// set commits in memory.
+// set commits in memory. While durable commits are under way it takes its place behind them, so that a client's
+// commits count in their order.
 func (t *offsetTable) set(group, topic string, queue int32, offset int64) {
-	t.put(offsetKey(group, topic), queue, offset)
+	if len(t.pending) == 0 && !t.writing {
+		t.put(offsetKey(group, topic), queue, offset)
+		return
+	}
+	t.enqueue(pendingCommit{entry: journalEntry{key: offsetKey(group, topic), queue: queue, offset: offset}})
 }
 
 func (t *offsetTable) put(key string, queue int32, offset int64) {
@@ -69,12 +76,16 @@ func (t *offsetTable) put(key string, queue int32, offset int64) {
 	t.dirty = true
 }
 
-// commit sets an offset and answers when the journal has it.
+// commit sets an offset and answers when the journal has it. Nobody sees it before: what was seen once must
+// not be gone after a crash.
 func (t *offsetTable) commit(reply transport.Reply, group, topic string, queue int32, offset int64) {
-	t.set(group, topic, queue, offset)
-	t.pending = append(t.pending, pendingCommit{
-		entry: journalEntry{key: offsetKey(group, topic), queue: queue, offset: offset}, reply: reply,
+	t.enqueue(pendingCommit{
+		entry: journalEntry{key: offsetKey(group, topic), queue: queue, offset: offset}, reply: reply, answer: true,
 	})
+}
+
+func (t *offsetTable) enqueue(c pendingCommit) {
+	t.pending = append(t.pending, c)
 	t.work.Signal()
 }
 
@@ -180,15 +191,26 @@ func (t *offsetTable) journalLoop() {
 			return
 		}
 		batch := t.pending
-		t.pending = nil
+		t.pending, t.writing = nil, true
 		err := t.journal.append(batch)
+		t.writing = false
 		for _, c := range batch {
-			if err != nil {
-				c.reply.Error(proto.RespSystemError, fmt.Sprintf("the offset could not be made durable: %v", err))
-				continue
-			}
-			c.reply.Success(nil)
+			t.finish(c, err)
 		}
+	}
+}
+
+// finish makes a commit visible and answers it. A one-way commit counts even if the journal failed.
+func (t *offsetTable) finish(c pendingCommit, err error) {
+	if err == nil || !c.answer {
+		t.put(c.entry.key, c.entry.queue, c.entry.offset)
+	}
+	switch {
+	case !c.answer:
+	case err != nil:
+		c.reply.Error(proto.RespSystemError, fmt.Sprintf("the offset could not be made durable: %v", err))
+	default:
+		c.reply.Success(nil)
 	}
 }
 

@@ -27,6 +27,7 @@ func TestAServerIsClosedInOrder(t *testing.T) {
 	w.do(w.nsEnv, w.server.Close)
 	require.Equal(t, "closed", w.server.Status().State)
 	require.Empty(t, w.ns.TaskNames())
+	w.wait(time.Second)
 	_, err := p.try(&transport.Request{Code: proto.ReqGetBrokerClusterInfo})
 	require.ErrorIs(t, err, env.ErrRefused)
 }

@@ -164,7 +164,7 @@ func (o *Options) SetProperty(key, value string) error {
 		return fmt.Errorf("%w: %q", ErrUnknownKey, key)
 	}
 	if err == nil {
-		_, _, err = splitAddress(o.Listen)
+		_, _, err = splitAddress(orText(o.Listen, defaultListen))
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrOption, key, err)

@@ -174,7 +174,14 @@ func (i *Injector) crash(n *cluster.Node, style sim.CrashStyle, d time.Duration)
 	i.note("%s: %s", n, style)
 	n.Crash(style)
 	i.env.Tasks.Sleep(d)
-	n.Start()
+	i.startAgain(n)
+}
+
+// startAgain starts a node, unless Heal has done it already: what is down after that is meant to be.
+func (i *Injector) startAgain(n *cluster.Node) {
+	if !i.healed {
+		n.Start()
+	}
 }
 
 func (i *Injector) powerLossAll(d time.Duration) {
@@ -182,7 +189,9 @@ func (i *Injector) powerLossAll(d time.Duration) {
 		n.Crash(sim.PowerLoss)
 	}
 	i.env.Tasks.Sleep(d)
-	i.cluster.Start()
+	for _, n := range i.cluster.Nodes() {
+		i.startAgain(n)
+	}
 }
 
 func (i *Injector) killWhileRecovering(n *cluster.Node, d time.Duration, random *sim.Stream) {
@@ -203,7 +212,11 @@ func (i *Injector) restart(n *cluster.Node) {
 	}
 	// An error of Close is a disk fault's; what was acknowledged must survive all the same.
 	_ = n.Stop(i.env, i.env.Clock.Now().Add(10*time.Second))
-	n.Start()
+	if i.healed {
+		// Heal found it closing and left it alone.
+		n.Start()
+	}
+	i.startAgain(n)
 }
 
 // Acknowledged is called by the scenario at each acknowledgement: the worst moment for a crash.

@@ -13,6 +13,9 @@ import (
 	"github.com/gantrymq/gantry/sim"
 )
 
+// permReadWrite lets clients send to a topic and pull from it.
+const permReadWrite = 6
+
 var observerAddress = netip.MustParseAddr("10.0.9.9")
 
 // pubsubClient is one machine with a producer or a consumer.
@@ -66,11 +69,11 @@ func (c *pubsubClient) createTopics() error {
 		return err
 	}
 	for _, topic := range c.p.topics {
-		config := client.NewTopicConfig(topic)
-		config.ReadQueues, config.WriteQueues = int32(c.p.work.queuesPerTopic), int32(c.p.work.queuesPerTopic)
+		queues := int32(c.p.work.queuesPerTopic)
+		config := client.TopicConfig{Name: topic, ReadQueues: queues, WriteQueues: queues, Perm: permReadWrite}
 		for attempt := 0; ; attempt++ {
 			// Right after the start the brokers may not have registered yet.
-			err := admin.CreateTopicInCluster(context.Background(), "DefaultCluster", config)
+			_, err := admin.UpdateTopicInCluster(context.Background(), "DefaultCluster", config)
 			if err == nil && c.onAllBrokers(admin, topic) {
 				break
 			}
@@ -84,7 +87,7 @@ func (c *pubsubClient) createTopics() error {
 }
 
 func (c *pubsubClient) onAllBrokers(admin *client.Admin, topic string) bool {
-	route, err := admin.TopicRoute(context.Background(), topic)
+	route, err := admin.Route(context.Background(), topic)
 	return err == nil && len(route.Brokers) == len(c.p.cluster.Brokers)
 }
 
@@ -130,6 +133,19 @@ func (c *pubsubClient) body() []byte {
 	return body
 }
 
+// message gives a body the key and the property that belong to it, so that every reader can see whether they are whole.
+func message(topic string, body []byte) *client.Message {
+	key := fmt.Sprintf("key%016x", uint64(linearizability.HashOf(body)))
+	return client.NewMessage(topic, body, client.Keys(key), client.Property("check", key))
+}
+
+// intact reports whether a message has the key and the property of its body.
+func intact(m *client.Received) bool {
+	key := fmt.Sprintf("key%016x", uint64(linearizability.HashOf(m.Body)))
+	keys := m.Keys()
+	return len(keys) == 1 && keys[0] == key && m.Properties.Get("check") == key
+}
+
 func (c *pubsubClient) queue() client.Queue { return c.p.queues[c.random.IntN(len(c.p.queues))] }
 
 func (c *pubsubClient) send() {
@@ -152,7 +168,7 @@ func (c *pubsubClient) send() {
 func (c *pubsubClient) sendTo(queue client.Queue) bool {
 	body := c.body()
 	pending := c.p.recorder.BeginSend(c.number, queue.String(), linearizability.HashOf(body), false, c.now())
-	result, err := c.steady.SendTo(context.Background(), queue, client.NewMessage(queue.Topic, body))
+	result, err := c.steady.SendTo(context.Background(), queue, message(queue.Topic, body))
 	return c.ended(pending, queue, result, err)
 }
 
@@ -162,7 +178,7 @@ func (c *pubsubClient) ended(pending linearizability.Pending, queue client.Queue
 	var failed *client.SendError
 	switch {
 	case err == nil && result.Status == client.SendOK:
-		c.p.recorder.EndSend(pending, int64(result.Offset), c.now())
+		c.p.recorder.EndSend(pending, int64(result.QueueOffset), c.now())
 		k.Mark("send acknowledged")
 		c.p.injector.Acknowledged(queue.BrokerName)
 		return true
@@ -182,7 +198,7 @@ func (c *pubsubClient) sendAnywhere() {
 	topic := c.p.topics[c.random.IntN(len(c.p.topics))]
 	body := c.body()
 	began := c.now()
-	result, err := c.producer.Send(context.Background(), client.NewMessage(topic, body))
+	result, err := c.producer.Send(context.Background(), message(topic, body))
 	// Tries before the one that was answered may have been stored in any queue.
 	for _, queue := range c.p.queues {
 		if queue.Topic != topic {
@@ -204,7 +220,7 @@ func (c *pubsubClient) sendOneway() {
 		}
 	}
 	// Whether it worked is not known anyway.
-	_ = c.producer.SendOneway(context.Background(), client.NewMessage(topic, body))
+	_ = c.producer.SendOneway(context.Background(), message(topic, body))
 }
 
 // sendBatch sends several messages at once; the client chooses the queue.
@@ -215,7 +231,7 @@ func (c *pubsubClient) sendBatch() {
 	for range 1 + c.random.IntN(5) {
 		body := c.body()
 		bodies = append(bodies, body)
-		messages = append(messages, client.NewMessage(topic, body))
+		messages = append(messages, message(topic, body))
 	}
 	began := c.now()
 	results, err := c.producer.SendBatch(context.Background(), messages)
@@ -267,6 +283,9 @@ func (c *pubsubClient) read(queue client.Queue, from client.QueueOffset) (client
 	for i, m := range result.Messages {
 		if m.Queue != queue || m.Offset != from+client.QueueOffset(i) {
 			c.p.failSafety("a pull of %v from %d brought %v at place %d", queue, from, m, i)
+		}
+		if !intact(m) {
+			c.p.failSafety("%v at %d: body, keys and properties do not belong together: %v, properties %q", queue, m.Offset, m, m.Properties)
 		}
 		hashes[i] = linearizability.HashOf(m.Body)
 	}

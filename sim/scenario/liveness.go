@@ -2,10 +2,13 @@ package scenario
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gantrymq/gantry/client"
 	"github.com/gantrymq/gantry/linearizability"
+	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/transport/proto"
 )
 
 // Bounds of the liveness phase, in simulated time.
@@ -32,7 +35,7 @@ func (p *pubsub) demandProgress() {
 		probe.demand()
 		done = true
 	})
-	if !p.until("probe", 2*serveWithin, func() bool { return done }) {
+	if !p.until("probe", 2*serveWithin+deadWithin, func() bool { return done }) {
 		p.failLiveness("after everything healed, the probe does not end within %s", 2*serveWithin)
 	}
 }
@@ -69,6 +72,47 @@ func (c *pubsubClient) demand() {
 		c.demandWake(queue, end)
 		c.readAll(queue)
 	}
+	c.demandDeadBrokerLeaves()
+}
+
+// deadWithin is how long a name server may route to a broker that went silent: the time-out of a registration, and a scan.
+const deadWithin = 140 * time.Second
+
+// demandDeadBrokerLeaves takes a broker away for good and waits until no name server knows it.
+func (c *pubsubClient) demandDeadBrokerLeaves() {
+	victim := c.p.cluster.Brokers[c.random.IntN(len(c.p.cluster.Brokers))]
+	victim.Crash(sim.PowerLoss)
+	deadline := c.env.Clock.Now().Add(deadWithin)
+	for _, address := range c.p.cluster.NameServerAddresses() {
+		admin, err := client.NewAdmin(c.env, client.WithNameServers(address))
+		if err != nil {
+			c.p.failSafety("the probe's admin could not be made: %v", err)
+			return
+		}
+		for {
+			known, err := c.knows(admin, victim.String())
+			if !known {
+				break
+			}
+			if deadline.Reached(c.env.Clock.Now()) {
+				c.p.failLiveness("name server %s still routes to %s, which died %s ago (%v)", address, victim, deadWithin, err)
+				return
+			}
+			c.env.Tasks.Sleep(2 * time.Second)
+		}
+		if err := admin.Close(context.Background()); err != nil {
+			c.p.failSafety("the probe's admin does not close: %v", err)
+		}
+	}
+}
+
+// knows reports whether a name server routes to a broker. One that does not answer may.
+func (c *pubsubClient) knows(admin *client.Admin, broker string) (bool, error) {
+	route, err := admin.Route(context.Background(), c.p.topics[0])
+	if err != nil {
+		return true, err
+	}
+	return slices.ContainsFunc(route.Brokers, func(b proto.BrokerRoute) bool { return b.BrokerName == broker }), nil
 }
 
 // demandRoutes waits until every name server, asked alone, knows all brokers of all topics.
@@ -100,12 +144,15 @@ func (c *pubsubClient) readAll(queue client.Queue) client.QueueOffset {
 	var log linearizability.Log
 	next := client.QueueOffset(0)
 	for {
-		result, err := c.consumer.Pull(noHold(), queue, next, 32)
+		result, err := c.consumer.Pull(context.Background(), queue, next, 32)
 		if err != nil {
 			c.p.failLiveness("%v cannot be read at %d after everything healed: %v", queue, next, err)
 			return next
 		}
 		for _, m := range result.Messages {
+			if !intact(m) {
+				c.p.failSafety("%v at %d: body, keys and properties do not belong together: %v, properties %q", queue, m.Offset, m, m.Properties)
+			}
 			log.Entries = append(log.Entries, linearizability.Entry{Offset: int64(m.Offset), Hash: linearizability.HashOf(m.Body)})
 		}
 		if result.Next >= result.Max {
@@ -119,8 +166,6 @@ func (c *pubsubClient) readAll(queue client.Queue) client.QueueOffset {
 		next = result.Next
 	}
 }
-
-func noHold() context.Context { return context.Background() }
 
 // demandWake holds a pull at the end of a queue, sends a message, and demands that the pull ends soon.
 func (c *pubsubClient) demandWake(queue client.Queue, end client.QueueOffset) {

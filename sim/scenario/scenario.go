@@ -134,4 +134,3 @@ func (r Result) String() string {
 func (r Result) Replay() string {
 	return fmt.Sprintf("go run ./cmd/gantrysim replay %s --seed %d", r.Scenario, r.Seed)
 }
-

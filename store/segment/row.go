@@ -24,6 +24,7 @@ type Row struct {
 	size  int64 // of each file
 	files []file
 	found bool // the names were found at Open: a process that was killed may not have made them durable
+	bare  bool // opened by Inspect: nothing was repaired
 }
 
 type file struct {
@@ -44,7 +45,7 @@ func Open(disk env.Disk, dir string, size int64, crashed bool) (*Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.found = true
+	r.found, r.bare = true, false
 	if err := r.repairLast(crashed); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -52,9 +53,10 @@ func Open(disk env.Disk, dir string, size int64, crashed bool) (*Row, error) {
 }
 
 // Inspect opens all files of a directory for reading and changes nothing. The last one may
-// be shorter than size.
+// be shorter than size; what is missing reads as zeros.
 func Inspect(disk env.Disk, dir string, size int64) (*Row, error) {
 	r := New(disk, dir, size)
+	r.bare = true
 	starts, err := r.list()
 	if err != nil {
 		return nil, err
@@ -118,6 +120,14 @@ func (r *Row) repairLast(crashed bool) error {
 }
 
 func (r *Row) path(start int64) string { return path.Join(r.dir, fmt.Sprintf("%020d", start)) }
+
+// Missing is how many bytes the last file lacks; only a row from Inspect may lack any.
+func (r *Row) Missing() int64 {
+	if r.Empty() {
+		return 0
+	}
+	return r.size - r.files[len(r.files)-1].handle.Size()
+}
 
 // SegmentSize is the size of each file in bytes.
 func (r *Row) SegmentSize() int64 { return r.size }
@@ -201,7 +211,10 @@ func (r *Row) ReadAt(p []byte, offset int64) error {
 		return err
 	}
 	n, err := f.handle.ReadAt(p, offset-f.start)
-	if err == nil && n < len(p) {
+	switch {
+	case err == nil && n < len(p) && r.bare:
+		clear(p[n:])
+	case err == nil && n < len(p):
 		err = fmt.Errorf("%s: the file ends at %d", r.path(f.start), f.start+int64(n))
 	}
 	return err
@@ -234,6 +247,27 @@ func (r *Row) syncNames() error {
 	}
 	r.found = false
 	return nil
+}
+
+// Rewrite writes n bytes at offset, which lie within one file, as they are. It makes the system take them for
+// unsynced, which it may not after a failed sync.
+func (r *Row) Rewrite(offset int64, n int) error {
+	p := make([]byte, n)
+	if err := r.ReadAt(p, offset); err != nil {
+		return err
+	}
+	return r.WriteAt(p, offset)
+}
+
+// SyncNames makes the existence and size of the files durable.
+func (r *Row) SyncNames() error {
+	if r.Empty() {
+		return nil
+	}
+	if err := r.files[len(r.files)-1].handle.Sync(0, r.size); err != nil {
+		return err
+	}
+	return r.disk.SyncDir(r.dir)
 }
 
 // Cut makes every byte from offset on zero, durably: later files are removed, and

@@ -83,13 +83,23 @@ func (d *disk) Remove(name string) error { return d.change("remove", name, os.Re
 
 func (d *disk) SyncDir(dir string) error {
 	return d.change("sync directory", dir, func(path string) error {
-		handle, err := os.Open(path)
-		if err != nil {
-			return err
+		// A new directory exists durably only when the one above it is synced too.
+		for {
+			if err := syncDirectory(path); err != nil || path == d.root {
+				return err
+			}
+			path = filepath.Dir(path)
 		}
-		defer handle.Close()
-		return handle.Sync()
 	})
+}
+
+func syncDirectory(path string) error {
+	handle, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer handle.Close()
+	return handle.Sync()
 }
 
 // change runs a system call on a path without the baton.
