@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -46,7 +47,6 @@ type waitingAppend struct {
 	done     Completion
 	first    Place
 	more     []Place // of the second and further records
-	size     int
 	deadline env.Instant
 }
 
@@ -70,21 +70,20 @@ func (s *Store) Append(key QueueKey, records []message.Record, done Completion) 
 		done.Appended(result)
 		return
 	}
-	size, result := s.measure(records)
+	size, result := s.measure(key, records)
 	if result.Status != AppendOK {
 		done.Appended(result)
 		return
 	}
 	s.roll(size)
 	queue := s.queueFor(key)
-	w := waitingAppend{done: done, size: size, deadline: s.env.Clock.Now().Add(s.options.FlushTimeout)}
+	w := waitingAppend{done: done, deadline: s.env.Clock.Now().Add(s.options.FlushTimeout)}
 	w.first = s.place(queue, &records[0])
 	for i := 1; i < len(records); i++ {
 		w.more = append(w.more, s.place(queue, &records[i]))
 	}
 	w.end = s.appended
 	s.waiting.push(w)
-	s.waitingBytes += size
 }
 
 // admit refuses what cannot be taken now.
@@ -96,19 +95,30 @@ func (s *Store) admit() (AppendResult, bool) {
 		return AppendResult{Status: AppendUnavailable, Reason: s.fence.Error()}, false
 	case s.full != nil && !s.batchEmptyAndIdle():
 		return AppendResult{Status: AppendNoSpace, Reason: s.full.Error()}, false
-	case s.waitingBytes >= s.options.WaitingMax:
-		return AppendResult{Status: AppendBusy, Reason: fmt.Sprintf("%d bytes wait for the disk, the limit is %d: send again later", s.waitingBytes, s.options.WaitingMax)}, false
+	case s.unconfirmed() >= s.options.WaitingMax:
+		return AppendResult{Status: AppendBusy, Reason: fmt.Sprintf("%d bytes wait for the disk, the limit is %d: send again later", s.unconfirmed(), s.options.WaitingMax)}, false
 	}
 	return AppendResult{}, true
 }
+
+// unconfirmed is how many bytes wait for the disk. Appends that timed out are among them: their memory is
+// still in use.
+func (s *Store) unconfirmed() int { return int(s.appended - s.Confirmed()) }
 
 // batchEmptyAndIdle: with a full disk one append at a time is let through, to see whether space has returned.
 func (s *Store) batchEmptyAndIdle() bool { return s.batch.empty() && !s.writing }
 
 // measure checks all records before any of them gets a place.
-func (s *Store) measure(records []message.Record) (size int, result AppendResult) {
+func (s *Store) measure(key QueueKey, records []message.Record) (size int, result AppendResult) {
+	if reason := key.illegal(); reason != "" || len(records) == 0 {
+		return 0, AppendResult{Status: AppendIllegal, Reason: cmp.Or(reason, "there is no message to append")}
+	}
 	for i := range records {
 		r := &records[i]
+		if string(r.Topic) != key.Topic || r.QueueID != key.ID {
+			// A restart sorts records into queues by what they say themselves.
+			return 0, AppendResult{Status: AppendIllegal, Reason: fmt.Sprintf("the record says %s-%d and is sent to %s", r.Topic, r.QueueID, key)}
+		}
 		if len(r.Body) > s.options.BodySizeMax {
 			return 0, AppendResult{Status: AppendIllegal, Reason: fmt.Sprintf("the body has %d bytes, the limit (maxMessageSize) is %d", len(r.Body), s.options.BodySizeMax)}
 		}
@@ -201,7 +211,7 @@ func (s *Store) encode(r *message.Record) []byte {
 
 // timeOutAppends answers appends that wait too long, while the disk works on.
 func (s *Store) timeOutAppends() {
-	for !s.closing {
+	for !s.drained {
 		s.stop.WaitUntil(s.env.Clock.Now().Add(min(s.options.FlushTimeout/4, time.Second)))
 		now := s.env.Clock.Now()
 		for s.waiting.len() > 0 && s.waiting.peek().deadline.Reached(now) {
@@ -217,7 +227,6 @@ func (s *Store) timeOutAppends() {
 // answerOne completes the oldest append.
 func (s *Store) answerOne(status AppendStatus, reason string) {
 	w := s.waiting.pop()
-	s.waitingBytes -= w.size
 	s.places = append(append(s.places[:0], w.first), w.more...)
 	w.done.Appended(AppendResult{Status: status, Reason: reason, Places: s.places})
 }

@@ -3,10 +3,10 @@ package store
 // flushLog is the group commit: one sync covers everything that was written while the last one ran.
 func (s *Store) flushLog() {
 	for {
-		for s.written == s.flushed && !s.closing && s.fence == nil {
+		for s.written == s.flushed && !s.drained && s.fence == nil {
 			s.unflushed.Wait()
 		}
-		if s.fence != nil || (s.closing && s.written == s.flushed) {
+		if s.fence != nil || s.drained {
 			return
 		}
 		if s.options.Flush == AsyncFlush && !s.closing {
@@ -70,10 +70,10 @@ func (s *Store) saveQueues() {
 			return
 		}
 		if !next.Reached(s.env.Clock.Now()) {
-			s.report("queue entries could not be saved; they will be tried again", s.writeQueues())
+			s.report("queue entries could not be saved; they will be tried again", s.alone(s.writeQueues))
 			continue
 		}
-		s.report("the checkpoint could not be written; it will be tried again", s.checkpoint())
+		s.report("the checkpoint could not be written; it will be tried again", s.alone(s.checkpoint))
 		next = s.env.Clock.Now().Add(s.options.CheckpointEvery)
 	}
 }

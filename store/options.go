@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gantrymq/gantry/transport/message"
@@ -35,6 +36,22 @@ type QueueKey struct {
 
 // String is topic-id, as the protocol's queue table spells it.
 func (k QueueKey) String() string { return fmt.Sprintf("%s-%d", k.Topic, k.ID) }
+
+// topicLengthMax is the longest topic in bytes (Validators, TOPIC_MAX_LENGTH of a broker): a topic is the name of a directory.
+const topicLengthMax = 255
+
+// illegal tells why there can be no such queue, or "".
+func (k QueueKey) illegal() string {
+	switch {
+	case k.ID < 0:
+		return fmt.Sprintf("the queue number %d is negative", k.ID)
+	case k.Topic == "", k.Topic == ".", k.Topic == "..", strings.ContainsAny(k.Topic, "/\x00"):
+		return fmt.Sprintf("the topic %q cannot be the name of a directory", k.Topic)
+	case len(k.Topic) > topicLengthMax:
+		return fmt.Sprintf("the topic has %d bytes, the limit is %d", len(k.Topic), topicLengthMax)
+	}
+	return ""
+}
 
 // Options of a store. Zero fields take the defaults of DefaultOptions.
 type Options struct {

@@ -37,7 +37,6 @@ type Store struct {
 	batch          logBatch            // appended and not yet given to the writer
 	spare          logBatch            // memory of the last batch
 	waiting        fifo[waitingAppend] // appends that are not answered, in log order
-	waitingBytes   int                 // what they hold
 	arrivals       fifo[arrival]       // records that consumers do not see yet, in log order
 	writing        bool                // a task writes the log
 	unflushed      env.Cond            // written > flushed, or the store closes
@@ -51,10 +50,11 @@ type Store struct {
 
 	fence   error // why the store stopped taking appends, for good
 	full    error // why it refuses appends until space returns
-	mustCut bool  // bytes of a failed write stand after written
-	closing bool
+	closing bool  // no appends are taken any more
+	drained bool  // and nothing is left to be flushed
 	tasks   *env.Group
 	stop    env.Cond
+	saving  *env.Semaphore    // of the task that writes or removes queue files, or writes the checkpoint
 	saved   message.LogOffset // queue entries of records before it are durable
 
 	lastStoredAt int64 // store time of the newest record, wall milliseconds
@@ -78,7 +78,7 @@ func Open(e env.Env, options Options) (*Store, error) {
 		env: e, options: options, lock: lock,
 		queues:    map[QueueKey]*queueLog{},
 		unflushed: e.Tasks.NewCond(), changed: e.Tasks.NewCond(), stop: e.Tasks.NewCond(),
-		tasks: env.NewGroup(e.Tasks),
+		tasks: env.NewGroup(e.Tasks), saving: env.NewSemaphore(e.Tasks, 1),
 	}
 	if err := s.recover(); err != nil {
 		return nil, errors.Join(err, s.release())
@@ -148,12 +148,14 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closing = true
-	for s.fence == nil && s.full == nil && (!s.batch.empty() || s.writing || s.flushed < s.written) {
+	s.stop.Broadcast()
+	// A full disk refuses what waits to be written, and then nothing waits any more.
+	for s.writing || s.fence == nil && (!s.batch.empty() || s.flushed < s.written) {
 		s.Kick()
 		s.unflushed.Signal()
 		s.changed.WaitUntil(s.env.Clock.Now().Add(closeStep))
 	}
-	s.answerAll(AppendUnavailable, "the store was closed")
+	s.drained = true
 	s.stop.Broadcast()
 	s.unflushed.Broadcast()
 	s.changed.Broadcast()
@@ -166,7 +168,7 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) closeClean() error {
-	if err := s.checkpoint(); err != nil {
+	if err := s.alone(s.checkpoint); err != nil {
 		return err
 	}
 	if err := s.env.Disk.Remove(crashMarker); err != nil {

@@ -46,17 +46,24 @@ func (s *Store) writeBatch() {
 			s.writeFailed(err)
 			break
 		}
-		s.written = batch.pieces[i].log + message.LogOffset(len(part))
+		end := batch.pieces[i].log + message.LogOffset(len(part))
 		if i+1 < len(batch.pieces) {
 			// Behind an end-of-file marker the next record begins in the next file. Every watermark
 			// must be a place where a record may begin.
-			s.written = batch.pieces[i+1].log
+			end = batch.pieces[i+1].log
 		}
+		s.advance(end)
 	}
 	s.spare = batch
+}
+
+// advance notes how far the log is written. What that confirms gets its queue entry at once, so that a checkpoint
+// taken while the next piece is written finds it.
+func (s *Store) advance(end message.LogOffset) {
 	if s.fence != nil {
 		return
 	}
+	s.written = end
 	s.unflushed.Signal()
 	if s.options.Flush == AsyncFlush {
 		s.confirm()
@@ -64,12 +71,6 @@ func (s *Store) writeBatch() {
 }
 
 func (s *Store) writePiece(at message.LogOffset, part []byte) error {
-	if s.mustCut {
-		if err := s.log.Cut(int64(s.written)); err != nil {
-			return err
-		}
-		s.mustCut = false
-	}
 	if len(part) == 0 {
 		return nil
 	}
@@ -79,7 +80,6 @@ func (s *Store) writePiece(at message.LogOffset, part []byte) error {
 		}
 	}
 	if err := s.log.WriteAt(part, int64(at)); err != nil {
-		s.mustCut = true
 		return err
 	}
 	if s.full != nil {
@@ -100,11 +100,16 @@ func (s *Store) writeFailed(err error) {
 		s.env.Log.Error("the disk is full: messages are refused until there is space", zap.Error(err))
 	}
 	s.full = fmt.Errorf("the disk of the broker is full; make space or add disk, messages are taken again by themselves: %w", err)
-	s.takeBack()
+	// A part was written. What is refused must not come back after a crash, so its traces go first.
+	if err := s.log.Cut(int64(s.written)); err != nil {
+		s.fail("erasing what did not fit on the full disk", err)
+	}
+	if s.fence == nil {
+		s.takeBack()
+	}
 }
 
-// takeBack undoes appends after written: nobody has seen them, and writePiece erases their traces
-// before it writes anything else.
+// takeBack undoes appends after written: nobody has seen them.
 func (s *Store) takeBack() {
 	s.arrivals.dropLast(func(a *arrival) bool {
 		if a.at.Log < s.written {

@@ -17,9 +17,20 @@ import (
 // Settings that are changed while running stand in a file, with whatever else was in it: a
 // complete file of the other implementation keeps its further keys.
 
-// neverChangeable are refused with RespNoPermission, as Options.ProtectedKeys are: who could write them could
+// neverChangeable are refused with RespNoPermission, as all of Options.ProtectedKeys are: who could write them could
 // make this process write files anywhere.
 var neverChangeable = []string{"configBlackList", "configStorePath", "kvConfigPath", "rocketmqHome"}
+
+// protectedKeys are these and more, each once.
+func protectedKeys(more []string) []string {
+	keys := slices.Clone(neverChangeable)
+	for _, key := range more {
+		if key != "" && !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
 
 // loadConfig reads the file and applies the settings in it. It waits for the disk.
 func (s *Server) loadConfig() error {
@@ -53,7 +64,7 @@ func (s *Server) getConfig(*transport.Incoming) answer {
 		port = s.Addr().Port()
 	}
 	text := proto.ConfigText{
-		{Key: "configBlackList", Value: strings.Join(append(slices.Clone(neverChangeable), s.options.ProtectedKeys...), ";")},
+		{Key: "configBlackList", Value: strings.Join(s.options.ProtectedKeys, ";")},
 		{Key: "configStorePath", Value: s.options.ConfigPath},
 		{Key: "kvConfigPath", Value: s.options.KVConfigPath},
 		{Key: "listenPort", Value: strconv.Itoa(int(port))},
@@ -76,7 +87,7 @@ func (s *Server) updateConfig(in *transport.Incoming) answer {
 	defer s.configuring.Release()
 	next := s.settings
 	for _, entry := range text {
-		if s.isProtected(entry.Key) {
+		if slices.Contains(s.options.ProtectedKeys, entry.Key) {
 			return refuse(proto.RespNoPermission, fmt.Errorf("%s cannot be changed while the name server runs", entry.Key))
 		}
 		if err := change(&next, entry); err != nil {
@@ -89,7 +100,8 @@ func (s *Server) updateConfig(in *transport.Incoming) answer {
 	stored := merge(s.stored, text)
 	content := stored.Marshal()
 	if len(content) > s.options.Limits.ConfigBytes {
-		return refuse(proto.RespSystemError, fmt.Errorf("%w: the file of settings would have %d bytes, the limit is %d", errLimit, len(content), s.options.Limits.ConfigBytes))
+		return refuse(proto.RespSystemError, fmt.Errorf("%w: the file of settings would have %d bytes, the limit is %d",
+			errLimit, len(content), s.options.Limits.ConfigBytes))
 	}
 	if err := replaceFile(s.env.Disk, s.options.ConfigPath, content); err != nil {
 		return refuse(proto.RespSystemError, fmt.Errorf("the settings were not changed, because they cannot be kept: %w", err))
@@ -98,10 +110,6 @@ func (s *Server) updateConfig(in *transport.Incoming) answer {
 	s.wake.Broadcast()
 	s.env.Log.Info("settings changed", zap.ByteString("settings", text.Marshal()))
 	return succeed(nil)
-}
-
-func (s *Server) isProtected(key string) bool {
-	return slices.Contains(neverChangeable, key) || slices.Contains(s.options.ProtectedKeys, key)
 }
 
 func change(s *Settings, entry proto.ConfigEntry) error {

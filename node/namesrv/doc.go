@@ -50,7 +50,7 @@
 // # Files
 //
 //	namesrv.go     the server: start, stop
-//	options.go     options, limits, keys of configuration files
+//	options.go     options and limits
 //	settings.go    options that may change while running
 //	dispatch.go    from request codes to handlers
 //	routes.go      the route table: its parts and small steps

@@ -112,7 +112,8 @@ func (t *table) dropMissing(g *group, topics []proto.TopicConfig) {
 	for i := range topics {
 		named[topics[i].Name] = true
 	}
-	for _, topic := range t.topicNames() {
+	// order does not matter: every topic loses its own entry
+	for topic := range t.topics {
 		if !named[topic] {
 			t.dropEntries(topic, func(brokerName string) bool { return brokerName == g.name })
 		}

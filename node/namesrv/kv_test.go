@@ -196,7 +196,8 @@ func (f *failingFile) Sync(from, to int64) error {
 
 func TestAChangeThatCannotBeKeptIsRefusedAndNotShown(t *testing.T) {
 	const callsOfOneChange = 5 // create, write, sync, rename, sync of the directory
-	for failAt := 1; failAt <= callsOfOneChange; failAt++ {
+	for n := range 2 * callsOfOneChange {
+		failAt, crash := 1+n/2, []sim.CrashStyle{sim.KillProcess, sim.PowerLoss}[n%2]
 		w := newWorld(t, Options{})
 		p := w.peer()
 		p.put("ns", "a", "before")
@@ -208,9 +209,9 @@ func TestAChangeThatCannotBeKeptIsRefusedAndNotShown(t *testing.T) {
 		require.Equal(t, "before", p.get("ns", "a"), "failed at call %d", failAt)
 		// What is on the disk is in doubt. Putting what is shown makes it certain.
 		require.Equal(t, int32(proto.RespSuccess), p.put("ns", "a", "before").Code)
-		w.ns.Crash(sim.PowerLoss)
+		w.ns.Crash(crash)
 		require.NoError(t, w.boot())
-		require.Equal(t, "before", w.server.kv.table["ns"]["a"], "failed at call %d", failAt)
+		require.Equal(t, "before", w.server.kv.table["ns"]["a"], "failed at call %d, then %s", failAt, crash)
 	}
 }
 

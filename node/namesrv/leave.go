@@ -105,7 +105,8 @@ func (t *table) dropQueues(brokerNames map[string]bool) {
 	if len(brokerNames) == 0 {
 		return
 	}
-	for _, topic := range t.topicNames() {
+	// order does not matter: every topic loses its own entries
+	for topic := range t.topics {
 		t.dropEntries(topic, func(name string) bool { return brokerNames[name] })
 	}
 }

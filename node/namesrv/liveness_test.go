@@ -107,6 +107,22 @@ func TestABrokerThatReconnectsBeforeItsOldConnectionEndsStays(t *testing.T) {
 	require.NotNil(t, client.route("orders"), "it lives by its new connection")
 }
 
+func TestALateHeartbeatOverAnOldConnectionKeepsNobody(t *testing.T) {
+	w := newWorld(t, Options{})
+	p := w.peer()
+	b := p.broker(0, "TBW102", "orders")
+	b.LiveForMillis = 10_000
+	p.mustRegister(b)
+	old := p.client
+	p.reconnect()
+	p.mustRegister(b)
+	p.client = old
+	w.wait(9 * time.Second)
+	p.oneway(heartbeatOf(p))
+	w.wait(7 * time.Second)
+	require.Empty(t, w.server.Status().Brokers)
+}
+
 func TestANameServerThatStoodStillReadsWhatWaitsBeforeItJudges(t *testing.T) {
 	w := newWorld(t, Options{})
 	p := w.peer()

@@ -74,24 +74,37 @@ func (m *model) names() map[string]bool {
 	return names
 }
 
-// drop removes brokers and what depended on them; it returns the names of which nobody is left.
-func (m *model) drop(gone func(place, seat) bool) []string {
-	before := m.names()
+// left is what follows from brokers that leave: names of which nobody is left, and for the others who
+// has the smallest id now, by name.
+type left struct {
+	emptied  []string
+	smallest map[string]string
+}
+
+// drop removes brokers and what depended on them.
+func (m *model) drop(gone func(place, seat) bool) left {
+	before := map[string]int64{}
+	for name := range m.names() {
+		before[name] = m.ids(name)[0]
+	}
 	maps.DeleteFunc(m.brokers, gone)
-	var emptied []string
-	for name := range before {
-		if len(m.ids(name)) > 0 {
+	after := left{smallest: map[string]string{}}
+	for name, smallest := range before {
+		if ids := m.ids(name); len(ids) > 0 {
+			if ids[0] != smallest && m.acting[name] {
+				after.smallest[name] = m.brokers[place{name, ids[0]}].address
+			}
 			continue
 		}
-		emptied = append(emptied, name)
+		after.emptied = append(after.emptied, name)
 		delete(m.acting, name)
 		delete(m.cluster, name)
 		for topic := range m.queues {
 			m.dropQueue(topic, name)
 		}
 	}
-	slices.Sort(emptied)
-	return emptied
+	slices.Sort(after.emptied)
+	return after
 }
 
 func (m *model) dropQueue(topic, name string) {
@@ -170,16 +183,14 @@ func (m *model) touch(name, address string, connection uint64, now env.Instant) 
 	}
 }
 
-func (m *model) unregister(name, address string, id int64, connection uint64) []string {
+func (m *model) unregister(name, address string, id int64, connection uint64) left {
 	p, ok := m.at(name, address)
-	if !ok || p.id != id || m.brokers[p].connection > connection {
-		return nil
-	}
-	emptied := m.drop(func(at place, _ seat) bool { return at == p })
-	for _, name := range emptied {
+	late := !ok || p.id != id || m.brokers[p].connection > connection
+	after := m.drop(func(at place, _ seat) bool { return !late && at == p })
+	for _, name := range after.emptied {
 		delete(m.wiped, name)
 	}
-	return emptied
+	return after
 }
 
 // route is what a client would be told; nil if the topic is unknown.
@@ -250,7 +261,7 @@ func (w *twins) disconnect(t *rapid.T) {
 	gone := w.wire(t)
 	w.open = slices.DeleteFunc(w.open, func(c uint64) bool { return c == gone })
 	want := w.model.drop(func(_ place, s seat) bool { return s.connection == gone })
-	require.Equal(t, want, w.table.connectionClosed(gone).emptied)
+	checkLeft(t, want, w.table.connectionClosed(gone))
 }
 
 func (w *twins) register(t *rapid.T) {
@@ -267,13 +278,26 @@ func (w *twins) register(t *rapid.T) {
 		r.table.Topics = append(r.table.Topics, proto.TopicConfig{
 			Name: name, ReadQueues: queues, WriteQueues: queues, Perm: proto.Perm(rapid.Int32Range(0, 7).Draw(t, "perm"))})
 	}
+	before := w.model.ids(r.brokerName)
 	want := w.model.register(r, w.now)
 	admitted, err := w.table.register(r, w.now)
 	require.ErrorIs(t, err, want, "registration of %s", r)
 	if want == nil {
-		require.NoError(t, err)
 		w.checkMasterTold(t, r, admitted)
+		isSmallest := len(before) > 0 && r.id < before[0]
+		require.Equal(t, isSmallest, len(admitted.notices) == 1)
 	}
+}
+
+// checkLeft compares what follows from departures.
+func checkLeft(t *rapid.T, want left, got departures) {
+	t.Helper()
+	require.Equal(t, want.emptied, got.emptied)
+	smallest := map[string]string{}
+	for _, n := range got.notices {
+		smallest[n.header.BrokerName] = n.header.MinBrokerAddress
+	}
+	require.Equal(t, want.smallest, smallest)
 }
 
 func (w *twins) checkMasterTold(t *rapid.T, r *registration, admitted admission) {
@@ -295,14 +319,14 @@ func (w *twins) heartbeat(t *rapid.T) {
 func (w *twins) unregister(t *rapid.T) {
 	name, address, id, connection := w.name(t), w.address(t), w.id(t), w.wire(t)
 	want := w.model.unregister(name, address, id, connection)
-	left, _ := w.table.unregister(name, address, id, connection)
-	require.Equal(t, want, left.emptied)
+	got, _ := w.table.unregister(name, address, id, connection)
+	checkLeft(t, want, got)
 }
 
 func (w *twins) passTime(t *rapid.T) {
 	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 12).Draw(t, "seconds")) * time.Second)
 	want := w.model.drop(func(_ place, s seat) bool { return w.now > s.diesAfter })
-	require.Equal(t, want, w.table.expire(w.now).emptied)
+	checkLeft(t, want, w.table.expire(w.now))
 }
 
 func (w *twins) wipe(t *rapid.T) {

@@ -22,8 +22,8 @@ type Options struct {
 	// ConfigPath is the file of settings that were changed while running, below the node's
 	// directory ("configStorePath"); "" means "namesrv.properties".
 	ConfigPath string
-	// ProtectedKeys cannot be changed while running ("configBlackList"), in addition to those
-	// that never can.
+	// ProtectedKeys cannot be changed while running ("configBlackList"). Validate adds those that
+	// never can.
 	ProtectedKeys []string
 	// Settings are what may change while running. What ConfigPath holds goes before them.
 	Settings Settings
@@ -79,12 +79,11 @@ func orDefault(value, fallback int) int {
 	return value
 }
 
-// Errors of Options. They are wrapped with the key or field and the value.
+// Errors of options and settings. They are wrapped with the field or key and the value.
 var (
 	// ErrOption: a value makes no sense.
 	ErrOption = errors.New("unusable option")
-	// ErrUnknownKey: no option has that key. Configuration files of other implementations
-	// hold many such keys, so callers may go on after a warning.
+	// ErrUnknownKey: no setting that may change while running has that key.
 	ErrUnknownKey = errors.New("unknown configuration key")
 )
 
@@ -103,6 +102,7 @@ func (o Options) Validate() (Options, error) {
 	}
 	o.Limits = o.Limits.withDefaults()
 	o.Settings = o.Settings.withDefaults()
+	o.ProtectedKeys = protectedKeys(o.ProtectedKeys)
 	if _, _, err := splitAddress(o.Listen); err != nil {
 		return o, fmt.Errorf("%w: Listen: %w", ErrOption, err)
 	}
@@ -128,46 +128,6 @@ func orText(value, fallback string) string {
 func checkPath(file string) error {
 	if path.IsAbs(file) || path.Clean(file) == "." || strings.HasPrefix(path.Clean(file), "..") {
 		return fmt.Errorf("%w: path %q: name a file below the node's directory", ErrOption, file)
-	}
-	return nil
-}
-
-// SetProperty sets an option by its key in configuration files, before the start. The error
-// is ErrUnknownKey or ErrOption.
-func (o *Options) SetProperty(key, value string) error {
-	if setting := findSetting(key); setting != nil {
-		if err := setting.set(&o.Settings, value); err != nil {
-			return fmt.Errorf("%w: %s: %w", ErrOption, key, err)
-		}
-		return nil
-	}
-	host, port, err := splitAddress(orText(o.Listen, defaultListen))
-	if err != nil {
-		return fmt.Errorf("%w: Listen: %w", ErrOption, err)
-	}
-	switch key {
-	case "listenPort":
-		o.Listen = host + ":" + value
-	case "bindAddress":
-		o.Listen = value + ":" + strconv.Itoa(int(port))
-	case "kvConfigPath":
-		o.KVConfigPath = value
-		return checkPath(value)
-	case "configStorePath":
-		o.ConfigPath = value
-		return checkPath(value)
-	case "configBlackList":
-		o.ProtectedKeys = strings.Split(value, ";")
-	case "serverChannelMaxIdleTimeSeconds":
-		o.IdleTimeout, err = parseDuration(value, time.Second)
-	default:
-		return fmt.Errorf("%w: %q", ErrUnknownKey, key)
-	}
-	if err == nil {
-		_, _, err = splitAddress(orText(o.Listen, defaultListen))
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrOption, key, err)
 	}
 	return nil
 }

@@ -16,7 +16,8 @@ import (
 // wipedNamespace is where the broker names are kept, as keys of the key-value config.
 const wipedNamespace = "GANTRY_WIPED_WRITE_PERM"
 
-var errOwnNamespace = errors.New("namespace " + wipedNamespace + " is kept by the name server: use WIPE_WRITE_PERM_OF_BROKER and ADD_WRITE_PERM_OF_BROKER (wipeWritePerm, addWritePerm)")
+var errOwnNamespace = errors.New("namespace " + wipedNamespace +
+	" is kept by the name server: use WIPE_WRITE_PERM_OF_BROKER and ADD_WRITE_PERM_OF_BROKER (wipeWritePerm, addWritePerm)")
 
 // loadWiped reads the names when the name server starts.
 func (s *Server) loadWiped() {

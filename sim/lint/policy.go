@@ -13,7 +13,7 @@ package lint
 // Transport and store do not know each other: node/broker is the only place where they
 // meet. Only commands, the root package and tests may name a world.
 const policy = `
-	NONE < node/env, transport/wire, transport/message, linearizability, sim/lint, interop/...;
+	NONE < node/env, transport/wire, transport/message, linearizability, sim/lint, sim/planted, interop/...;
 
 	node/env       < store/segment, node/replica, node/env/osenv, node/env/envtest, sim;
 	transport/wire < transport/proto < client/assign;

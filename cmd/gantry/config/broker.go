@@ -16,7 +16,7 @@ type Broker struct {
 	BrokerName        string `key:"brokerName" unset:"the host's name" important:"yes" doc:"its name, which routes carry"`
 	BrokerID          int64  `key:"brokerId" default:"0" range:"0 0" important:"yes" doc:"0, the master"`
 	BrokerRole        string `key:"brokerRole" default:"ASYNC_MASTER" oneof:"ASYNC_MASTER" important:"yes" doc:"who acknowledges: the master by itself"`
-	BrokerIP1         string `key:"brokerIP1" unset:"an address of this machine" important:"yes" doc:"the IP address that clients are told"`
+	BrokerIP1         string `key:"brokerIP1" unset:"bindAddress if it is one address, else one of this machine's" important:"yes" doc:"the IP address that clients are told"`
 	ListenPort        int    `key:"listenPort" default:"10911" range:"0 65535" important:"yes" doc:"TCP port; 0 is any free one"`
 	BindAddress       string `key:"bindAddress" default:"0.0.0.0" doc:"the IP address to listen on; 0.0.0.0 is all"`
 
@@ -65,6 +65,9 @@ func (b *Broker) complete(machine Machine) {
 		}
 	}
 	fill(&b.BrokerName, machine.HostName)
+	if b.BindAddress != "0.0.0.0" && b.BindAddress != "::" {
+		fill(&b.BrokerIP1, b.BindAddress)
+	}
 	fill(&b.BrokerIP1, machine.Address)
 	fill(&b.NamesrvAddr, machine.NameServers)
 	fill(&b.StorePathRootDir, filepath.Join(machine.Home, "store"))
@@ -82,8 +85,8 @@ func (b *Broker) validate() error {
 	if _, err := netip.ParseAddr(b.BindAddress); err != nil {
 		mistakes = append(mistakes, fmt.Errorf("bindAddress: %q is not an IP address", b.BindAddress))
 	}
-	if b.MappedFileSizeConsumeQueue%queueEntrySize != 0 {
-		mistakes = append(mistakes, fmt.Errorf("mappedFileSizeConsumeQueue: %d is not a multiple of %d, the size of an entry", b.MappedFileSizeConsumeQueue, queueEntrySize))
+	if b.MappedFileSizeConsumeQueue%QueueEntrySize != 0 {
+		mistakes = append(mistakes, fmt.Errorf("mappedFileSizeConsumeQueue: %d is not a multiple of %d, the size of an entry", b.MappedFileSizeConsumeQueue, QueueEntrySize))
 	}
 	if room := b.MappedFileSizeCommitLog - recordRoom; int64(b.MaxMessageSize) > room {
 		mistakes = append(mistakes, fmt.Errorf("maxMessageSize: %d does not fit into a commit log file of %d bytes: lower it to %d or less, or raise mappedFileSizeCommitLog", b.MaxMessageSize, b.MappedFileSizeCommitLog, room))
@@ -92,8 +95,8 @@ func (b *Broker) validate() error {
 }
 
 const (
-	// queueEntrySize is what one message takes in a consume queue.
-	queueEntrySize = 20
+	// QueueEntrySize is what one message takes in a consume queue, in bytes.
+	QueueEntrySize = 20
 	// recordRoom is more than a record in the commit log has beside the body.
 	recordRoom = 65 << 10
 )

@@ -27,8 +27,8 @@ var brokerRules = rules{
 			"coldDataFlowControlEnable coldDataScanEnable dataReadAheadEnable coldCtrStrategyEnable usePIDColdCtrStrategy " +
 			"cgColdReadThreshold globalColdReadThreshold",
 			"it writes by calls that cover many messages at once, not through mapped pages"},
-		{"checkCRCOnRecover readUnCommitted offsetCheckInSlave validateSystemTopicWhenUpdateTopic",
-			"it always verifies each record in recovery, shows only what is confirmed, and protects system topics"},
+		{"checkCRCOnRecover enabledAppendPropCRC forceVerifyPropCRC readUnCommitted offsetCheckInSlave validateSystemTopicWhenUpdateTopic",
+			"it always writes and verifies checksums of whole records, shows only what is confirmed, and protects system topics"},
 		{"messageIndexEnable messageIndexSafe maxHashSlotNum maxIndexNum maxMsgsNumBatch defaultQueryMaxNum",
 			"this version writes no index of keys: queries by key are refused"},
 		{"timer* messageDelayLevel enableScheduleAsyncDeliver flushDelayOffsetInterval delayOffsetUpdateVersionStep",
@@ -84,7 +84,6 @@ var brokerRules = rules{
 		{"storeType", "default", "it keeps queues and tables in files, not in RocksDB"},
 		{"configManagerVersion", "v1", "it keeps tables in files, not in RocksDB"},
 		{"readOnlyCommitLogStorePaths", "", "all of the store lies below storePathRootDir"},
-		{"enabledAppendPropCRC", "false", noPropertyChecksum}, {"forceVerifyPropCRC", "false", noPropertyChecksum},
 		{"fetchNamesrvAddrByAddressServer", "false", "it takes name servers from namesrvAddr only"},
 		{"fetchNameSrvAddrByDnsLookup", "false", "it would use only one of the addresses that a name has: list them in namesrvAddr"},
 		{"clusterTopicEnable", "true", "its topic of the cluster's name can always be used"},
@@ -103,8 +102,7 @@ var brokerRules = rules{
 }
 
 const (
-	oneCopy            = "this version keeps one copy of each message"
-	noAccessControl    = "this version checks no passwords and no rights, and would let everybody in"
-	noPropertyChecksum = "its records have no checksum of the properties"
-	noLightQueues      = "it has no light queues"
+	oneCopy         = "this version keeps one copy of each message"
+	noAccessControl = "this version checks no passwords and no rights, and would let everybody in"
+	noLightQueues   = "it has no light queues"
 )

@@ -41,21 +41,3 @@ func Help(settings any) string {
 	}
 	return text.String()
 }
-
-// Markdown is a table of the keys of a settings struct, given by pointer.
-func Markdown(settings any) string {
-	var text strings.Builder
-	text.WriteString("| key | value | default | meaning |\n|---|---|---|---|\n")
-	for _, f := range fieldsOf(settings) {
-		key := "`" + f.key() + "`"
-		if f.alias() != "" {
-			key += ", `" + f.alias() + "`"
-		}
-		cells := []string{key, f.kind(), orNone(f.defaultText()), f.doc()}
-		for i := range cells {
-			cells[i] = strings.ReplaceAll(cells[i], "|", `\|`)
-		}
-		text.WriteString("| " + strings.Join(cells, " | ") + " |\n")
-	}
-	return text.String()
-}

@@ -1,0 +1,192 @@
+package client
+
+import (
+	"slices"
+	"time"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/proto"
+	"go.uber.org/zap"
+)
+
+// heartbeats tell brokers which groups live in this client: a new broker at once, all of
+// them every 30 s, and again after a connection was lost.
+type heartbeats struct {
+	core          *core
+	producerGroup string                     // "" if there is none
+	consumerGroup string                     // "" if there is none
+	consumer      func() *proto.ConsumerData // set with consumerGroup
+	peers         map[string]*peer           // by address
+	changed       env.Cond                   // wakes run
+}
+
+// peer is one broker address.
+type peer struct {
+	address string
+	due     env.Instant // when to send next
+	sending bool
+	heard   bool  // it answered the last heartbeat, over a connection that still stands
+	version int32 // of the broker, from its answer
+	settled env.Cond
+}
+
+func newHeartbeats(k *core) *heartbeats {
+	return &heartbeats{core: k, peers: map[string]*peer{}, changed: k.env.Tasks.NewCond()}
+}
+
+// run is the task that sends them.
+func (h *heartbeats) run() {
+	for h.core.state < closing {
+		h.changed.WaitUntil(h.round())
+	}
+}
+
+// round starts a heartbeat to each broker whose time has come, and returns when the next one
+// is due.
+func (h *heartbeats) round() env.Instant {
+	now := h.core.env.Clock.Now()
+	next := env.Never
+	addresses := h.addresses()
+	h.forget(addresses)
+	for _, address := range addresses {
+		p := h.peer(address)
+		if p.sending {
+			continue
+		}
+		if p.due <= now {
+			h.begin(p)
+			continue
+		}
+		next = next.Sooner(p.due)
+	}
+	return next
+}
+
+// addresses are the brokers to be told, in order. Producers are of no interest to slaves.
+func (h *heartbeats) addresses() []string {
+	var addresses []string
+	for _, b := range h.core.brokers.sorted {
+		for _, a := range b.addresses {
+			if a.ID == proto.MasterID || h.consumerGroup != "" {
+				addresses = append(addresses, a.Address)
+			}
+		}
+	}
+	return addresses
+}
+
+// forget drops what is known of brokers that no route names any more.
+func (h *heartbeats) forget(wanted []string) {
+	// order does not matter: each entry is looked at alone
+	for address, p := range h.peers {
+		if !p.sending && !slices.Contains(wanted, address) {
+			delete(h.peers, address)
+		}
+	}
+}
+
+func (h *heartbeats) peer(address string) *peer {
+	p := h.peers[address]
+	if p == nil {
+		p = &peer{address: address, settled: h.core.env.Tasks.NewCond()}
+		h.peers[address] = p
+	}
+	return p
+}
+
+func (h *heartbeats) begin(p *peer) {
+	p.due = h.core.env.Clock.Now().Add(h.core.config.heartbeatEvery)
+	p.sending = h.core.start("heartbeat to "+p.address, func() { h.send(p) })
+}
+
+func (h *heartbeats) send(p *peer) {
+	request := &transport.Request{Code: proto.ReqHeartbeat, Body: h.data().Marshal()}
+	response, err := h.core.ask(nil, p.address, request, h.core.env.Clock.Now().Add(h.core.config.requestTimeout))
+	p.sending, p.heard = false, err == nil
+	if err == nil {
+		p.version = response.Version
+	} else if h.core.state < closing {
+		h.core.env.Log.Warn("a broker did not take a heartbeat", zap.Error(err))
+	}
+	p.settled.Broadcast()
+	h.changed.Broadcast()
+}
+
+func (h *heartbeats) data() *proto.HeartbeatData {
+	data := &proto.HeartbeatData{ClientID: h.core.ids.clientID()}
+	if h.producerGroup != "" {
+		data.Producers = []proto.ProducerData{{Group: h.producerGroup}}
+	}
+	if h.consumerGroup != "" {
+		data.Consumers = []proto.ConsumerData{*h.consumer()}
+	}
+	return data
+}
+
+// announce sends to all brokers soon, because something about a group has changed.
+func (h *heartbeats) announce() {
+	now := h.core.env.Clock.Now()
+	// order does not matter: each entry is changed alone
+	for _, p := range h.peers {
+		p.due = now
+	}
+	h.changed.Broadcast()
+}
+
+// ensure waits until a broker has heard of this client, or failed to: brokers may refuse
+// pulls of groups they do not know.
+func (h *heartbeats) ensure(call *env.Call, address string, deadline env.Instant) {
+	p := h.peer(address)
+	if p.heard {
+		return
+	}
+	if !p.sending {
+		h.begin(p)
+	}
+	for p.sending && call.Wait(p.settled, deadline) {
+	}
+}
+
+// afterLoss is how long a lost connection rests before a heartbeat makes a new one.
+const afterLoss = time.Second
+
+// connectionEnded makes sure that a broker, which forgets a client with its connection, soon
+// hears of it again.
+func (h *heartbeats) connectionEnded(address string) {
+	p := h.peers[address]
+	if p == nil || h.core.state >= closing {
+		return
+	}
+	p.heard, p.due = false, h.core.env.Clock.Now().Add(afterLoss)
+	h.changed.Broadcast()
+}
+
+// leaveGroups tells all connected brokers that this client leaves its groups. It waits for their
+// answers until the deadline.
+func (h *heartbeats) leaveGroups(call *env.Call, deadline env.Instant) {
+	running, done := 0, h.core.env.Tasks.NewCond()
+	for _, address := range h.core.net.Addresses() {
+		if p := h.peers[address]; p == nil || !p.heard {
+			continue
+		}
+		running++
+		h.core.tasks.Go("leave groups at "+address, func() {
+			h.leave(address, deadline)
+			running--
+			done.Broadcast()
+		})
+	}
+	for running > 0 && call.Wait(done, deadline) {
+	}
+}
+
+func (h *heartbeats) leave(address string, deadline env.Instant) {
+	header := &proto.UnregisterClient{
+		ClientID: h.core.ids.clientID(), ProducerGroup: h.producerGroup, ConsumerGroup: h.consumerGroup,
+	}
+	request := &transport.Request{Code: proto.ReqUnregisterClient, Header: header}
+	if _, err := h.core.ask(nil, address, request, deadline); err != nil {
+		h.core.env.Log.Debug("a broker was not told that this client leaves", zap.Error(err))
+	}
+}

@@ -1,0 +1,181 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gantrymq/gantry/node/env"
+)
+
+// Producer sends messages (class DefaultMQProducer). It may be used by any number of
+// goroutines. Close it when it is no longer needed.
+type Producer struct {
+	core      *core
+	config    *config
+	exchanges exchanges
+	idle      []*sending // not in use; len <= exchangesMax
+	packers   []*packer  // not in use
+	window    window
+	running   int      // sends under way, callbacks included
+	finished  env.Cond // running fell to 0
+}
+
+// NewProducer returns a producer. WithGroup and WithNameServers are required. It does not connect: the
+// first send does. The error is an *OptionError.
+//
+// Tasks of the node must not call it, nor any method, with the baton; applications, and code
+// run by Offload, may.
+func NewProducer(e env.Env, options ...ProducerOption) (*Producer, error) {
+	c := defaultConfig()
+	for _, o := range options {
+		o.applyProducer(c)
+	}
+	p := &Producer{config: c, exchanges: exchanges{tasks: e.Tasks}}
+	k, err := newCore(e, c, roleProducer, func(k *core) {
+		p.window = newWindow(e.Tasks, c.windowMessages, c.windowBytes)
+		p.finished = e.Tasks.NewCond()
+		k.beats.producerGroup = c.group
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.core = k
+	return p, nil
+}
+
+// Send sends a message and waits until a broker has stored it. It tries other brokers as long as the send timeout
+// and the context allow. The message is not changed.
+//
+// Errors are ErrMessage (wrong message, not sent), ErrClosed, the error of ctx, and *SendError, which says
+// whether the message may have been stored all the same.
+func (p *Producer) Send(ctx context.Context, m *Message) (SendResult, error) {
+	return p.send(ctx, m, Queue{}, false)
+}
+
+// SendTo is Send to a certain queue. It tries once.
+func (p *Producer) SendTo(ctx context.Context, queue Queue, m *Message) (SendResult, error) {
+	return p.send(ctx, m, queue, true)
+}
+
+func (p *Producer) send(ctx context.Context, m *Message, queue Queue, chosen bool) (SendResult, error) {
+	call, err := p.begin(ctx)
+	if err != nil {
+		return SendResult{}, err
+	}
+	defer p.end(call)
+	order := p.order(call, p.config.retries, p.config.retryCodes)
+	s := p.take()
+	defer p.give(s)
+	if err := p.prepare(s, m); err != nil {
+		return SendResult{}, err
+	}
+	s.queue, s.chosen = queue, chosen
+	return p.deliver(call, s, order)
+}
+
+// begin enters the node for a send that Close waits for.
+func (p *Producer) begin(ctx context.Context) (*env.Call, error) {
+	call, err := p.core.enter(ctx)
+	if err == nil {
+		p.running++
+	}
+	return call, err
+}
+
+func (p *Producer) end(call *env.Call) {
+	p.ended()
+	call.Leave()
+}
+
+func (p *Producer) ended() {
+	p.running--
+	if p.running == 0 {
+		p.finished.Broadcast()
+	}
+}
+
+// order is how a send is to be carried out.
+type order struct {
+	deadline   env.Instant
+	retries    int            // tries after the first
+	retryCodes map[int32]bool // answers after which to try again
+	fixedOnce  bool           // a chosen queue is tried once
+}
+
+func (p *Producer) order(call *env.Call, retries int, codes map[int32]bool) order {
+	return order{
+		deadline: p.core.deadline(call, p.config.sendTimeout), retries: retries, retryCodes: codes, fixedOnce: true,
+	}
+}
+
+// SendOneway sends a message without waiting for an answer. It returns when the message is on its way out of
+// this process; nothing tells whether it was stored.
+func (p *Producer) SendOneway(ctx context.Context, m *Message) error {
+	call, err := p.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer p.end(call)
+	deadline := p.core.deadline(call, p.config.sendTimeout)
+	s := p.take()
+	defer p.give(s)
+	if err := p.prepare(s, m); err != nil {
+		return err
+	}
+	to, err := p.firstTarget(call, s, deadline)
+	if err == nil {
+		err = p.identify(s)
+	}
+	if err != nil {
+		return p.failed(s, err)
+	}
+	address, ok := to.broker.master()
+	if !ok {
+		return fmt.Errorf("%w: %s has no master now", ErrNoBroker, to.BrokerName)
+	}
+	s.header.QueueID, s.header.BrokerName = to.QueueID, to.BrokerName
+	return p.core.explain(call, p.core.net.Oneway(call, address, &s.request, p.core.left(deadline)))
+}
+
+// Queues lists the queues of a topic that Send uses, in its order. The slice must not be changed.
+func (p *Producer) Queues(ctx context.Context, topic string) ([]Queue, error) {
+	call, err := p.core.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer call.Leave()
+	t, err := p.core.routes.forProducer(call, topic, p.core.deadline(call, p.config.sendTimeout))
+	if err != nil {
+		return nil, err
+	}
+	return t.queues, nil
+}
+
+// Close waits for sends under way, leaves the group, ends all connections, and returns when nothing of
+// the producer is left running. If ctx ends first, the sends under way fail, and Close returns the error of
+// ctx; only callbacks of SendAsync that do not return outlive it then. Closing again does nothing.
+//
+// A callback of SendAsync that calls it needs a context that ends: Close waits for the callback.
+func (p *Producer) Close(ctx context.Context) error {
+	call, patience, err := p.core.lastVisit(ctx)
+	if err != nil {
+		return err
+	}
+	defer call.Leave()
+	p.core.state = max(p.core.state, draining)
+	p.window.close()
+	for p.running > 0 && call.Wait(p.finished, patience) {
+	}
+	cutOff := p.running
+	p.core.close(call, patience)
+	// Sends that were cut off still have to tell their callers.
+	for last := p.core.env.Clock.Now().Add(time.Second); p.running > 0 && p.finished.WaitUntil(last); {
+	}
+	if cutOff > 0 {
+		return fmt.Errorf("%d sends were cut off, %d callbacks have not returned: %w",
+			cutOff, p.running, cmp.Or(call.Err(), ctx.Err(), context.DeadlineExceeded))
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package client_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gantrymq/gantry/client"
+	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/stretchr/testify/require"
+)
+
+func TestNewQueuesAreUsedAfterTheNextRefresh(t *testing.T) {
+	c := newCluster(t, 1)
+	var before, after []client.Queue
+	c.run(time.Minute, func() {
+		p := c.producer()
+		var err error
+		before, err = p.Queues(background, "orders")
+		must(err)
+		c.names.routes["orders"] = route(3, c.a, c.b)
+		c.app.Tasks.Sleep(31 * time.Second)
+		after, err = p.Queues(background, "orders")
+		must(err)
+		for range len(after) {
+			_, err := p.Send(background, hello())
+			must(err)
+		}
+	})
+	require.Len(t, before, 4)
+	require.Len(t, after, 6)
+	require.Len(t, c.a.queues, 3)
+	require.Len(t, c.b.queues, 3)
+}
+
+func TestABrokerThatMovedIsFoundSoonAfterItFailed(t *testing.T) {
+	c := newCluster(t, 1)
+	c.names.routes["orders"] = route(1, c.a)
+	var took time.Duration
+	c.run(time.Minute, func() {
+		p := c.producer()
+		_, err := p.Send(background, hello())
+		must(err)
+		c.app.Tasks.Sleep(2 * time.Second)
+		// The slave of a, which runs on b's machine, becomes the master.
+		c.a.intercept = refusing(proto.ReqSendMessageV2, proto.RespServiceNotAvailable)
+		moved := route(1, c.a)
+		moved.Brokers[0].Addresses = []proto.BrokerAddress{{ID: 0, Address: c.b.address}}
+		c.names.routes["orders"] = moved
+		began := c.app.Clock.Now()
+		for len(c.b.sends) == 0 {
+			_, err = p.Send(background, hello())
+		}
+		must(err)
+		took = c.app.Clock.Now().Sub(began)
+	})
+	require.Less(t, took, time.Second)
+}
+
+func TestARouteIsKeptWhileNameServersDoNotKnowIt(t *testing.T) {
+	c := newCluster(t, 1)
+	c.run(5*time.Minute, func() {
+		p := c.producer()
+		_, err := p.Send(background, hello())
+		must(err)
+		delete(c.names.routes, "orders")
+		c.app.Tasks.Sleep(2 * time.Minute)
+		_, err = p.Send(background, hello())
+		must(err)
+	})
+	require.Len(t, c.sends(), 2)
+}
+
+func TestAnUnknownTopicIsAnErrorThatNamesIt(t *testing.T) {
+	c := newCluster(t, 1)
+	var send, queues error
+	c.run(time.Minute, func() {
+		_, send = c.producer().Send(background, client.NewMessage("nowhere", []byte("x")))
+		_, queues = c.consumer().Queues(background, "nowhere")
+	})
+	for _, err := range []error{send, queues} {
+		require.ErrorIs(t, err, client.ErrTopicNotFound)
+		require.ErrorContains(t, err, "No route info of this topic: nowhere")
+		var answer *client.ResponseError
+		require.ErrorAs(t, err, &answer)
+		require.EqualValues(t, proto.RespTopicNotExist, answer.Code)
+	}
+	require.ErrorContains(t, send, "TBW102")
+	require.Equal(t, 3, c.names.count(proto.ReqGetRouteInfoByTopic), "only producers ask for the default topic")
+}
+
+func TestAnUnknownTopicIsSentToWhereItWillBeCreated(t *testing.T) {
+	c := newCluster(t, 1)
+	c.names.routes["TBW102"] = route(8, c.a)
+	c.names.routes["template"] = route(3, c.b)
+	var usual, own []client.Queue
+	c.run(time.Minute, func() {
+		p := c.producer()
+		var err error
+		usual, err = p.Queues(background, "fresh")
+		must(err)
+		_, err = p.Send(background, client.NewMessage("fresh", []byte("x")))
+		must(err)
+		own, err = c.producer(client.WithTopicCreation("template", 5)).Queues(background, "fresh2")
+		must(err)
+		// The broker has created it.
+		c.names.routes["fresh"] = route(1, c.b)
+		c.app.Tasks.Sleep(31 * time.Second)
+		_, err = p.Send(background, client.NewMessage("fresh", []byte("y")))
+		must(err)
+	})
+	require.Len(t, usual, 4, "no more than wanted")
+	require.Len(t, own, 3, "no more than there are")
+	require.Equal(t, "TBW102", c.a.sends[0].header.DefaultTopic)
+	require.EqualValues(t, 4, c.a.sends[0].header.DefaultQueues)
+	require.Len(t, c.b.sends, 1)
+}
+
+func TestConcurrentCallersShareOneFetch(t *testing.T) {
+	c := newCluster(t, 1)
+	done := 0
+	c.run(time.Minute, func() {
+		p := c.producer()
+		for range 20 {
+			c.app.Tasks.Go("sender", func() {
+				_, err := p.Send(background, hello())
+				must(err)
+				done++
+			})
+		}
+		for done < 20 {
+			c.app.Tasks.Sleep(time.Millisecond)
+		}
+	})
+	require.Equal(t, 1, c.names.count(proto.ReqGetRouteInfoByTopic))
+}
+
+func TestTopicsThatOnlySomeCanUseSayWhy(t *testing.T) {
+	for name, r := range map[string]func(c *cluster) *proto.Route{
+		"without the permission": func(c *cluster) *proto.Route {
+			r := route(2, c.a)
+			r.Queues[0].Perm = 0
+			return r
+		},
+		"without a queue": func(c *cluster) *proto.Route { return route(0, c.a) },
+		"static":          func(c *cluster) *proto.Route { return &proto.Route{Mappings: []proto.TopicMapping{{BrokerName: "a"}}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, 1)
+			c.names.routes["odd"] = r(c)
+			var send, queues error
+			c.run(time.Minute, func() {
+				_, send = c.producer().Send(background, client.NewMessage("odd", []byte("x")))
+				_, queues = c.consumer().Queues(background, "odd")
+			})
+			require.ErrorIs(t, send, client.ErrNoBroker)
+			require.ErrorContains(t, send, "odd")
+			require.ErrorIs(t, queues, client.ErrNoBroker)
+		})
+	}
+}

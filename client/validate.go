@@ -1,0 +1,124 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/gantrymq/gantry/transport/message"
+	"github.com/gantrymq/gantry/transport/proto"
+)
+
+// OptionError says which option of a constructor cannot be used.
+type OptionError struct {
+	Option string // the function that sets it, such as "WithGroup"
+	Value  string
+	Want   string // what to give instead
+}
+
+// Error names the option and says what it takes.
+func (e *OptionError) Error() string {
+	return fmt.Sprintf("%s(%s): give %s", e.Option, e.Value, e.Want)
+}
+
+// Unwrap returns ErrOption.
+func (e *OptionError) Unwrap() error { return ErrOption }
+
+// role is what a core works for.
+type role int
+
+const (
+	roleAdmin role = iota
+	roleProducer
+	roleConsumer
+)
+
+// check is one rule about one option.
+type check struct {
+	ok                  bool
+	option, value, want string
+}
+
+// validate returns an *OptionError for the first option that cannot be used.
+func (c *config) validate(r role) error {
+	checks := c.commonChecks()
+	switch r {
+	case roleProducer:
+		checks = append(append(checks, c.groupCheck()), c.producerChecks()...)
+	case roleConsumer:
+		checks = append(append(checks, c.groupCheck()), c.consumerChecks()...)
+	}
+	for _, k := range checks {
+		if !k.ok {
+			return &OptionError{Option: k.option, Value: k.value, Want: k.want}
+		}
+	}
+	return nil
+}
+
+func (c *config) commonChecks() []check {
+	return []check{
+		{c.resolver != nil && len(asList(c.resolver)) > 0, "WithNameServers", "",
+			"at least one address host:port, or set NAMESRV_ADDR, or use WithResolver"},
+		atLeast("WithRequestTimeout", c.requestTimeout, time.Millisecond),
+		atLeast("WithDialTimeout", c.dialTimeout, time.Millisecond),
+		atLeast("WithRouteRefresh", c.routeRefreshEvery, 10*time.Millisecond),
+		atLeast("WithNameServerRefresh", c.nameServerRefreshEvery, 10*time.Millisecond),
+		atLeast("WithHeartbeat", c.heartbeatEvery, 10*time.Millisecond),
+		{c.process >= 0, "WithProcess", strconv.Itoa(c.process), "a process number"},
+	}
+}
+
+// asList gives the addresses of a static resolver; other resolvers have one for all we know.
+func asList(r Resolver) []string {
+	if static, ok := r.(Static); ok {
+		return splitAddresses(static)
+	}
+	return []string{""}
+}
+
+func (c *config) groupCheck() check {
+	err := proto.ValidateGroup(c.group)
+	if c.group == proto.DefaultProducerGroup || c.group == proto.DefaultConsumerGroup {
+		err = errors.New("a name of your own: this one is reserved")
+	}
+	k := check{ok: err == nil, option: "WithGroup", value: strconv.Quote(c.group)}
+	if err != nil {
+		k.want = "the name of the group; " + err.Error()
+	}
+	return k
+}
+
+func (c *config) producerChecks() []check {
+	known := c.compression >= message.CompressionLZ4 && c.compression <= message.CompressionZlib
+	return []check{
+		atLeast("WithSendTimeout", c.sendTimeout, time.Millisecond),
+		atLeast("WithTryTimeout", c.tryTimeout, 0),
+		{c.retries >= 0 && c.asyncRetries >= 0, "WithRetries", fmt.Sprintf("%d, %d", c.retries, c.asyncRetries), "numbers from 0"},
+		{c.bodyMax > 0, "WithMaxMessageSize", strconv.Itoa(c.bodyMax), "a number of bytes above 0"},
+		{c.compressFrom >= 0 && known, "WithCompression", fmt.Sprintf("%d, %v", c.compressFrom, c.compression),
+			"a number of bytes from 0, and lz4, zstd or zlib"},
+		{proto.ValidateTopic(c.createFrom) == nil && c.createQueues > 0, "WithTopicCreation",
+			fmt.Sprintf("%q, %d", c.createFrom, c.createQueues), "the name of a topic and a number of queues above 0"},
+		{c.windowMessages >= 10 && c.windowBytes >= 1<<20, "WithWindow",
+			fmt.Sprintf("%d, %d", c.windowMessages, c.windowBytes), "at least 10 messages and 1 MiB"},
+	}
+}
+
+func (c *config) consumerChecks() []check {
+	checks := []check{
+		atLeast("WithHold", c.holdFor, 0),
+		{c.pullTimeout > c.holdFor, "WithPullTimeout", c.pullTimeout.String(),
+			"more than the hold of " + c.holdFor.String()},
+	}
+	for _, s := range c.subscriptions {
+		err := proto.ValidateTopic(s.topic)
+		checks = append(checks, check{err == nil, "WithSubscription", strconv.Quote(s.topic), "the name of a topic"})
+	}
+	return checks
+}
+
+func atLeast(option string, value, least time.Duration) check {
+	return check{value >= least, option, value.String(), "at least " + least.String()}
+}

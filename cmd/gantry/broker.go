@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/gantrymq/gantry/cmd/gantry/config"
+	"github.com/gantrymq/gantry/node/broker"
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/node/env/osenv"
+	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/spf13/cobra"
+)
+
+func newBroker(c *console) *cobra.Command {
+	var settings config.Broker
+	var flags nodeFlags
+	cmd := &cobra.Command{
+		Use:   "broker",
+		Short: "Run a broker",
+		Long: `Runs a broker: it stores messages and hands them to consumers. Keys are taken from the file,
+then from the command line; name servers that neither names from NAMESRV_ADDR.`,
+		Example: `  gantry broker -n localhost:9876
+  gantry broker -n 'host1:9876;host2:9876' -c broker.conf
+  gantry broker --brokerName broker-b --listenPort 10921 --storePathRootDir /data/store
+  gantry broker -c broker.conf -m`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			sources, err := flags.sources(cmd, &settings)
+			if err != nil {
+				return err
+			}
+			settings, warnings, err := config.LoadBroker(thisMachine(), sources...)
+			if err != nil {
+				return wrongUsage("%w", err)
+			}
+			if done, err := flags.printed(c, &settings); done {
+				return err
+			}
+			return flags.untilStopped(cmd, c, warnings, func(ctx context.Context, out Output) error {
+				return RunBroker(ctx, settings, out)
+			})
+		},
+	}
+	flags.add(cmd, &settings)
+	return cmd
+}
+
+// RunBroker runs a broker until ctx ends, and then stops it in order. The error of a start that
+// failed says what to do.
+func RunBroker(ctx context.Context, settings config.Broker, out Output) error {
+	node, err := startBroker(settings, out, place{listenOption: "--listenPort", directoryOption: "--storePathRootDir"})
+	if err != nil {
+		return err
+	}
+	announceBroker(settings, node.node.Address(), out)
+	<-ctx.Done()
+	err = stopBroker(node)
+	out.say("The broker[" + settings.BrokerName + "] has stopped.")
+	return err
+}
+
+func stopBroker(node *running[*broker.Broker]) error { return node.stop((*broker.Broker).Close) }
+
+// startBroker starts the node; at holds the names of options for its advice.
+func startBroker(settings config.Broker, out Output, at place) (*running[*broker.Broker], error) {
+	options, err := brokerOptions(settings)
+	if err != nil {
+		return nil, wrongUsage("%w", err)
+	}
+	at.listen, at.directory = options.Listen, settings.StorePathRootDir
+	node, err := start(osenv.Options{Node: settings.BrokerName, Root: at.directory, Log: out.Log}, func(e env.Env) (*broker.Broker, error) {
+		return broker.New(e, options)
+	})
+	return node, at.explainStart(err)
+}
+
+// announceBroker prints the line that RocketMQ's scripts wait for, and what an operator wants to know.
+func announceBroker(settings config.Broker, address netip.AddrPort, out Output) {
+	boot := fmt.Sprintf("The broker[%s, %s] boot success. serializeType=JSON", settings.BrokerName, address)
+	next := "gantry admin clusterList -n " + settings.NamesrvAddr
+	if strings.Contains(settings.NamesrvAddr, ";") {
+		next = "gantry admin clusterList -n '" + settings.NamesrvAddr + "'"
+	}
+	if settings.NamesrvAddr == "" {
+		out.Log.Warn("no name server is known, so clients cannot find this broker: name them with -n host:port")
+		next = "start it again with -n host:9876, once there is a name server"
+	} else {
+		boot += " and name server is " + settings.NamesrvAddr
+	}
+	if address.Addr().IsLoopback() && settings.BindAddress != address.Addr().String() {
+		out.Log.Warn("clients are told a loopback address, which only this machine reaches: set brokerIP1 to let others in")
+	}
+	out.say(boot,
+		fact("listens on", net.JoinHostPort(settings.BindAddress, strconv.Itoa(int(address.Port())))),
+		fact("data", settings.StorePathRootDir),
+		fact("flush", flushPromise(settings.FlushDiskType)),
+		fact("next", next))
+}
+
+// flushPromise says what an acknowledgement means.
+func flushPromise(mode string) string {
+	if mode == store.AsyncFlush.String() {
+		return mode + ": an acknowledged message survives a crash of the broker, but not always one of the machine"
+	}
+	return mode + ": an acknowledged message is on the medium"
+}
+
+// brokerOptions are the settings in the node's own words.
+func brokerOptions(s config.Broker) (broker.Options, error) {
+	servers, err := config.NameServers(s.NamesrvAddr)
+	if err != nil {
+		return broker.Options{}, fmt.Errorf("namesrvAddr: %w", err)
+	}
+	advertised, err := netip.ParseAddr(s.BrokerIP1)
+	if err != nil {
+		return broker.Options{}, fmt.Errorf("brokerIP1: %w", err)
+	}
+	perm, err := strconv.Atoi(s.BrokerPermission)
+	if err != nil {
+		return broker.Options{}, fmt.Errorf("brokerPermission: %w", err)
+	}
+	options := broker.Options{
+		Name: s.BrokerName, Cluster: s.BrokerClusterName, ID: s.BrokerID,
+		Listen:       net.JoinHostPort(s.BindAddress, strconv.Itoa(s.ListenPort)),
+		AdvertisedIP: advertised, NameServers: servers,
+		Store:              storeOptions(s),
+		Perm:               proto.Perm(perm),
+		NoAutoTopics:       !s.AutoCreateTopicEnable,
+		NoAutoGroups:       !s.AutoCreateSubscriptionGroup,
+		DefaultTopicQueues: int32(s.DefaultTopicQueueNums),
+		NoLongPolling:      !s.LongPollingEnable,
+		ShortPollingFor:    s.ShortPollingTime,
+		PullMessagesMax:    s.PullMessagesMax,
+		PullBytesMax:       s.PullBytesMax,
+		RegisterEvery:      s.RegisterPeriod,
+		RegisterTimeout:    s.RegisterTimeout,
+		SaveOffsetsEvery:   s.OffsetsInterval,
+		ClientTimeout:      s.ChannelExpired,
+		Region:             s.RegionID,
+	}
+	return options, options.Validate()
+}
+
+func storeOptions(s config.Broker) store.Options {
+	options := store.Options{
+		LogSegmentSize:      s.MappedFileSizeCommitLog,
+		QueueSegmentEntries: s.MappedFileSizeConsumeQueue / config.QueueEntrySize,
+		BodySizeMax:         s.MaxMessageSize,
+		FlushTimeout:        s.SyncFlushTimeout,
+		FlushEvery:          s.FlushIntervalCommitLog,
+		SaveQueuesEvery:     s.FlushIntervalConsumeQueue,
+	}
+	if s.FlushDiskType == store.AsyncFlush.String() {
+		options.Flush = store.AsyncFlush
+	}
+	return options
+}

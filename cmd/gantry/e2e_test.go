@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+)
+
+func endToEnd(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("runs real processes")
+	}
+}
+
+func TestEndToEndNothingAcknowledgedIsLostWhenABrokerIsKilled(t *testing.T) {
+	endToEnd(t)
+	first, firstAddress := nameServerProcess(t)
+	second, secondAddress := nameServerProcess(t)
+	names := firstAddress + ";" + secondAddress
+	directory := t.TempDir()
+	brokerA, address := brokerProcess(t, "broker-a", names, filepath.Join(directory, "a"), "0")
+	brokerB, _ := brokerProcess(t, "broker-b", names, filepath.Join(directory, "b"), "0")
+	makeLoadTopic(t, firstAddress, secondAddress)
+
+	l := startLoad(t, names, "load", 8)
+	l.await(t, "broker-a", 1000)
+	brokerA.kill(t)
+	l.await(t, "broker-b", 500)
+	_, port, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	brokerA, _ = brokerProcess(t, "broker-a", names, filepath.Join(directory, "a2"), port)
+	l.await(t, "broker-a", 500)
+	// Either name server is enough.
+	first.kill(t)
+	l.await(t, "broker-a", 100)
+	l.await(t, "broker-b", 100)
+	l.stop()
+	l.requireAllStored(t)
+	l.requireFewFailures(t)
+	require.NoError(t, l.session.close())
+
+	for _, p := range []*process{brokerA, brokerB, second} {
+		require.Zero(t, p.stop(t, syscall.SIGTERM))
+		require.Contains(t, p.out.String(), "has stopped.")
+	}
+}
+
+// makeLoadTopic makes a topic at both brokers, and waits until each name server routes to both.
+func makeLoadTopic(t *testing.T, nameServers ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	topic := proto.NewTopicConfig("load")
+	topic.ReadQueues, topic.WriteQueues = 4, 4
+	for _, names := range nameServers {
+		s, err := newSession(names, zap.NewNop())
+		require.NoError(t, err)
+		require.Eventually(t, func() bool {
+			masters, err := s.admin.Masters(ctx, "DefaultCluster")
+			return err == nil && len(masters) == 2
+		}, 20*time.Second, patience, "both brokers register")
+		require.NoError(t, s.makeTopic(ctx, "DefaultCluster", topic))
+		require.NoError(t, s.close())
+	}
+}
+
+func TestEndToEndSignalsStopInOrder(t *testing.T) {
+	endToEnd(t)
+	names, namesAddress := nameServerProcess(t)
+	directory := t.TempDir()
+	broker, _ := brokerProcess(t, "broker-a", namesAddress, directory, "0")
+	tool := launch(t, "mqadmin", "clusterList", "-n", namesAddress)
+	require.Zero(t, tool.code(t))
+	require.FileExists(t, filepath.Join(directory, "abort"), "a running broker leaves the mark by which a crash is known")
+	require.Zero(t, broker.stop(t, syscall.SIGTERM))
+	require.Contains(t, broker.err.String(), "stopping after terminated; a second signal stops at once")
+	require.Contains(t, broker.out.String(), "The broker[broker-a] has stopped.")
+	require.NoFileExists(t, filepath.Join(directory, "abort"))
+
+	// The broker took its leave: nobody is listed any more.
+	tool = launch(t, "mqadmin", "clusterList", "-n", namesAddress, "--json")
+	require.Zero(t, tool.code(t))
+	require.Contains(t, tool.out.String(), `"brokers": []`)
+	require.Zero(t, names.stop(t, os.Interrupt))
+	require.Contains(t, names.out.String(), "The Name Server has stopped.")
+}
+
+func TestEndToEndAStandaloneServesAtOnce(t *testing.T) {
+	endToEnd(t)
+	p := launch(t, "gantry", "standalone", "--data", t.TempDir(), "--namesrvPort", "0", "--brokerPort", "0")
+	address := p.out.waitFor(t, `address (\S+)`)
+	p.out.waitFor(t, `self-test +1000 messages stored in`)
+	p.out.waitFor(t, `Stop it with Ctrl-C`)
+	sent := launch(t, "gantry", "admin", "sendMessage", "-n", address, "-t", "hello", "-p", "first light")
+	require.Zero(t, sent.code(t))
+	read := launch(t, "gantry", "admin", "consumeMessage", "-n", address, "-t", "hello")
+	require.Zero(t, read.code(t))
+	require.Contains(t, read.out.String(), "first light")
+	require.Zero(t, p.stop(t, os.Interrupt))
+}
+
+func TestEndToEndMistakesAreNamed(t *testing.T) {
+	endToEnd(t)
+	directory := t.TempDir()
+	file := filepath.Join(directory, "broker.conf")
+	require.NoError(t, os.WriteFile(file, []byte("brokerName=a\nbrokerRole=SLAVE\nlistenProt=10911\n"), 0o644))
+	for line, want := range map[string][]string{
+		"mqbroker --listenProt 1": {"mqbroker: there is no option --listenProt: did you mean --listenPort? (see mqbroker -h)\n"},
+		"mqbroker -c " + file: {
+			"mqbroker: 2 mistakes\n",
+			file + ": brokerRole=SLAVE is refused, because this version keeps one copy of each message",
+			file + ": listenProt is not a key: did you mean listenPort?\n",
+		},
+	} {
+		p := launch(t, strings.Fields(line)[0], strings.Fields(line)[1:]...)
+		require.Equal(t, exitUsage, p.code(t), line)
+		require.Empty(t, p.out.String())
+		for _, text := range want {
+			require.Contains(t, p.err.String(), text)
+		}
+	}
+}
+
+func TestEndToEndTwoBrokersCannotShare(t *testing.T) {
+	endToEnd(t)
+	_, names := nameServerProcess(t)
+	directory := t.TempDir()
+	_, address := brokerProcess(t, "broker-a", names, directory, "0")
+	_, port, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	second := launch(t, "mqbroker", "-n", names, "--bindAddress", loopback, "--listenPort", "0", "--storePathRootDir", directory)
+	require.Equal(t, exitFailed, second.code(t))
+	require.Contains(t, second.err.String(), "to fix it: another process uses the directory "+directory)
+	third := launch(t, "mqbroker", "-n", names, "--bindAddress", loopback, "--listenPort", port, "--storePathRootDir", t.TempDir())
+	require.Equal(t, exitFailed, third.code(t))
+	require.Contains(t, third.err.String(), "to fix it: another process listens on "+address)
+}

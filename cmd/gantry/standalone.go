@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+
+	"github.com/gantrymq/gantry/cmd/gantry/config"
+	"github.com/gantrymq/gantry/node/broker"
+	"github.com/gantrymq/gantry/node/namesrv"
+	"github.com/spf13/cobra"
+)
+
+// StandaloneOptions are what can be set of a name server and a broker in one process.
+type StandaloneOptions struct {
+	// Data is the directory of both.
+	Data string
+	// Address is the IP address that both listen on and that clients are told.
+	Address string
+	// NameServerPort and BrokerPort are TCP ports; 0 is any free one.
+	NameServerPort, BrokerPort int
+	// SkipSelfTest starts without passing messages through.
+	SkipSelfTest bool
+}
+
+func newStandalone(c *console) *cobra.Command {
+	var options StandaloneOptions
+	var log logOptions
+	cmd := &cobra.Command{
+		Use:   "standalone",
+		Short: "Run a name server and a broker in one process, to try things out",
+		Long: `Runs a name server and a broker in one process, passes a thousand messages through them
+over TCP, says how fast that was, and keeps serving. Messages are kept in ~/gantry-data or the
+directory that --data names, and are there again after the next start.
+
+Only this machine can connect. To let others in, name the address by which they
+reach this machine: --address 192.168.1.2`,
+		Example: `  gantry standalone
+  gantry standalone --data /tmp/gantry --address 192.168.1.2`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out, err := nodeOutput(c, &log)
+			if err != nil {
+				return err
+			}
+			ctx, release := untilSignal(cmd.Context(), c)
+			defer release()
+			return RunStandalone(ctx, options, out)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&options.Data, "data", filepath.Join(thisMachine().Home, "gantry-data"), "`directory` of messages and tables")
+	flags.StringVar(&options.Address, "address", loopback, "`IP` address to listen on and to tell clients")
+	flags.IntVar(&options.NameServerPort, "namesrvPort", 9876, "TCP `port` of the name server; 0 is any free one")
+	flags.IntVar(&options.BrokerPort, "brokerPort", 10911, "TCP `port` of the broker; 0 is any free one")
+	flags.BoolVar(&options.SkipSelfTest, "skipSelfTest", false, "do not pass messages through at the start")
+	log.addFlags(flags, "warn")
+	setUsage(cmd, "")
+	return cmd
+}
+
+// standalone is the two nodes.
+type standalone struct {
+	names    *running[*namesrv.Server]
+	broker   *running[*broker.Broker]
+	settings config.Broker
+}
+
+// RunStandalone runs a name server and a broker until ctx ends, and then stops both in order. The
+// error of a start that failed says what to do.
+func RunStandalone(ctx context.Context, options StandaloneOptions, out Output) error {
+	s, err := startStandalone(options, out)
+	if err != nil {
+		return err
+	}
+	names, address := s.names.node.Addr(), s.broker.node.Address()
+	out.say("The Name Server boot success. serializeType=JSON, address " + names.String())
+	announceBroker(s.settings, address, out)
+	if !options.SkipSelfTest {
+		err = s.selfTest(ctx, names, out)
+	}
+	if err == nil {
+		out.say("", "Try it:", tryIt("admin sendMessage", names, "-t hello -p 'first light'"),
+			tryIt("admin consumeMessage", names, "-t hello"), "", "Stop it with Ctrl-C.")
+		<-ctx.Done()
+	}
+	err = errors.Join(err, s.stop())
+	out.say("Stopped. What was stored is in " + options.Data)
+	return err
+}
+
+func tryIt(command string, names netip.AddrPort, arguments string) string {
+	return "  gantry " + command + " -n " + names.String() + " " + arguments
+}
+
+// selfTest reports what went wrong as a failure of the start, unless a signal came meanwhile.
+func (s *standalone) selfTest(ctx context.Context, names netip.AddrPort, out Output) error {
+	result, err := selfTest(ctx, names.String(), out.Log)
+	switch {
+	case err == nil:
+		out.say(fact("self-test", result.String()))
+		return nil
+	case ctx.Err() != nil:
+		return nil
+	}
+	return &failure{cause: err, code: exitFailed,
+		advice: "look at the warnings above; with --skipSelfTest the nodes start without the test"}
+}
+
+// startStandalone starts both nodes, the name server first.
+func startStandalone(options StandaloneOptions, out Output) (*standalone, error) {
+	return startStandaloneWith(options, out, func(*config.Broker) {})
+}
+
+// startStandaloneWith lets the caller change the broker's settings.
+func startStandaloneWith(options StandaloneOptions, out Output, change func(*config.Broker)) (*standalone, error) {
+	data, err := filepath.Abs(options.Data)
+	if err != nil {
+		return nil, wrongUsage("--data %s: %w", options.Data, err)
+	}
+	names, err := startOwnNameServer(options, data, out)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := standaloneBroker(options, data, names.node.Addr())
+	if err == nil {
+		change(&settings)
+		var node *running[*broker.Broker]
+		if node, err = startBroker(settings, out, place{listenOption: "--brokerPort", directoryOption: "--data"}); err == nil {
+			return &standalone{names, node, settings}, nil
+		}
+	}
+	return nil, errors.Join(err, stopNameServer(names))
+}
+
+func startOwnNameServer(options StandaloneOptions, data string, out Output) (*running[*namesrv.Server], error) {
+	settings, _, err := config.LoadNameServer(thisMachine(), config.Source{Name: "the command line", Keys: map[string]string{
+		"bindAddress": options.Address, "listenPort": strconv.Itoa(options.NameServerPort),
+		"kvConfigPath": filepath.Join(data, "namesrv", "kvConfig.json"),
+	}})
+	if err != nil {
+		return nil, wrongUsage("%w", err)
+	}
+	return startNameServer(settings, out, place{listenOption: "--namesrvPort", directoryOption: "--data"})
+}
+
+func standaloneBroker(options StandaloneOptions, data string, names netip.AddrPort) (config.Broker, error) {
+	settings, _, err := config.LoadBroker(thisMachine(), config.Source{Name: "the command line", Keys: map[string]string{
+		"bindAddress": options.Address, "listenPort": strconv.Itoa(options.BrokerPort),
+		"brokerName": "broker-a", "namesrvAddr": names.String(), "storePathRootDir": filepath.Join(data, "store"),
+	}})
+	if err != nil {
+		return settings, wrongUsage("%w", err)
+	}
+	return settings, nil
+}
+
+// stop stops both, the broker first so that it can take its leave.
+func (s *standalone) stop() error {
+	return errors.Join(stopBroker(s.broker), stopNameServer(s.names))
+}

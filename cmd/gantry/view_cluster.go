@@ -1,0 +1,84 @@
+package main
+
+import (
+	"io"
+	"strconv"
+
+	"github.com/gantrymq/gantry/cmd/gantry/table"
+	"github.com/gantrymq/gantry/transport/proto"
+)
+
+// clusterView is the answer of clusterList.
+type clusterView struct {
+	Brokers   []clusterEntry `json:"brokers"`
+	moreStats bool
+}
+
+// clusterEntry is one broker process. Status is nil if it did not answer.
+type clusterEntry struct {
+	Cluster string            `json:"cluster"`
+	Broker  string            `json:"broker"`
+	ID      int64             `json:"id"` // 0 is the master
+	Address string            `json:"address"`
+	Status  map[string]string `json:"status,omitempty"` // as the broker tells it
+	Error   string            `json:"error,omitempty"`  // why there is no status
+}
+
+// newClusterView lists the brokers of one cluster, or of all if it is "". Both lists of the
+// body are ordered by name.
+func newClusterView(info *proto.ClusterInfo, cluster string) *clusterView {
+	v := &clusterView{Brokers: []clusterEntry{}}
+	brokers := map[string]proto.BrokerRoute{}
+	for _, broker := range info.Brokers {
+		brokers[broker.BrokerName] = broker
+	}
+	for _, one := range info.Clusters {
+		if cluster != "" && one.Name != cluster {
+			continue
+		}
+		for _, name := range one.BrokerNames {
+			for _, address := range brokers[name].Addresses {
+				v.Brokers = append(v.Brokers, clusterEntry{Cluster: one.Name, Broker: name, ID: address.ID, Address: address.Address})
+			}
+		}
+	}
+	return v
+}
+
+func (v *clusterView) write(out io.Writer, width int) error {
+	titles := []string{"Cluster", "Broker", ">ID", "Address", "Version", ">Disk used", "Started"}
+	if v.moreStats {
+		titles = append(titles, ">Stored", ">Delivered", ">Connections", ">Topics", ">Groups")
+	}
+	t := table.Table{Columns: table.Columns(titles...)}
+	for i := range v.Brokers {
+		t.Add(v.Brokers[i].cells(v.moreStats)...)
+	}
+	return t.Write(out, width)
+}
+
+// cells are those of one row. The keys of the status are the protocol's; brokers of other
+// makers leave some out.
+func (e *clusterEntry) cells(moreStats bool) []string {
+	cells := []string{e.Cluster, e.Broker, number(e.ID), e.Address}
+	if e.Error != "" {
+		return append(cells, "no answer")
+	}
+	started, _ := strconv.ParseInt(e.Status["bootTimestamp"], 10, 64)
+	cells = append(cells, orDash(e.Status["brokerVersionDesc"]), percent(e.Status["commitLogDiskRatio"]), orDash(moment(started).String()))
+	if moreStats {
+		for _, key := range []string{"msgPutTotalTodayNow", "msgGetTotalTodayNow", "connections", "topics", "consumerGroups"} {
+			cells = append(cells, orDash(e.Status[key]))
+		}
+	}
+	return cells
+}
+
+// percent shows a ratio such as 0.4213.
+func percent(ratio string) string {
+	value, err := strconv.ParseFloat(ratio, 64)
+	if err != nil {
+		return "-"
+	}
+	return strconv.FormatFloat(100*value, 'f', 0, 64) + "%"
+}

@@ -1,0 +1,7 @@
+// Package planted holds wrong behaviours that prove the simulator's checks awake. A planted bug is a small
+// edit of a source file; a test builds the simulator with the edited file laid over the real one (go build
+// -overlay) and demands that a hunt fails within a stated number of seeds. Production code thus has no
+// switches for tests.
+//
+// Files: bugs.go (the list), overlay.go (applying an edit), planted_test.go (the hunts; build tag planted).
+package planted

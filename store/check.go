@@ -1,0 +1,302 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/store/segment"
+	"github.com/gantrymq/gantry/transport/message"
+)
+
+// CheckReport tells what Check found in a directory.
+type CheckReport struct {
+	Clean   bool              // the last broker closed the store; otherwise it crashed
+	Start   message.LogOffset // first byte of the log that exists
+	End     message.LogOffset // one past the last record
+	Records int64             // whole records in the log
+	Queues  int               // queues that have files
+	Entries int64             // queue entries that fit their record
+	Saved   message.LogOffset // what the checkpoint says is durable in the queues; -1 without one of ours
+	// Damage lists what no crash leaves behind, each as a sentence with exact ranges.
+	Damage []string
+	// Repairs lists what a crash has left behind and the next start will put in order. None if Clean.
+	Repairs []string
+}
+
+// String tells the report in one line; the findings are apart.
+func (r CheckReport) String() string {
+	state := "closed"
+	if !r.Clean {
+		state = "crashed"
+	}
+	return fmt.Sprintf("%s store: log [%d, %d), %d records, %d queues, %d entries, checkpoint %d, %d damages, %d repairs",
+		state, r.Start, r.End, r.Records, r.Queues, r.Entries, r.Saved, len(r.Damage), len(r.Repairs))
+}
+
+// findingsMax bounds each list of a report; what is beyond is counted.
+const findingsMax = 1000
+
+// Check verifies a directory that no broker uses: every record from the first file on, every
+// queue entry against its record and every record against its entry, what stands behind the ends, and
+// that the checkpoint is not ahead of the data. It changes nothing, holds the lock meanwhile
+// and waits for the disk. report, if not nil, is told how many bytes of the log were read.
+//
+// The error is env.ErrLocked, or that of a disk that cannot be read; what is wrong with the
+// files is in the report.
+func Check(e env.Env, options Options, report func(done, total int64)) (CheckReport, error) {
+	options = options.withDefaults()
+	lock, err := e.Disk.Lock(lockPath)
+	if err != nil {
+		return CheckReport{}, fmt.Errorf("only a closed store can be checked: %w", err)
+	}
+	if report == nil {
+		report = func(done, total int64) {}
+	}
+	c := &checker{env: e, options: options, progress: report, queues: map[QueueKey]*checkedQueue{}, dropped: map[*[]string]int{}}
+	err = c.run()
+	return c.report, errors.Join(err, c.close(), lock.Unlock())
+}
+
+// checker is one run of Check.
+type checker struct {
+	env      env.Env
+	options  Options
+	progress func(done, total int64)
+	report   CheckReport
+	log      *segment.Row
+	state    checkpointState
+	queues   map[QueueKey]*checkedQueue
+	order    []*checkedQueue
+	newestAt int64 // store time of the newest record
+	passed   bool  // a record begins at the checkpoint, or the log ends there
+	dropped  map[*[]string]int
+}
+
+func (c *checker) run() (err error) {
+	if c.report.Clean, err = closedCleanly(c.env.Disk); err != nil {
+		return err
+	}
+	if c.state, err = readCheckpoint(c.env.Disk); err != nil {
+		return err
+	}
+	c.report.Saved = -1
+	if c.state.own {
+		c.report.Saved = c.state.saved
+	}
+	c.log, err = segment.Inspect(c.env.Disk, logDir, c.options.LogSegmentSize)
+	if errors.Is(err, segment.ErrForeign) {
+		c.damage("%v", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.runLog()
+}
+
+func (c *checker) runLog() error {
+	c.report.Start = message.LogOffset(c.log.Start())
+	if n := c.log.Missing(); n > 0 {
+		c.find(message.LogOffset(c.log.End()-n), "the last file of the commit log lacks its last %d bytes", n)
+	}
+	if err := c.openQueues(); err != nil {
+		return err
+	}
+	if err := c.checkRecords(); err != nil {
+		return err
+	}
+	c.checkCheckpoint()
+	for _, q := range c.order {
+		if err := c.finishQueue(q); err != nil {
+			return err
+		}
+	}
+	c.countDropped()
+	return nil
+}
+
+// damage notes what is wrong however the store was left.
+func (c *checker) damage(format string, args ...any) { c.note(&c.report.Damage, format, args...) }
+
+// find notes what is wrong at a place in the log. After a crash nothing behind the checkpoint
+// need be in order: the next start reads the log from there.
+func (c *checker) find(at message.LogOffset, format string, args ...any) {
+	if c.excused(at) {
+		c.note(&c.report.Repairs, format, args...)
+		return
+	}
+	c.damage(format, args...)
+}
+
+func (c *checker) excused(at message.LogOffset) bool {
+	return !c.report.Clean && at >= c.report.Saved
+}
+
+func (c *checker) note(list *[]string, format string, args ...any) {
+	if len(*list) >= findingsMax {
+		c.dropped[list]++
+		return
+	}
+	*list = append(*list, fmt.Sprintf(format, args...))
+}
+
+func (c *checker) countDropped() {
+	for _, list := range []*[]string{&c.report.Damage, &c.report.Repairs} {
+		if n := c.dropped[list]; n > 0 {
+			*list = append(*list, fmt.Sprintf("… and %d more findings", n))
+		}
+	}
+}
+
+// checkRecords reads the log from its first file to its end.
+func (c *checker) checkRecords() error {
+	scanner := newLogScanner(c.log, c.report.Start)
+	for {
+		from := scanner.at
+		c.pass(from)
+		ok, err := scanner.next()
+		if err != nil {
+			return err
+		}
+		if ok {
+			err = c.checkRecord(scanner)
+		} else {
+			ok, err = c.stopped(scanner, from)
+		}
+		if err != nil || !ok {
+			return err
+		}
+		c.progress(int64(scanner.at)-c.log.Start(), c.log.End()-c.log.Start())
+	}
+}
+
+// pass notices that the checkpoint is a place where a record may begin.
+func (c *checker) pass(at message.LogOffset) { c.passed = c.passed || at == c.state.saved }
+
+func (c *checker) checkRecord(scanner *logScanner) error {
+	r := &scanner.record
+	c.pass(r.LogOffset)
+	c.report.Records++
+	c.report.End = scanner.at
+	c.newestAt = max(c.newestAt, r.StoredAt)
+	if !hasEntry(r) {
+		return nil
+	}
+	return c.checkEntry(r, scanner.at)
+}
+
+// stopped decides, where the scanner found no record, whether the log ends there. If not, the
+// scanner is put where the next record may begin.
+func (c *checker) stopped(scanner *logScanner, from message.LogOffset) (goOn bool, err error) {
+	at := scanner.at
+	c.pass(at)
+	ends := at >= c.state.saved && (scanner.problem == nil || c.excused(at)) || !c.log.Has(int64(at))
+	if ends {
+		c.report.End = at
+		if scanner.problem != nil {
+			c.find(at, "the log ends at a record in doubt: %v", scanner.problem)
+			return false, nil
+		}
+		return false, c.checkBehind(at)
+	}
+	next := c.resume(scanner)
+	c.damage("commit log [%d, %d): no valid record: %v", at, next, cmp(scanner.problem, errUnwritten))
+	*scanner = *newLogScanner(c.log, next)
+	return true, nil
+}
+
+var errUnwritten = errors.New("nothing was written there")
+
+func cmp(err, otherwise error) error {
+	if err != nil {
+		return err
+	}
+	return otherwise
+}
+
+// resume is where to read on behind a bad record: behind its size if that can be, otherwise at the
+// checkpoint or in the next file.
+func (c *checker) resume(scanner *logScanner) message.LogOffset {
+	next := message.LogOffset(c.log.FileStart(int64(scanner.at)) + c.log.SegmentSize())
+	if head, err := scanner.bytes(message.EndOfFileSize); err == nil {
+		size, _ := message.PeekSize(head)
+		magic, _ := message.PeekMagic(head)
+		if after := scanner.at + message.LogOffset(size); size > message.EndOfFileSize && after < next && (magic == message.MagicV1 || magic == message.MagicV2) {
+			next = after
+		}
+	}
+	if c.state.saved > scanner.at {
+		next = min(next, c.state.saved)
+	}
+	return next
+}
+
+// checkBehind looks for bytes behind the end of the log, which must be zero: a later
+// record could make them look like messages.
+func (c *checker) checkBehind(end message.LogOffset) error {
+	first, last, err := nonZero(c.log, int64(end), c.log.End())
+	if err == nil && first < last {
+		c.find(end, "commit log [%d, %d): bytes behind the end of the log at %d are not zero", first, last, end)
+	}
+	return err
+}
+
+// nonZero returns the smallest range that holds every non-zero byte of [from, to).
+func nonZero(row *segment.Row, from, to int64) (first, last int64, err error) {
+	first, last = to, from
+	buffer := make([]byte, min(scanChunk, row.SegmentSize()))
+	for at := from; at < to; {
+		n := min(int64(len(buffer)), to-at, row.FileStart(at)+row.SegmentSize()-at)
+		if err := row.ReadAt(buffer[:n], at); err != nil {
+			return 0, 0, err
+		}
+		if trimmed := bytes.TrimLeft(buffer[:n], "\x00"); len(trimmed) > 0 {
+			first = min(first, at+n-int64(len(trimmed)))
+			last = at + int64(len(bytes.TrimRight(buffer[:n], "\x00")))
+		}
+		at += n
+	}
+	return first, last, nil
+}
+
+// checkCheckpoint compares the checkpoint with what is there.
+func (c *checker) checkCheckpoint() {
+	saved := c.state.saved
+	switch {
+	case c.state.own && saved > c.report.End:
+		c.damage("the checkpoint says that the log is durable up to %d, but it ends at %d", saved, c.report.End)
+	case c.state.own && saved >= c.report.Start && !c.passed:
+		c.damage("the checkpoint says %d, where no record begins", saved)
+	}
+	if at := min(c.state.physicalAt, c.state.logicsAt); c.report.Records > 0 && at-clockTolerance > c.newestAt {
+		c.damage("the checkpoint's times (%d and %d ms) are ahead of the newest record's (%d ms)", c.state.physicalAt, c.state.logicsAt, c.newestAt)
+	}
+}
+
+func (c *checker) close() error {
+	var errs []error
+	if c.log != nil {
+		errs = append(errs, c.log.Close())
+	}
+	for _, q := range c.order {
+		if q.row != nil {
+			errs = append(errs, q.row.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Findings lists damage and repairs, one per line.
+func (r CheckReport) Findings() string {
+	var text strings.Builder
+	for _, line := range r.Damage {
+		fmt.Fprintf(&text, "damage: %s\n", line)
+	}
+	for _, line := range r.Repairs {
+		fmt.Fprintf(&text, "repair: %s\n", line)
+	}
+	return text.String()
+}

@@ -1,0 +1,179 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gantrymq/gantry/store/segment"
+	"github.com/gantrymq/gantry/transport/message"
+)
+
+// checkedQueue is what Check knows of one queue. The log is walked once, and the
+// entries of each queue come in the same order, so that each is read once.
+type checkedQueue struct {
+	key     QueueKey
+	row     *segment.Row        // nil without files
+	next    message.QueueOffset // number that the next record must have
+	seen    bool                // a record of it was found
+	first   message.QueueOffset // number of the first record
+	before  message.QueueOffset // entries below are of records before the checkpoint
+	loaded  []byte              // entries from loadedAt on
+	at      message.QueueOffset // number of the first loaded entry
+	trouble trouble             // entries that do not fit, being gathered into a range
+}
+
+// trouble is a range of entries that are wrong in the same way.
+type trouble struct {
+	what     string
+	from, to message.QueueOffset
+	log      message.LogOffset // of the record of from
+}
+
+// openQueues opens the files of all queues.
+func (c *checker) openQueues() error {
+	keys, err := listQueues(c.env.Disk)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		row, err := segment.Inspect(c.env.Disk, queuePath(key), c.options.QueueSegmentEntries*entrySize)
+		if errors.Is(err, segment.ErrForeign) {
+			c.damage("queue %s: %v", key, err)
+			row, err = nil, nil
+		}
+		if err != nil {
+			return err
+		}
+		c.addQueue(key, row)
+		c.report.Queues++
+	}
+	return nil
+}
+
+func (c *checker) addQueue(key QueueKey, row *segment.Row) *checkedQueue {
+	q := &checkedQueue{key: key, row: row}
+	c.queues[key] = q
+	c.order = append(c.order, q)
+	return q
+}
+
+// entry reads the entry of a number; what no file holds is zero.
+func (q *checkedQueue) entry(number message.QueueOffset) (entry, error) {
+	offset := int64(number) * entrySize
+	if q.row == nil || number < 0 || !q.row.Has(offset) {
+		return entry{}, nil
+	}
+	if i := int(number-q.at) * entrySize; number >= q.at && i < len(q.loaded) {
+		return decodeEntry(q.loaded[i:]), nil
+	}
+	n := min(entriesPerRead*entrySize, q.row.FileStart(offset)+q.row.SegmentSize()-offset)
+	q.loaded, q.at = make([]byte, n), number
+	if err := q.row.ReadAt(q.loaded, offset); err != nil {
+		q.loaded = nil
+		return entry{}, err
+	}
+	return decodeEntry(q.loaded), nil
+}
+
+// checkEntry compares a record with its entry.
+func (c *checker) checkEntry(r *message.Record, end message.LogOffset) error {
+	key := QueueKey{string(r.Topic), r.QueueID}
+	q := c.queues[key]
+	if q == nil {
+		q = c.addQueue(key, nil)
+	}
+	switch {
+	case !q.seen:
+		q.seen, q.first = true, r.QueueOffset
+	case r.QueueOffset != q.next:
+		c.damage("queue %s: message %d should follow, the record at %d says %d", key, q.next, r.LogOffset, r.QueueOffset)
+	}
+	q.next = r.QueueOffset + 1
+	if end <= c.state.saved {
+		q.before = q.next
+	}
+	found, err := q.entry(r.QueueOffset)
+	if err != nil {
+		return err
+	}
+	want := entry{log: r.LogOffset, size: int32(end - r.LogOffset), tagHash: tagHash(r.Properties)}
+	switch found {
+	case want:
+		c.report.Entries++
+	case entry{}:
+		c.troubled(q, "have no entry", r.QueueOffset, r.LogOffset)
+	default:
+		c.troubled(q, "have entries that do not fit their records", r.QueueOffset, r.LogOffset)
+	}
+	return nil
+}
+
+// troubled gathers neighbours that are wrong in the same way into one finding.
+func (c *checker) troubled(q *checkedQueue, what string, number message.QueueOffset, at message.LogOffset) {
+	t := &q.trouble
+	if t.what == what && t.to == number && c.excused(t.log) == c.excused(at) {
+		t.to++
+		return
+	}
+	c.flushTrouble(q)
+	*t = trouble{what: what, from: number, to: number + 1, log: at}
+}
+
+func (c *checker) flushTrouble(q *checkedQueue) {
+	if t := q.trouble; t.what != "" {
+		c.find(t.log, "queue %s: messages [%d, %d), of records from %d on, %s", q.key, t.from, t.to, t.log, t.what)
+	}
+	q.trouble = trouble{}
+}
+
+// finishQueue checks the entries that belong to no record.
+func (c *checker) finishQueue(q *checkedQueue) error {
+	c.flushTrouble(q)
+	if q.row == nil || q.row.Empty() {
+		return nil
+	}
+	first, last := message.QueueOffset(q.row.Start()/entrySize), message.QueueOffset(q.row.End()/entrySize)
+	expired := last
+	if q.seen {
+		expired = min(max(q.first, first), last)
+	}
+	expired, err := c.checkExpired(q, first, expired)
+	if err != nil {
+		return err
+	}
+	if n := q.row.Missing(); n > 0 {
+		c.find(c.report.End, "queue %s: its last file lacks its last %d bytes", q.key, n)
+	}
+	return c.checkUnused(q, max(expired, min(q.next, last)), last)
+}
+
+// checkExpired checks the entries in front of the first record: fillers, or of records that were removed.
+// It returns where they end.
+func (c *checker) checkExpired(q *checkedQueue, from, to message.QueueOffset) (message.QueueOffset, error) {
+	for number := from; number < to; number++ {
+		e, err := q.entry(number)
+		switch {
+		case err != nil:
+			return number, err
+		case e.size == fillerSize || e.size > 0 && e.end() <= c.report.Start:
+			continue
+		case !q.seen:
+			return number, nil
+		}
+		c.damage("queue %s: messages [%d, %d) have entries, or none, that fit no record; the first record is message %d", q.key, number, to, q.first)
+		return to, nil
+	}
+	return to, nil
+}
+
+// checkUnused checks that nothing stands behind the last entry: a Java broker would take it for messages.
+func (c *checker) checkUnused(q *checkedQueue, from, to message.QueueOffset) error {
+	first, last, err := nonZero(q.row, int64(from)*entrySize, int64(to)*entrySize)
+	if err == nil && first < last {
+		c.find(c.report.End, "queue %s: entries [%d, %d) point to no record", q.key, first/entrySize, (last+entrySize-1)/entrySize)
+	}
+	return err
+}
+
+// String names the queue and how far it was checked.
+func (q *checkedQueue) String() string { return fmt.Sprintf("%s up to %d", q.key, q.next) }

@@ -1,0 +1,208 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/store"
+	"github.com/stretchr/testify/require"
+)
+
+// script opens a store, sends so much that files of the log and of the queues roll while entries are saved and
+// the checkpoint moves on, and closes the store.
+func (w *world) script(e env.Env) error {
+	s, err := store.Open(e, w.options)
+	if err != nil {
+		return err
+	}
+	second := make([]*sending, 0, 20)
+	for n := range 18 {
+		key := store.QueueKey{Topic: "topic", ID: int32(n % 2)}
+		// Two appends go into one write, the larger sometimes across the end of a file.
+		second = append(second, w.ledger.append(e, s, store.QueueKey{Topic: "other", ID: 0}, 20, 300))
+		w.ledger.send(e, s, key, 9000+n*400)
+		e.Tasks.Sleep(time.Duration(n%4) * 3 * time.Millisecond)
+	}
+	s.Kick()
+	for _, a := range second {
+		a.wait()
+	}
+	return s.Close()
+}
+
+var key0 = store.QueueKey{Topic: "topic", ID: 0}
+
+// again sends a little more, so that the store builds on what a recovery left.
+func (w *world) again(e env.Env, s *store.Store) error {
+	for range 6 {
+		if status := w.ledger.send(e, s, key0, 700, 700); status != store.AppendOK {
+			return fmt.Errorf("after the recovery: %v", status)
+		}
+	}
+	return nil
+}
+
+// runUntil runs a task until a call on the disk, which does not happen any more, and crashes the machine. It
+// reports whether the task ended before.
+func (w *world) runUntil(call int, style sim.CrashStyle, task func(e env.Env) error) (ended bool, err error) {
+	reached := false
+	w.meddler = &meddler{changes: true, disk: w.machine.Disk()}
+	w.meddler.before = func(number int, _ string) error {
+		for number >= call {
+			reached = true
+			w.machine.Node("broker", ".").Tasks.NewCond().Wait()
+		}
+		return nil
+	}
+	done, failure := w.start(task)
+	w.kernel.Run(w.kernel.Now().Add(time.Hour), func() bool { return reached || done() })
+	w.machine.Crash(style)
+	w.meddler = nil
+	return !reached, failure()
+}
+
+// A crash at every call, then a recovery, more messages, and a crash of the other style.
+func TestTheStoreSurvivesACrashAtEveryOperation(t *testing.T) {
+	for _, flush := range []store.FlushMode{store.SyncFlush, store.AsyncFlush} {
+		for call, ended := 1, false; !ended; call += stride(3) {
+			style, other := sim.PowerLoss, sim.KillProcess
+			if call%4 == 0 {
+				style, other = other, style
+			}
+			var err error
+			ended, err = crashAtOperation(call, flush, style, other)
+			require.NoError(t, err, "%v, %v at operation %d", flush, style, call)
+			require.True(t, !ended || call > 100, "the script is too short: %d operations", call)
+		}
+	}
+}
+
+// stride leaves some calls out in short runs.
+func stride(short int) int {
+	if testing.Short() {
+		return short
+	}
+	return 1
+}
+
+func crashAtOperation(call int, flush store.FlushMode, style, other sim.CrashStyle) (ended bool, err error) {
+	w := newWorld(uint64(call), small(flush))
+	defer w.kernel.Close()
+	if ended, err = w.runUntil(call, style, w.script); err != nil {
+		return ended, err
+	}
+	if err := w.recheck(style); err != nil {
+		return ended, err
+	}
+	if err := w.use(w.again); err != nil {
+		return ended, err
+	}
+	w.machine.Crash(other)
+	return ended, w.recheck(other)
+}
+
+func TestRecoverySurvivesACrashAtEveryOperation(t *testing.T) {
+	for _, flush := range []store.FlushMode{store.SyncFlush, store.AsyncFlush} {
+		for first := 7; first < 160; first += 19 * stride(4) {
+			for call, ended := 1, false; !ended; call++ {
+				var err error
+				ended, err = crashInRecovery(first, call, flush)
+				require.NoError(t, err, "%v, a crash at operation %d, another at operation %d of the recovery", flush, first, call)
+			}
+		}
+	}
+}
+
+// crashInRecovery crashes the script at one operation and the recovery at another.
+func crashInRecovery(first, call int, flush store.FlushMode) (ended bool, err error) {
+	w := newWorld(uint64(first), small(flush))
+	defer w.kernel.Close()
+	style := sim.CrashStyle(first % 2)
+	if _, err := w.runUntil(first, style, w.script); err != nil {
+		return false, err
+	}
+	lossy := w.lossy(style)
+	style = sim.CrashStyle(call % 2)
+	ended, err = w.runUntil(call, style, func(e env.Env) error {
+		s, err := store.Open(e, w.options)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(w.ledger.verify(s, lossy), w.again(e, s))
+		lossy = false
+		return errors.Join(err, s.Close())
+	})
+	if err != nil {
+		return false, err
+	}
+	w.options.Flush = flush
+	if err := w.expectNoDamage("after the second crash"); err != nil {
+		return false, err
+	}
+	err = w.use(func(e env.Env, s *store.Store) error { return w.ledger.verify(s, lossy || w.lossy(style)) })
+	return ended, errors.Join(err, w.expectOrder())
+}
+
+// failing makes the calls from one number on fail, as many as length.
+func (w *world) failing(from, length int, with error) {
+	w.meddler = &meddler{disk: w.machine.Disk(), before: func(number int, call string) error {
+		needsSpace := strings.HasPrefix(call, "create") || strings.HasPrefix(call, "write")
+		if number < from || number >= from+length || (errors.Is(with, env.ErrNoSpace) && !needsSpace) {
+			return nil
+		}
+		return fmt.Errorf("%s: %w", call, with)
+	}}
+}
+
+func TestTheStoreSurvivesAFailureOfEveryOperation(t *testing.T) {
+	for _, flush := range []store.FlushMode{store.SyncFlush, store.AsyncFlush} {
+		for call, ended := 1, false; !ended; call += stride(5) {
+			var err error
+			ended, err = failAtOperation(call, 1, flush, env.ErrIO)
+			require.NoError(t, err, "%v, a failure of operation %d", flush, call)
+		}
+	}
+}
+
+func TestTheStoreSurvivesAFullDiskAtEveryOperation(t *testing.T) {
+	for _, flush := range []store.FlushMode{store.SyncFlush, store.AsyncFlush} {
+		for call, ended := 1, false; !ended; call += stride(5) {
+			var err error
+			ended, err = failAtOperation(call, 1+call%12, flush, env.ErrNoSpace)
+			require.NoError(t, err, "%v, a disk that is full from operation %d on", flush, call)
+		}
+	}
+}
+
+// failAtOperation runs the script with failing calls and crashes the machine once it has ended.
+func failAtOperation(call, length int, flush store.FlushMode, with error) (ended bool, err error) {
+	w := newWorld(uint64(call), small(flush))
+	defer w.kernel.Close()
+	w.failing(call, length, with)
+	failed := w.do(w.script)
+	ended = w.meddler.count < call
+	w.meddler = nil
+	if failed != nil && !errors.Is(failed, with) {
+		return ended, failed
+	}
+	if errors.Is(with, env.ErrNoSpace) && failed == nil {
+		if last := w.ledger.messages[len(w.ledger.messages)-1]; last.status != store.AppendOK {
+			return ended, fmt.Errorf("the store did not take messages again: %v", last.status)
+		}
+	}
+	// The machine and its cache live on; then a power loss shows what the medium really has.
+	w.machine.Crash(sim.KillProcess)
+	if err := w.recheck(sim.KillProcess); err != nil {
+		return ended, err
+	}
+	if err := w.use(w.again); err != nil {
+		return ended, err
+	}
+	w.machine.Crash(sim.PowerLoss)
+	return ended, w.recheck(sim.KillProcess)
+}
