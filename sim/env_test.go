@@ -60,6 +60,7 @@ func finish(t *testing.T, k *sim.Kernel, done func() bool) {
 }
 
 func (w world) Run(t *testing.T, task func(t envtest.T, e env.Env)) {
+	t.Helper()
 	k := w.kernel()
 	e := machine(k, 1).Boot("node")
 	done := false
@@ -68,6 +69,7 @@ func (w world) Run(t *testing.T, task func(t envtest.T, e env.Env)) {
 }
 
 func (w world) RunPair(t *testing.T, dialer func(t envtest.T, e env.Env, address string), listener func(t envtest.T, e env.Env, ready func(uint16))) {
+	t.Helper()
 	k := w.kernel()
 	a, b := machine(k, 1).Boot("a"), machine(k, 2).Boot("b")
 	left, started := 1, false

@@ -203,18 +203,18 @@ func (c *checker) stopped(scanner *logScanner, from message.LogOffset) (goOn boo
 		return false, c.checkBehind(at)
 	}
 	next := c.resume(scanner)
-	c.damage("commit log [%d, %d): no valid record: %v", at, next, cmp(scanner.problem, errUnwritten))
+	c.damage("commit log [%d, %d): no valid record: %v", at, next, orUnwritten(scanner.problem))
 	*scanner = *newLogScanner(c.log, next)
 	return true, nil
 }
 
 var errUnwritten = errors.New("nothing was written there")
 
-func cmp(err, otherwise error) error {
-	if err != nil {
-		return err
+func orUnwritten(problem error) error {
+	if problem != nil {
+		return problem
 	}
-	return otherwise
+	return errUnwritten
 }
 
 // resume is where to read on behind a bad record: behind its size if that can be, otherwise at the

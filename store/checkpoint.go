@@ -12,7 +12,8 @@ import (
 
 // The checkpoint file has 4096 bytes (class StoreCheckpoint): five longs, of which a single broker uses the
 // first three, and behind them, where Java brokers neither read nor write, our
-// own three words. All in one sector, so that a crash leaves the old or the new ones.
+// own words. All in one sector, so that a crash leaves the old or the new ones. The checksum covers
+// the longs too: if a Java broker has written since, our words say nothing of what it did.
 //
 //	 0  physical timestamp   store time of the newest flushed record, ms
 //	 8  logics timestamp     store time of the newest record with a queue entry, ms
@@ -20,12 +21,14 @@ import (
 //	24  master flushed, 32 confirm offset: 0
 //	40  magic "GANTRYCP"
 //	48  saved                log offset: the entries of all records before it are on the medium
-//	56  CRC-32 of bytes 40 to 55
+//	56  entries              how many entries these are, over all queues, counted from number 0
+//	64  CRC-32 of bytes 0 to 63
 const (
 	checkpointSize  = 4096
 	checkpointMagic = 0x47414E5452594350
 	ownWordsAt      = 40
-	usedBytes       = 60
+	checksumAt      = 64
+	usedBytes       = 68
 )
 
 // checkpointState is what the file says.
@@ -33,7 +36,8 @@ type checkpointState struct {
 	physicalAt int64
 	logicsAt   int64
 	saved      message.LogOffset
-	own        bool // saved is valid
+	entries    int64
+	own        bool // saved and entries are valid
 }
 
 func (c checkpointState) encode() []byte {
@@ -42,7 +46,8 @@ func (c checkpointState) encode() []byte {
 	binary.BigEndian.PutUint64(p[8:], uint64(c.logicsAt))
 	binary.BigEndian.PutUint64(p[ownWordsAt:], checkpointMagic)
 	binary.BigEndian.PutUint64(p[ownWordsAt+8:], uint64(c.saved))
-	binary.BigEndian.PutUint32(p[ownWordsAt+16:], crc32.ChecksumIEEE(p[ownWordsAt:ownWordsAt+16]))
+	binary.BigEndian.PutUint64(p[ownWordsAt+16:], uint64(c.entries))
+	binary.BigEndian.PutUint32(p[checksumAt:], crc32.ChecksumIEEE(p[:checksumAt]))
 	return p
 }
 
@@ -54,8 +59,12 @@ func decodeCheckpoint(p []byte) checkpointState {
 	c.physicalAt = int64(binary.BigEndian.Uint64(p[0:]))
 	c.logicsAt = int64(binary.BigEndian.Uint64(p[8:]))
 	c.saved = message.LogOffset(binary.BigEndian.Uint64(p[ownWordsAt+8:]))
+	c.entries = int64(binary.BigEndian.Uint64(p[ownWordsAt+16:]))
 	c.own = binary.BigEndian.Uint64(p[ownWordsAt:]) == checkpointMagic &&
-		binary.BigEndian.Uint32(p[ownWordsAt+16:]) == crc32.ChecksumIEEE(p[ownWordsAt:ownWordsAt+16]) && c.saved >= 0
+		binary.BigEndian.Uint32(p[checksumAt:]) == crc32.ChecksumIEEE(p[:checksumAt]) && c.saved >= 0
+	if !c.own {
+		c.saved, c.entries = 0, 0
+	}
 	return c
 }
 
@@ -73,18 +82,29 @@ func readCheckpoint(disk env.Disk) (checkpointState, error) {
 	return decodeCheckpoint(p[:n]), errors.Join(err, f.Close())
 }
 
+// alone runs save as the only task that writes or removes queue files, or writes the checkpoint.
+func (s *Store) alone(save func() error) error {
+	s.saving.Acquire(nil, env.Never)
+	defer s.saving.Release()
+	return save()
+}
+
 // checkpoint makes all queue entries of flushed records durable and then says so in the file. A
 // restart reads the log from there on.
 func (s *Store) checkpoint() error {
+	if s.flushed == s.saved {
+		return nil
+	}
+	return s.moveCheckpoint()
+}
+
+func (s *Store) moveCheckpoint() error {
 	if s.queuesFailed != nil {
 		return s.queuesFailed
 	}
-	// Confirmed records have entries; unflushed ones may be gone after a crash.
-	target := min(s.Confirmed(), s.flushed)
-	state := checkpointState{physicalAt: s.shownAt, logicsAt: s.shownAt, saved: target, own: true}
-	if target == s.saved {
-		return nil
-	}
+	// Flushed records have entries; unflushed ones may be gone after a crash. All of this is of one moment.
+	target := s.flushed
+	state := checkpointState{physicalAt: s.shownAt, logicsAt: s.shownAt, saved: target, entries: s.entriesBefore(target), own: true}
 	if err := s.writeQueues(); err != nil {
 		return err
 	}
@@ -96,6 +116,15 @@ func (s *Store) checkpoint() error {
 	}
 	s.saved = target
 	return nil
+}
+
+// entriesBefore counts the entries of records that end at or before limit, over all queues, from number 0 on.
+func (s *Store) entriesBefore(limit message.LogOffset) int64 {
+	sum := int64(0)
+	for _, q := range s.order {
+		sum += int64(q.endBefore(limit))
+	}
+	return sum
 }
 
 // syncQueues syncs the files of all queues that have new entries. After a failure the entries are in doubt
@@ -130,11 +159,14 @@ func (s *Store) writeCheckpoint(state checkpointState) error {
 // openCheckpoint opens the file and makes it, with its full size, if it does not exist.
 func (s *Store) openCheckpoint() (env.File, error) {
 	f, err := s.env.Disk.Open(checkpointPath)
-	if !errors.Is(err, env.ErrNotExist) {
-		return f, err
+	if errors.Is(err, env.ErrNotExist) {
+		f, err = s.env.Disk.Create(checkpointPath)
 	}
-	if f, err = s.env.Disk.Create(checkpointPath); err != nil {
+	if err != nil {
 		return nil, err
+	}
+	if f.Size() >= checkpointSize {
+		return f, nil
 	}
 	if err = f.Truncate(checkpointSize); err == nil {
 		err = s.env.Disk.SyncDir(".")

@@ -37,7 +37,7 @@ type QueueKey struct {
 // String is topic-id, as the protocol's queue table spells it.
 func (k QueueKey) String() string { return fmt.Sprintf("%s-%d", k.Topic, k.ID) }
 
-// topicLengthMax is the longest topic in bytes (Validators, TOPIC_MAX_LENGTH of a broker): a topic is the name of a directory.
+// topicLengthMax is the longest topic in bytes that brokers take. It is the name of a directory.
 const topicLengthMax = 255
 
 // illegal tells why there can be no such queue, or "".
@@ -73,6 +73,8 @@ type Options struct {
 	// CheckpointEvery is how often queues are synced and the checkpoint moves on. It bounds
 	// how much log a restart after a crash must read.
 	CheckpointEvery time.Duration
+	// ReplayMax is how many queue entries a restart keeps in memory before it writes them to their files.
+	ReplayMax int
 	// Arrived is told of each entry that consumers may see now. It must not wait.
 	Arrived func(key QueueKey, offset message.QueueOffset, tagHash int64)
 	// Progress is told, during recovery, how far the log was read.
@@ -90,6 +92,7 @@ func DefaultOptions() Options {
 		FlushEvery:          500 * time.Millisecond,
 		SaveQueuesEvery:     time.Second,
 		CheckpointEvery:     10 * time.Second,
+		ReplayMax:           1 << 20,
 	}
 }
 
@@ -103,6 +106,7 @@ func (o Options) withDefaults() Options {
 	fill(&o.FlushEvery, d.FlushEvery)
 	fill(&o.SaveQueuesEvery, d.SaveQueuesEvery)
 	fill(&o.CheckpointEvery, d.CheckpointEvery)
+	fill(&o.ReplayMax, d.ReplayMax)
 	if o.Arrived == nil {
 		o.Arrived = func(QueueKey, message.QueueOffset, int64) {}
 	}

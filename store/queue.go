@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"path"
 
 	"github.com/gantrymq/gantry/store/segment"
@@ -38,6 +40,26 @@ func decodeEntry(p []byte) entry {
 	}
 }
 
+// recordHead is how many bytes of a record are enough to compare it with its entry, and the least that a record has.
+const recordHead = 91
+
+// possible reports whether there can be such an entry. Others come from a damaged file, or were never written.
+func (e entry) possible() bool {
+	return e.size >= recordHead && e.size != fillerSize && e.log >= 0 && e.log <= math.MaxInt64-message.LogOffset(e.size)
+}
+
+// fits reports whether the record that begins with head is the one of the entry with a number.
+func (e entry) fits(head []byte, number message.QueueOffset) bool {
+	size, _ := message.PeekSize(head)
+	magic, _ := message.PeekMagic(head)
+	log, _ := message.PeekLogOffset(head)
+	queue, ok := message.PeekQueueOffset(head)
+	return ok && size == e.size && (magic == message.MagicV1 || magic == message.MagicV2) && log == e.log && queue == number
+}
+
+// String names where the record should stand, and its tag's hash.
+func (e entry) String() string { return fmt.Sprintf("[%d, %d) tag %d", e.log, e.end(), e.tagHash) }
+
 func (e entry) end() message.LogOffset { return e.log + message.LogOffset(e.size) }
 
 // queueLog is one consume queue: the list of its messages' places (class ConsumeQueue). The newest entries are
@@ -51,7 +73,7 @@ type queueLog struct {
 
 	tail      []byte              // entries [tailStart, max)
 	tailStart message.QueueOffset // saved <= max; entries below are in the file only
-	saved     message.QueueOffset // entries below are written to the file; tailStart <= saved
+	saved     message.QueueOffset // entries below are written to the file, and their records flushed; tailStart <= saved
 	synced    message.QueueOffset // entries below are on the medium; synced <= saved
 	dirty     bool                // listed in Store.dirty
 }
@@ -111,18 +133,29 @@ func (q *queueLog) readEntries(p []byte, from message.QueueOffset) error {
 	return nil
 }
 
-// save writes entries that are only in memory to the file. The tail stays until the
+// endBefore returns the first number whose record ends behind limit. Records below saved are flushed: limit must not be
+// before them.
+func (q *queueLog) endBefore(limit message.LogOffset) message.QueueOffset {
+	number := q.max
+	for number > q.saved && decodeEntry(q.tail[(number-1-q.tailStart)*entrySize:]).end() > limit {
+		number--
+	}
+	return number
+}
+
+// save writes entries that are only in memory to the file, up to those of records that end behind flushed: if
+// a crash took such a record its entry would point to a record of somebody else. The tail stays until the
 // following save, so that fresh messages are found without the disk.
-func (q *queueLog) save() error {
+func (q *queueLog) save(flushed message.LogOffset) error {
 	q.forgetBelow(q.saved)
-	for q.saved < q.max {
+	for until := q.endBefore(flushed); q.saved < until; {
 		offset := int64(q.saved) * entrySize
 		if !q.row.Has(offset) {
 			if err := q.createFile(offset); err != nil {
 				return err
 			}
 		}
-		upTo := min(q.max, message.QueueOffset((q.row.FileStart(offset)+q.row.SegmentSize())/entrySize))
+		upTo := min(until, message.QueueOffset((q.row.FileStart(offset)+q.row.SegmentSize())/entrySize))
 		// A copy: while the disk works, others add to the tail.
 		part := append([]byte(nil), q.tail[(q.saved-q.tailStart)*entrySize:(upTo-q.tailStart)*entrySize]...)
 		if err := q.row.WriteAt(part, offset); err != nil {
@@ -140,14 +173,16 @@ func (q *queueLog) createFile(offset int64) error {
 		return err
 	}
 	start := q.row.FileStart(offset)
-	var fillers []byte
-	for n := start; n < offset; n += entrySize {
-		fillers = entry{size: fillerSize}.append(fillers)
-	}
+	fillers := bytes.Repeat(entry{size: fillerSize}.append(nil), int(offset-start)/entrySize)
 	if len(fillers) == 0 {
 		return nil
 	}
-	return q.row.WriteAt(fillers, start)
+	if err := q.row.WriteAt(fillers, start); err != nil {
+		// Without them the file would seem to begin with unwritten entries.
+		return errors.Join(err, q.row.RemoveAll())
+	}
+	q.synced = message.QueueOffset(start / entrySize)
+	return nil
 }
 
 // forgetBelow drops entries from memory.
@@ -171,7 +206,7 @@ func (s *Store) writeQueues() error {
 	var errs []error
 	for _, q := range dirty {
 		q.dirty = false
-		if err := q.save(); err != nil {
+		if err := q.save(s.flushed); err != nil {
 			errs = append(errs, fmt.Errorf("queue %s: %w", q.key, err))
 		}
 		if len(q.tail) > 0 {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/gantrymq/gantry/transport/message"
@@ -44,9 +45,14 @@ func (s *Store) Read(request ReadRequest, buffer []byte) (ReadResult, error) {
 	if err := q.readEntries(entries, request.From); err != nil {
 		return ReadResult{}, fmt.Errorf("queue %s from %d: %w", q.key, request.From, err)
 	}
-	runs := choose(entries, request, &result)
-	err := s.readRuns(runs, buffer, &result)
-	return result, err
+	picked, err := s.choose(entries, request, &result)
+	if err == nil {
+		err = s.readRecords(picked, request.From, buffer, &result)
+	}
+	if err != nil {
+		return ReadResult{}, fmt.Errorf("queue %s: %w", q.key, err)
+	}
+	return result, nil
 }
 
 // entriesAhead: without a filter no entry is read in vain.
@@ -77,57 +83,92 @@ func outside(q *queueLog, from message.QueueOffset, result *ReadResult) bool {
 	return true
 }
 
-// run is a range of the log without a gap.
-type run struct{ from, to message.LogOffset }
+// ErrDamaged: a queue entry points to something else than its message. The log still has the message.
+var ErrDamaged = errors.New("the queue is damaged: stop the broker and remove its directory below " + queueDir + "/, the next start builds it again")
 
-// choose picks the entries that match, up to the limits, and joins neighbours in the log.
-func choose(entries []byte, request ReadRequest, result *ReadResult) []run {
-	var runs []run
+// chosen is an entry whose record is to be read.
+type chosen struct {
+	entry
+	number message.QueueOffset
+}
+
+// choose picks the entries that match, up to the limits. Those of records that are gone are passed over.
+func (s *Store) choose(entries []byte, request ReadRequest, result *ReadResult) ([]chosen, error) {
+	var picked []chosen
 	bytes := 0
 	result.Status = ReadNoMatchedMessage
 	for ; len(entries) > 0; entries = entries[entrySize:] {
-		e := decodeEntry(entries)
-		if request.Matches != nil && !request.Matches(e.tagHash) {
+		e := chosen{decodeEntry(entries), result.Next}
+		switch {
+		case !e.possible() || e.end() > s.Confirmed():
+			if len(picked) > 0 {
+				return picked, nil
+			}
+			return nil, fmt.Errorf("%w: message %d has the entry %v", ErrDamaged, e.number, e.entry)
+		case len(picked) == 0 && e.log < s.Start():
+			result.Status = ReadMessageWasRemoving
 			result.Next++
 			continue
+		case request.Matches != nil && !request.Matches(e.tagHash):
+			result.Next++
+			continue
+		case len(picked) > 0 && (len(picked) >= request.CountMax || bytes+int(e.size) > request.BytesMax):
+			return picked, nil
 		}
-		if result.Count > 0 && (result.Count >= request.CountMax || bytes+int(e.size) > request.BytesMax) {
-			break
-		}
-		if last := len(runs) - 1; last >= 0 && runs[last].to == e.log {
-			runs[last].to = e.end()
-		} else {
-			runs = append(runs, run{e.log, e.end()})
-		}
+		picked = append(picked, e)
 		bytes += int(e.size)
-		result.Count++
 		result.Next++
 		result.Status = ReadFound
 	}
-	return runs
+	return picked, nil
 }
 
-// readRuns reads the records themselves.
-func (s *Store) readRuns(runs []run, buffer []byte, result *ReadResult) error {
+// readRecords reads the chosen records, neighbours in the log at once.
+func (s *Store) readRecords(picked []chosen, from message.QueueOffset, buffer []byte, result *ReadResult) error {
 	size := 0
-	for _, r := range runs {
-		size += int(r.to - r.from)
+	for _, e := range picked {
+		size += int(e.size)
 	}
 	if cap(buffer) < size {
 		buffer = make([]byte, size)
 	}
-	result.Bytes = buffer[:size]
-	rest := result.Bytes
-	for _, r := range runs {
-		n := int(r.to - r.from)
-		if int64(r.from) < s.log.Start() {
-			*result = ReadResult{Status: ReadMessageWasRemoving, Next: result.Next, Min: result.Min, Max: result.Max}
+	rest := buffer[:size]
+	for len(picked) > 0 {
+		run := picked[:runLength(picked)]
+		n := int(run[len(run)-1].end() - run[0].log)
+		if err := s.readRun(run, rest[:n]); err != nil && run[0].log < s.Start() {
+			// The file was removed meanwhile. The next try passes over what is gone.
+			*result = ReadResult{Status: ReadMessageWasRemoving, Next: from, Min: result.Min, Max: result.Max}
 			return nil
+		} else if err != nil {
+			return err
 		}
-		if err := s.log.ReadAt(rest[:n], int64(r.from)); err != nil {
-			return fmt.Errorf("records [%d, %d): %w", r.from, r.to, err)
+		result.Count += len(run)
+		rest, picked = rest[n:], picked[len(run):]
+	}
+	result.Bytes = buffer[:size]
+	return nil
+}
+
+// runLength is how many entries from the first on follow each other in the log.
+func runLength(picked []chosen) int {
+	n := 1
+	for n < len(picked) && picked[n].log == picked[n-1].end() {
+		n++
+	}
+	return n
+}
+
+// readRun reads records that follow each other, and compares each with its entry.
+func (s *Store) readRun(run []chosen, p []byte) error {
+	if err := s.log.ReadAt(p, int64(run[0].log)); err != nil {
+		return fmt.Errorf("records [%d, %d): %w", run[0].log, run[len(run)-1].end(), err)
+	}
+	for _, e := range run {
+		if !e.fits(p, e.number) {
+			return fmt.Errorf("%w: message %d has the entry %v, where another or no record is", ErrDamaged, e.number, e.entry)
 		}
-		rest = rest[n:]
+		p = p[e.size:]
 	}
 	return nil
 }
@@ -140,19 +181,24 @@ func (s *Store) Bounds(key QueueKey) (first, end message.QueueOffset) {
 	return 0, 0
 }
 
+// recordChunk is how much is read at once to find one record: most are smaller.
+const recordChunk = 4 << 10
+
 // RecordBytes reads one message, as it is stored, by its place in the log. It waits for the disk.
 func (s *Store) RecordBytes(at message.LogOffset) ([]byte, error) {
 	if at < s.Start() || at >= s.Confirmed() {
 		return nil, fmt.Errorf("%v: the log has [%d, %d)", at, s.Start(), s.Confirmed())
 	}
 	scanner := newLogScanner(s.log, at)
+	scanner.chunk = recordChunk
 	ok, err := scanner.next()
 	switch {
 	case err != nil:
 		return nil, err
 	case !ok && scanner.problem != nil:
 		return nil, scanner.problem
-	case !ok:
+	case !ok || scanner.record.LogOffset != at || scanner.at > s.Confirmed():
+		// An end-of-file marker leads to the record behind it.
 		return nil, fmt.Errorf("%v: no message begins there", at)
 	}
 	return scanner.raw, nil
@@ -171,7 +217,10 @@ func (s *Store) storedAt(q *queueLog, number message.QueueOffset) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	head := make([]byte, min(int(e.size), 80))
+	if !e.possible() {
+		return 0, fmt.Errorf("queue %s: %w: message %d has the entry %v", q.key, ErrDamaged, number, e)
+	}
+	head := make([]byte, recordHead)
 	if err := s.log.ReadAt(head, int64(e.log)); err != nil {
 		return 0, err
 	}

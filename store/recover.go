@@ -30,15 +30,17 @@ func (s *Store) recover() error {
 	if err != nil {
 		return err
 	}
-	end, err := s.rebuild(from)
+	s.saved, s.shownAt = state.saved, min(state.physicalAt, state.logicsAt)
+	r := &replay{store: s, state: state, secured: max(from, state.saved), clean: clean}
+	err = r.run(from)
 	if errors.Is(err, errContradiction) {
-		s.env.Log.Warn("a queue does not fit the log: all queues are built again from the log", zap.Error(err))
-		end, err = s.rebuildAll()
+		s.env.Log.Warn("the queues do not fit the log: all queues are built again from the log", zap.Error(err))
+		err = r.runAll()
 	}
 	if err != nil {
 		return err
 	}
-	return s.settle(from, end, clean)
+	return s.settle(r)
 }
 
 // closedCleanly reports whether the last broker removed its crash marker.
@@ -87,69 +89,140 @@ func (s *Store) scanFromTime(wall int64) (message.LogOffset, error) {
 	return message.LogOffset(s.log.Start()), nil
 }
 
-// rebuild loads the queues as they were at from, and replays the log from there. It returns where the
-// log ends.
-func (s *Store) rebuild(from message.LogOffset) (message.LogOffset, error) {
+// replay reads the log and builds the queues from it.
+type replay struct {
+	store   *Store
+	state   checkpointState
+	clean   bool
+	at      message.LogOffset // the log is read up to here
+	secured message.LogOffset // and durable up to here
+	whole   bool              // the log is read from its first record on
+	fresh   int               // entries that were replayed and are not in their files
+	begun   map[*queueLog]bool
+}
+
+// run loads the queues as they were at from, and replays the log from there.
+func (r *replay) run(from message.LogOffset) error {
+	s := r.store
+	r.at, r.begun, r.whole = from, map[*queueLog]bool{}, int64(from) == s.log.Start()
 	if err := s.loadQueues(from); err != nil {
-		return 0, err
+		return err
+	}
+	if found := s.entriesBefore(from); r.state.own && found < r.state.entries {
+		return fmt.Errorf("%w: the checkpoint counts %d queue entries, there are %d", errContradiction, r.state.entries, found)
 	}
 	scanner := newLogScanner(s.log, from)
-	replayed := map[*queueLog]bool{}
 	for {
 		ok, err := scanner.next()
+		r.at = scanner.at
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if !ok {
 			break
 		}
-		s.options.Progress(int64(scanner.at-from), s.log.End()-int64(from))
-		if err := s.replay(&scanner.record, scanner.at, replayed); err != nil {
-			return 0, err
+		s.options.Progress(int64(r.at-from), s.log.End()-int64(from))
+		if err := r.record(&scanner.record); err != nil {
+			return err
 		}
 	}
 	if scanner.problem != nil {
 		s.env.Log.Warn("the log ends at a record in doubt", zap.Error(scanner.problem))
 	}
-	return scanner.at, nil
+	return nil
 }
 
-// rebuildAll forgets the queue files and builds them from the whole log.
-func (s *Store) rebuildAll() (message.LogOffset, error) {
+// runAll forgets the queue files and builds them from the whole log. The checkpoint goes back first: a crash
+// must not leave one that speaks of entries that are gone.
+func (r *replay) runAll() error {
+	s := r.store
+	r.state = checkpointState{own: true}
+	if err := s.writeCheckpoint(r.state); err != nil {
+		return err
+	}
 	for _, q := range s.order {
 		if err := q.row.RemoveAll(); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	clear(s.queues)
-	s.order, s.dirty = nil, nil
-	return s.rebuild(message.LogOffset(s.log.Start()))
+	s.order, s.dirty, s.saved = nil, nil, 0
+	return r.run(s.Start())
 }
 
-// replay puts a record into its queue. The log is the truth: the first replayed record of a queue decides
+// record puts a record into its queue. The log is the truth: the first replayed record of a queue decides
 // where its entries are built again.
-func (s *Store) replay(r *message.Record, end message.LogOffset, replayed map[*queueLog]bool) error {
-	s.lastStoredAt, s.shownAt = r.StoredAt, r.StoredAt
-	if !hasEntry(r) {
+func (r *replay) record(record *message.Record) error {
+	s := r.store
+	s.lastStoredAt, s.shownAt = record.StoredAt, record.StoredAt
+	if !hasEntry(record) {
 		return nil
 	}
-	q := s.queueFor(QueueKey{string(r.Topic), r.QueueID})
-	at := r.QueueOffset
-	if !replayed[q] {
-		replayed[q] = true
-		switch {
-		case q.max == 0 && q.row.Empty():
-			q.begin(at)
-		case at < q.max:
-			q.cut(at)
-		}
+	key := QueueKey{string(record.Topic), record.QueueID}
+	if reason := key.illegal(); reason != "" {
+		return fmt.Errorf("%v: %s", record.LogOffset, reason)
 	}
-	if at != q.max {
-		return fmt.Errorf("%w: %s ends at %d, %v is message %d", errContradiction, q.key, q.max, r.LogOffset, at)
+	q := s.queueFor(key)
+	if err := r.begin(q, record.QueueOffset); err != nil {
+		return err
 	}
-	if q.add(entry{log: r.LogOffset, size: int32(end - r.LogOffset), tagHash: tagHash(r.Properties)}, at) {
+	if record.QueueOffset != q.max {
+		return fmt.Errorf("%w: %s ends at %d, %v is message %d", errContradiction, key, q.max, record.LogOffset, record.QueueOffset)
+	}
+	if q.add(entry{log: record.LogOffset, size: int32(r.at - record.LogOffset), tagHash: tagHash(record.Properties)}, q.max) {
 		s.dirty = append(s.dirty, q)
 	}
+	if r.fresh++; r.fresh >= s.options.ReplayMax {
+		r.fresh = 0
+		return r.save()
+	}
+	return nil
+}
+
+// begin prepares a queue for a record that is replayed.
+func (r *replay) begin(q *queueLog, at message.QueueOffset) error {
+	first := !r.begun[q]
+	r.begun[q] = true
+	switch {
+	case first && r.whole && q.max == 0 && q.row.Empty():
+		q.begin(at)
+	case first && at < q.max:
+		q.cut(at)
+	case r.whole && at == 0 && q.max > 0:
+		// The topic was removed and made again.
+		q.begin(0)
+		return q.row.RemoveAll()
+	}
+	return nil
+}
+
+// save writes replayed entries to their files, after their records are durable.
+func (r *replay) save() error {
+	if err := r.secure(); err != nil {
+		return err
+	}
+	r.store.flushed = r.at
+	return r.store.writeQueues()
+}
+
+// secure makes durable what was read, if there was a crash. Records may be in the system's cache only, and if a sync failed before
+// the crash the system may believe that they are on the medium: so they are written again before they are synced.
+func (r *replay) secure() error {
+	if r.clean || r.secured >= r.at {
+		return nil
+	}
+	s := r.store
+	for at := int64(r.secured); at < int64(r.at); {
+		n := min(int64(r.at)-at, s.log.FileStart(at)+s.log.SegmentSize()-at, scanChunk)
+		if err := s.log.Rewrite(at, int(n)); err != nil {
+			return err
+		}
+		at += n
+	}
+	if err := s.log.Sync(int64(r.secured), int64(r.at)); err != nil {
+		return err
+	}
+	r.secured = r.at
 	return nil
 }
 
@@ -174,37 +247,28 @@ func (q *queueLog) cut(at message.QueueOffset) {
 }
 
 // settle makes what was found the ground to build on.
-func (s *Store) settle(from, end message.LogOffset, clean bool) error {
-	if !clean {
-		if err := s.secure(from, end); err != nil {
-			return err
-		}
-		s.env.Log.Info("recovered after a crash", zap.Int64("from", int64(from)), zap.Int64("end", int64(end)), zap.Int("queues", len(s.order)))
+func (s *Store) settle(r *replay) error {
+	if err := s.markRunning(r.clean); err != nil {
+		return err
 	}
+	if err := r.secure(); err != nil {
+		return err
+	}
+	// Stale bytes may follow: of a torn write, or of a Java broker, which erases nothing.
+	if err := s.log.Cut(int64(r.at)); err != nil {
+		return err
+	}
+	end := r.at
 	s.appended, s.written, s.flushed = end, end, end
-	if clean {
-		return s.markRunning()
+	if r.clean {
+		return nil
 	}
-	return nil
+	s.env.Log.Info("recovered after a crash", zap.Int64("end", int64(r.at)), zap.Int("queues", len(s.order)))
+	return s.secureQueueNames()
 }
 
-// secure makes durable what was found. Records may be in the system's cache only, and if a sync failed before the crash the
-// system may believe that they are on the medium: so they are written again before they are synced. Stale bytes
-// behind them are erased. The names of files that were made since the checkpoint may not be durable either.
-func (s *Store) secure(from, end message.LogOffset) error {
-	for at := int64(from); at < int64(end); {
-		n := min(int64(end)-at, s.log.FileStart(at)+s.log.SegmentSize()-at, scanChunk)
-		if err := s.log.Rewrite(at, int(n)); err != nil {
-			return err
-		}
-		at += n
-	}
-	if err := s.log.Sync(int64(from), int64(end)); err != nil {
-		return err
-	}
-	if err := s.log.Cut(int64(end)); err != nil {
-		return err
-	}
+// secureQueueNames makes durable the names of queue files that were made since the checkpoint.
+func (s *Store) secureQueueNames() error {
 	for _, q := range s.order {
 		if !q.row.Empty() && q.row.End()-q.row.SegmentSize() >= int64(q.synced)*entrySize {
 			if err := q.row.SyncNames(); err != nil {
@@ -215,13 +279,19 @@ func (s *Store) secure(from, end message.LogOffset) error {
 	return nil
 }
 
-// markRunning makes the crash marker, durably, before the first append.
-func (s *Store) markRunning() error {
-	f, err := s.env.Disk.Create(crashMarker)
-	if err != nil {
-		return err
+// markRunning makes the crash marker, durably, before anything is changed. One that a crash left may be
+// in the cache only.
+func (s *Store) markRunning(clean bool) error {
+	if clean {
+		f, err := s.env.Disk.Create(crashMarker)
+		if err != nil {
+			return err
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
 	}
-	return errors.Join(f.Close(), s.env.Disk.SyncDir("."))
+	return s.env.Disk.SyncDir(".")
 }
 
 // listQueues lists the queues that have a directory: consumequeue/<topic>/<id>. Other names are not ours.
@@ -280,7 +350,7 @@ func (s *Store) loadQueue(q *queueLog, limit message.LogOffset) error {
 	first := message.QueueOffset(q.row.Start() / entrySize)
 	last := message.QueueOffset(q.row.End() / entrySize)
 	max, err := q.search(first, last, func(e entry) bool {
-		return e.size == fillerSize || (e.size > 0 && e.end() <= limit)
+		return e.size == fillerSize || e.possible() && e.end() <= limit
 	})
 	if err != nil {
 		return err
@@ -290,7 +360,7 @@ func (s *Store) loadQueue(q *queueLog, limit message.LogOffset) error {
 		return err
 	}
 	for max > min {
-		ok, err := s.entryFits(q, max-1)
+		ok, err := s.entryFits(q, max-1, limit)
 		if err != nil {
 			return err
 		}
@@ -322,14 +392,21 @@ func (q *queueLog) search(from, to message.QueueOffset, match func(entry) bool) 
 	return from, nil
 }
 
-// entryFits compares an entry with the record it points to.
-func (s *Store) entryFits(q *queueLog, number message.QueueOffset) (bool, error) {
+// entryFits compares an entry with the record it points to, which must end at or before limit.
+func (s *Store) entryFits(q *queueLog, number message.QueueOffset, limit message.LogOffset) (bool, error) {
 	var p [entrySize]byte
 	if err := q.row.ReadAt(p[:], int64(number)*entrySize); err != nil {
 		return false, err
 	}
 	e := decodeEntry(p[:])
-	if int64(e.size) > s.log.SegmentSize() || !s.log.Has(int64(e.log)) || s.log.FileStart(int64(e.log)) != s.log.FileStart(int64(e.end())-1) {
+	if !e.possible() || e.end() > limit || !s.log.Has(int64(e.log)) || s.log.FileStart(int64(e.log)) != s.log.FileStart(int64(e.end())-1) {
+		return false, nil
+	}
+	head := make([]byte, recordHead)
+	if err := s.log.ReadAt(head, int64(e.log)); err != nil {
+		return false, err
+	}
+	if !e.fits(head, number) {
 		return false, nil
 	}
 	raw := make([]byte, e.size)
@@ -337,7 +414,6 @@ func (s *Store) entryFits(q *queueLog, number message.QueueOffset) (bool, error)
 		return false, err
 	}
 	var r message.Record
-	size, err := message.DecodeRecord(raw, &r, false)
-	return err == nil && size == len(raw) && r.LogOffset == e.log && r.QueueOffset == number &&
-		r.QueueID == q.key.ID && string(r.Topic) == q.key.Topic, nil
+	_, err := message.DecodeRecord(raw, &r, false)
+	return err == nil && r.QueueID == q.key.ID && string(r.Topic) == q.key.Topic, nil
 }

@@ -10,22 +10,21 @@ import (
 
 // logScanner reads the records of a log one after the other and verifies each.
 type logScanner struct {
-	row      *segment.Row
-	at       message.LogOffset // of the next record
-	buffer   []byte
-	loaded   int64 // log offset of buffer[0]
-	record   message.Record
-	raw      []byte // the record's bytes; valid until the next call
-	sizeMax  int64
-	problem  error // why the log ends at at; nil where there is nothing at all
-	trusting bool  // skip checksums
+	row     *segment.Row
+	at      message.LogOffset // of the next record
+	buffer  []byte
+	loaded  int64 // log offset of buffer[0]
+	record  message.Record
+	raw     []byte // the record's bytes; valid until the next call
+	problem error  // why the log ends at at; nil where there is nothing at all
+	chunk   int64  // how much is read at once
 }
 
-// scanChunk is how much is read at once.
+// scanChunk is how much is read at once by who reads many records.
 const scanChunk = 1 << 20
 
 func newLogScanner(row *segment.Row, from message.LogOffset) *logScanner {
-	return &logScanner{row: row, at: from, sizeMax: row.SegmentSize()}
+	return &logScanner{row: row, at: from, chunk: scanChunk}
 }
 
 // next moves to the next record. It reports false where the log ends: at the end of the files, at unwritten bytes,
@@ -50,7 +49,29 @@ func (l *logScanner) next() (bool, error) {
 			l.problem = fmt.Errorf("%v: a size of %d cannot be here", l.at, size)
 			return false, nil
 		}
+		if fits, err := l.beginsRecord(size); err != nil || !fits {
+			return false, err
+		}
 		return l.verify(int(size))
+	}
+	return false, nil
+}
+
+// beginsRecord looks at the head, so that what is no record is not read in whatever size it states.
+func (l *logScanner) beginsRecord(size int32) (bool, error) {
+	head, err := l.bytes(min(int(size), recordHead))
+	if err != nil {
+		return false, err
+	}
+	magic, _ := message.PeekMagic(head)
+	log, ok := message.PeekLogOffset(head)
+	switch {
+	case magic != message.MagicV1 && magic != message.MagicV2:
+		l.problem = fmt.Errorf("%v: %w: %v", l.at, message.ErrMagic, magic)
+	case !ok || log != l.at:
+		l.problem = fmt.Errorf("%v: the record says that it stands at %d", l.at, log)
+	default:
+		return true, nil
 	}
 	return false, nil
 }
@@ -64,9 +85,6 @@ func (l *logScanner) verify(size int) (bool, error) {
 	_, err = message.DecodeRecord(raw, &l.record, true)
 	if err == nil {
 		err = verifySeal(raw, l.record.Properties)
-	}
-	if err == nil && l.record.LogOffset != l.at {
-		err = fmt.Errorf("the record says that it stands at %d", l.record.LogOffset)
 	}
 	if err != nil {
 		l.problem = fmt.Errorf("%v: %w", l.at, err)
@@ -84,7 +102,7 @@ func (l *logScanner) bytes(n int) ([]byte, error) {
 		return l.buffer[from : from+int64(n)], nil
 	}
 	left := l.row.FileStart(int64(l.at)) + l.row.SegmentSize() - int64(l.at)
-	want := min(left, max(int64(n), scanChunk))
+	want := min(left, max(int64(n), l.chunk))
 	if int64(cap(l.buffer)) < want {
 		l.buffer = make([]byte, want)
 	}

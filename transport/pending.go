@@ -64,7 +64,10 @@ func (c *Conn) Call(call *env.Call, request *Request, deadline env.Instant) (*wi
 		return nil, err
 	}
 	opaque := c.lastOpaque
-	c.flushTogether()
+	// A handler may call its own peer.
+	resume := c.BeginWait()
+	defer c.EndWait(resume)
+	c.changed()
 	for !w.over && call.Wait(w.answered, deadline) {
 	}
 	if w.over {

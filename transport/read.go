@@ -119,7 +119,4 @@ func (c *Conn) handle(command *wire.Command) {
 }
 
 // understandsGoAway is the version gate of clients that reconnect on GO_AWAY.
-func understandsGoAway(version int32) bool { return version > versionGoAway }
-
-// versionGoAway is the ordinal of V5_3_1: newer peers know code 1500.
-const versionGoAway = 475
+func understandsGoAway(version int32) bool { return version > wire.V5_3_1 }

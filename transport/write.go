@@ -101,6 +101,22 @@ func (c *Conn) changed() {
 	c.tasks.Go("write", c.writeAll)
 }
 
+// BeginWait is for handlers: it says that the reader will wait inside Serve, so that what others have to write on this connection
+// is not held up until the burst ends. EndWait takes back what it returned.
+func (c *Conn) BeginWait() (resume bool) {
+	if !c.bursting {
+		return false
+	}
+	c.bursting = false
+	if !c.out.empty() {
+		c.changed()
+	}
+	return true
+}
+
+// EndWait says that the wait is over.
+func (c *Conn) EndWait(resume bool) { c.bursting = c.bursting || resume }
+
 // flush writes in the calling task, unless another one does.
 func (c *Conn) flush() {
 	if c.writing || c.closed || c.out.empty() {

@@ -38,7 +38,7 @@ func TestEndToEndNothingAcknowledgedIsLostWhenABrokerIsKilled(t *testing.T) {
 	l.await(t, "broker-b", 500)
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
-	brokerA, _ = brokerProcess(t, "broker-a", names, filepath.Join(directory, "a2"), port)
+	brokerA, _ = brokerProcess(t, "broker-a", names, filepath.Join(directory, "a"), port)
 	l.await(t, "broker-a", 500)
 	// Either name server is enough.
 	first.kill(t)

@@ -24,6 +24,7 @@ type load struct {
 	mutex  sync.Mutex
 	acked  map[slot]string
 	failed []error // not counting those that stop cut short
+	twice  []slot  // acknowledged for two messages: the first was lost
 }
 
 func startLoad(t *testing.T, nameServers, topic string, senders int) *load {
@@ -48,7 +49,11 @@ func (l *load) send(ctx context.Context, sender int) {
 		result, err := l.producer.Send(ctx, client.NewMessage(l.topic, []byte(body)))
 		l.mutex.Lock()
 		if err == nil {
-			l.acked[slot{result.Queue, result.QueueOffset}] = body
+			at := slot{result.Queue, result.QueueOffset}
+			if _, taken := l.acked[at]; taken {
+				l.twice = append(l.twice, at)
+			}
+			l.acked[at] = body
 		} else if ctx.Err() == nil {
 			l.failed = append(l.failed, err)
 		}
@@ -95,6 +100,7 @@ func (l *load) requireAllStored(t *testing.T) {
 	defer func() { require.NoError(t, leave(consumer)) }()
 	queues, err := consumer.Queues(ctx, l.topic)
 	require.NoError(t, err)
+	require.Empty(t, l.twice)
 	stored := map[slot]string{}
 	for _, queue := range queues {
 		readWhole(t, ctx, consumer, queue, stored)

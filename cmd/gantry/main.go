@@ -34,10 +34,12 @@
 //	logging.go       zap on standard error
 //	signals.go       one signal stops in order, a second at once
 //	machine.go       host name, home, address
+//	node.go          what all nodes need: flags, start, stop, Output
 //	namesrv.go       gantry namesrv, RunNameServer
 //	broker.go        gantry broker, RunBroker
 //	standalone.go    gantry standalone, RunStandalone
 //	selftest.go      a thousand messages through a fresh standalone
+//	session.go       a tool's connection to a cluster
 //	version.go       gantry version
 //	admin*.go        gantry admin: one file for each family of commands
 //	view*.go         what the admin commands show, as tables and as JSON

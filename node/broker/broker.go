@@ -90,11 +90,11 @@ func (b *Broker) Start() error {
 	}
 	b.store = opened
 	if err := b.load(); err != nil {
-		return errors.Join(err, b.store.Close())
+		return errors.Join(err, b.offsets.abandon(), b.store.Close())
 	}
 	listener, err := b.server.Listen(b.options.Listen)
 	if err != nil {
-		return errors.Join(err, b.store.Close())
+		return errors.Join(err, b.offsets.close(), b.store.Close())
 	}
 	b.address = netip.AddrPortFrom(b.options.AdvertisedIP, listener.Addr().Port())
 	b.tasks.Go("save offsets", b.offsets.saveLoop)

@@ -31,6 +31,7 @@ type world struct {
 const address = "10.0.0.1:10911"
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
 	w := &world{t: t, kernel: sim.New(1, sim.Options{})}
 	t.Cleanup(w.kernel.Close)
 	w.machine = w.kernel.AddMachine("broker", netip.MustParseAddr("10.0.0.1"))

@@ -74,6 +74,14 @@ func (j *offsetJournal) open(version proto.DataVersion) ([]journalEntry, error) 
 	return entries, f.Sync(0, end)
 }
 
+// close closes the file, if it was opened.
+func (j *offsetJournal) close() error {
+	if j.file == nil {
+		return nil
+	}
+	return j.file.Close()
+}
+
 func (j *offsetJournal) create(version proto.DataVersion) error {
 	f, err := j.disk.Create(journalPath)
 	if err != nil {

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -242,12 +243,20 @@ func (t *offsetTable) save() error {
 	})
 }
 
+// abandon ends the table's task without saving: the table may not have been read whole.
+func (t *offsetTable) abandon() error {
+	t.closing = true
+	t.work.Broadcast()
+	t.tasks.Wait()
+	return t.journal.close()
+}
+
 // close answers what waits and saves the table.
 func (t *offsetTable) close() error {
 	t.closing = true
 	t.work.Broadcast()
 	t.tasks.Wait()
-	return t.save()
+	return errors.Join(t.save(), t.journal.close())
 }
 
 // updateConsumerOffset handles UPDATE_CONSUMER_OFFSET (class ConsumerManageProcessor).

@@ -136,7 +136,9 @@ func (b *Broker) answerPull(p *pullRequest) {
 		request.Matches = p.tags.matches
 	}
 	buffer := b.takeBuffer()
+	resume := p.reply.Conn().BeginWait()
 	result, err := b.store.Read(request, buffer)
+	p.reply.Conn().EndWait(resume)
 	if err != nil {
 		b.giveBuffer(buffer)
 		p.reply.Error(proto.RespSystemError, fmt.Sprintf("queue %s at %d: %v", p.queue, p.from, err))

@@ -34,8 +34,11 @@ const policy = `
 	node/env, node/env/osenv, client, client/assign, transport/proto, transport/message
 		< .;
 	node/env, node/env/osenv, node/namesrv, node/broker, node/controller, client, store,
-	transport/wire, transport/proto, transport/message
+	transport/wire, transport/proto, transport/message, store/segment,
+	cmd/gantry/commandline, cmd/gantry/config, cmd/gantry/table
 		< cmd/gantry;
+	NONE < cmd/gantry/commandline, cmd/gantry/table;
+	cmd/gantry/commandline < cmd/gantry/config;
 	sim, node/env, node/namesrv, node/broker, node/controller, node/replica, client, store
 		< sim/cluster < sim/fault, sim/oracle < sim/scenario < cmd/gantrysim;
 	transport/proto, transport/message, linearizability

@@ -89,13 +89,16 @@ var Bugs = []Bug{
 		Scenario: "pubsub", Seeds: 1000,
 	},
 	{
-		Name:     "route to a dead broker for ever",
-		Edits:    []Edit{{"node/namesrv/liveness.go", "left := s.table.expire(now)", "left := s.table.expire(0)"}},
+		Name: "route to a dead broker for ever",
+		Edits: []Edit{
+			{"node/namesrv/liveness.go", "left := s.table.expire(now)", "left := s.table.expire(0)"},
+			{"transport/server.go", "if now.Sub(c.lastActive) > s.options.IdleTimeout {", "if now.Sub(c.lastActive) > 1000*s.options.IdleTimeout {"},
+		},
 		Scenario: "pubsub", Seeds: 30,
 	},
 	{
 		Name:     "say that a send surely failed when it may have worked",
-		Edits:    []Edit{{"transport/pending.go", "return errors.Is(err, ErrTimeout) || errors.Is(err, ErrClosed) || errors.Is(err, ErrCancelled)", "return errors.Is(err, ErrTimeout) && errors.Is(err, ErrClosed)"}},
+		Edits:    []Edit{{"client/errors.go", "return verdict{again: true, maybeStored: true}", "return verdict{again: true}"}},
 		Scenario: "pubsub", Seeds: 60,
 	},
 	{

@@ -126,7 +126,10 @@ func (c *pubsubClient) pauseToThink() {
 // body makes one that is different from all others.
 func (c *pubsubClient) body() []byte {
 	c.sent++
-	body := fmt.Appendf(nil, "%d/%d/", c.number, c.sent)
+	body := fmt.Appendf(nil, "%03d/%08d/", c.number, c.sent)
+	if c.p.work.equalSizes {
+		return body
+	}
 	for range c.random.Between(0, c.p.work.bodyMax) {
 		body = append(body, byte(c.random.Uint64()))
 	}

@@ -47,6 +47,7 @@ type workload struct {
 	for_                 time.Duration
 	think                time.Duration
 	bodyMax              int64
+	equalSizes           bool // records then stand at the same places again after a part of the log was cut off
 	batches, oneways     float64
 	retries              float64
 	rewinds              float64
@@ -89,6 +90,7 @@ func (p *pubsub) build() {
 		for_:           d.duration("safety phase", 2*time.Second, 12*time.Second),
 		think:          d.duration("think time", 0, 20*time.Millisecond),
 		bodyMax:        d.number("largest body", 0, 3000),
+		equalSizes:     d.chance("bodies of one size", 0.3),
 		batches:        d.share("batches", 0.3),
 		oneways:        d.share("one-way sends", 0.2),
 		retries:        d.share("sends that retry", 0.3),

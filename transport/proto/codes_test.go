@@ -14,6 +14,7 @@ import (
 
 // listed reads "code NAME" lines written down from the protocol's tables.
 func listed(t *testing.T, file string) map[int32]string {
+	t.Helper()
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	names := map[int32]string{}
@@ -34,6 +35,7 @@ type declared struct {
 }
 
 func constants(t *testing.T, file string) []declared {
+	t.Helper()
 	tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
 	require.NoError(t, err)
 	var found []declared
@@ -50,6 +52,7 @@ func constants(t *testing.T, file string) []declared {
 }
 
 func constantValue(t *testing.T, value ast.Expr) int64 {
+	t.Helper()
 	sign := int64(1)
 	if unary, ok := value.(*ast.UnaryExpr); ok {
 		sign, value = -1, unary.X

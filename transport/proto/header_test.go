@@ -22,6 +22,7 @@ func sent(t require.TestingT, encoding wire.Encoding, h HeaderEncoder) wire.Fiel
 
 // arrived returns the fields of a frame whose header is the given JSON text.
 func arrived(t *testing.T, header string) wire.Fields {
+	t.Helper()
 	frame := binary.BigEndian.AppendUint32(nil, uint32(4+len(header)))
 	frame = binary.BigEndian.AppendUint32(frame, uint32(len(header)))
 	var c wire.Command

@@ -285,6 +285,7 @@ func FuzzRegisterBrokerBody(f *testing.F) {
 }
 
 func mustRead(t *testing.T, body []byte) *RegisterBrokerBody {
+	t.Helper()
 	read, err := UnmarshalRegisterBrokerBody(body, false, wire.V5_3_2)
 	require.NoError(t, err)
 	return read

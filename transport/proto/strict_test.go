@@ -132,6 +132,7 @@ func TestStrictRefusesReferencesThatBlowUp(t *testing.T) {
 
 // plain decodes strict JSON without losing digits.
 func plain(t *testing.T, text []byte) any {
+	t.Helper()
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	var v any

@@ -55,6 +55,7 @@ func TestHotPathsAllocateNothing(t *testing.T) {
 
 // asBinary writes a frame again in the binary encoding.
 func asBinary(t testing.TB, frame []byte) []byte {
+	t.Helper()
 	cmd := decode(t, frame)
 	cmd.Encoding = wire.EncodingBinary
 	return wire.AppendCommand(nil, cmd)

@@ -41,6 +41,7 @@ func FuzzDecode(f *testing.F) {
 
 // decodeAmong decodes a frame that has other bytes around it.
 func decodeAmong(t *testing.T, frame []byte, filler byte) (*wire.Command, error) {
+	t.Helper()
 	margin := slices.Repeat([]byte{filler}, 16)
 	buffer := slices.Concat(margin, frame, margin)
 	var cmd wire.Command

@@ -44,12 +44,14 @@ func wait(t *testing.T, w *osenv.World) {
 }
 
 func (world) Run(t *testing.T, task func(t envtest.T, e env.Env)) {
+	t.Helper()
 	w := fresh(t, "node")
 	w.Run(func(e env.Env) { task(t, e) })
 	wait(t, w)
 }
 
 func (world) RunPair(t *testing.T, dialer func(t envtest.T, e env.Env, address string), listener func(t envtest.T, e env.Env, ready func(uint16))) {
+	t.Helper()
 	a, b := fresh(t, "a"), fresh(t, "b")
 	ports := make(chan uint16, 1)
 	var both sync.WaitGroup
@@ -66,6 +68,7 @@ func (world) RunPair(t *testing.T, dialer func(t envtest.T, e env.Env, address s
 }
 
 func (world) RunOutside(t *testing.T, goroutines int, visitor func(t envtest.T, e env.Env, number int)) {
+	t.Helper()
 	w := fresh(t, "node")
 	var all sync.WaitGroup
 	for n := range goroutines {
