@@ -186,11 +186,12 @@ func failAtOperation(call, length int, flush store.FlushMode, with error) (ended
 	w.failing(call, length, with)
 	failed := w.do(w.script)
 	ended = w.meddler.count < call
+	healthyEnd := w.meddler.count > call+length+30
 	w.meddler = nil
 	if failed != nil && !errors.Is(failed, with) {
 		return ended, failed
 	}
-	if errors.Is(with, env.ErrNoSpace) && failed == nil {
+	if errors.Is(with, env.ErrNoSpace) && failed == nil && healthyEnd {
 		if last := w.ledger.messages[len(w.ledger.messages)-1]; last.status != store.AppendOK {
 			return ended, fmt.Errorf("the store did not take messages again: %v", last.status)
 		}
