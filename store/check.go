@@ -114,6 +114,10 @@ func (c *checker) runLog() error {
 			return err
 		}
 	}
+	complete := c.checkCount()
+	for _, q := range c.order {
+		c.reportTroubles(q, complete)
+	}
 	c.countDropped()
 	return nil
 }

@@ -11,15 +11,15 @@ import (
 // checkedQueue is what Check knows of one queue. The log is walked once, and the
 // entries of each queue come in the same order, so that each is read once.
 type checkedQueue struct {
-	key     QueueKey
-	row     *segment.Row        // nil without files
-	next    message.QueueOffset // number that the next record must have
-	seen    bool                // a record of it was found
-	first   message.QueueOffset // number of the first record
-	before  message.QueueOffset // entries below are of records before the checkpoint
-	loaded  []byte              // entries from loadedAt on
-	at      message.QueueOffset // number of the first loaded entry
-	trouble trouble             // entries that do not fit, being gathered into a range
+	key      QueueKey
+	row      *segment.Row        // nil without files
+	next     message.QueueOffset // number that the next record must have
+	seen     bool                // a record of it was found
+	first    message.QueueOffset // number of the first record
+	before   message.QueueOffset // entries below are of records before the checkpoint
+	loaded   []byte              // entries from at on
+	at       message.QueueOffset // number of the first loaded entry
+	troubles []trouble           // entries that do not fit, gathered into ranges
 }
 
 // trouble is a range of entries that are wrong in the same way.
@@ -84,7 +84,10 @@ func (c *checker) checkEntry(r *message.Record, end message.LogOffset) error {
 	}
 	switch {
 	case !q.seen:
-		q.seen, q.first = true, r.QueueOffset
+		q.seen, q.first, q.before = true, r.QueueOffset, r.QueueOffset
+	case r.QueueOffset == 0:
+		// The topic was removed and made again: what was wrong with the old records is of no interest.
+		q.first, q.before, q.troubles = 0, 0, nil
 	case r.QueueOffset != q.next:
 		c.damage("queue %s: message %d should follow, the record at %d says %d", key, q.next, r.LogOffset, r.QueueOffset)
 	}
@@ -110,26 +113,48 @@ func (c *checker) checkEntry(r *message.Record, end message.LogOffset) error {
 
 // troubled gathers neighbours that are wrong in the same way into one finding.
 func (c *checker) troubled(q *checkedQueue, what string, number message.QueueOffset, at message.LogOffset) {
-	t := &q.trouble
-	if t.what == what && t.to == number && c.excused(t.log) == c.excused(at) {
-		t.to++
-		return
+	if n := len(q.troubles); n > 0 {
+		last := &q.troubles[n-1]
+		sameSide := (last.log < c.state.saved) == (at < c.state.saved)
+		if last.what == what && last.to == number && sameSide || n >= findingsMax {
+			last.to = number + 1
+			return
+		}
 	}
-	c.flushTrouble(q)
-	*t = trouble{what: what, from: number, to: number + 1, log: at}
+	q.troubles = append(q.troubles, trouble{what: what, from: number, to: number + 1, log: at})
 }
 
-func (c *checker) flushTrouble(q *checkedQueue) {
-	if t := q.trouble; t.what != "" {
+// checkCount compares the number of entries with the one that the checkpoint states. It reports whether
+// none is missing: then a queue without files is one whose topic was removed.
+func (c *checker) checkCount() bool {
+	sum := int64(0)
+	for _, q := range c.order {
+		if q.hasFiles() {
+			sum += int64(q.before)
+		}
+	}
+	if c.state.own && sum < c.state.entries {
+		c.damage("the checkpoint counts %d queue entries of records before %d, there are %d", c.state.entries, c.state.saved, sum)
+		return false
+	}
+	return c.state.own
+}
+
+func (q *checkedQueue) hasFiles() bool { return q.row != nil && !q.row.Empty() }
+
+// reportTroubles turns what was gathered into findings.
+func (c *checker) reportTroubles(q *checkedQueue, complete bool) {
+	for _, t := range q.troubles {
+		if complete && !q.hasFiles() && t.log < c.state.saved {
+			continue
+		}
 		c.find(t.log, "queue %s: messages [%d, %d), of records from %d on, %s", q.key, t.from, t.to, t.log, t.what)
 	}
-	q.trouble = trouble{}
 }
 
 // finishQueue checks the entries that belong to no record.
 func (c *checker) finishQueue(q *checkedQueue) error {
-	c.flushTrouble(q)
-	if q.row == nil || q.row.Empty() {
+	if !q.hasFiles() {
 		return nil
 	}
 	first, last := message.QueueOffset(q.row.Start()/entrySize), message.QueueOffset(q.row.End()/entrySize)
@@ -140,6 +165,9 @@ func (c *checker) finishQueue(q *checkedQueue) error {
 	expired, err := c.checkExpired(q, first, expired)
 	if err != nil {
 		return err
+	}
+	if !q.seen {
+		q.before = expired
 	}
 	if n := q.row.Missing(); n > 0 {
 		c.find(c.report.End, "queue %s: its last file lacks its last %d bytes", q.key, n)

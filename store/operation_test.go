@@ -186,7 +186,7 @@ func failAtOperation(call, length int, flush store.FlushMode, with error) (ended
 	w.failing(call, length, with)
 	failed := w.do(w.script)
 	ended = w.meddler.count < call
-	healthyEnd := w.meddler.count > call+length+30
+	healthyEnd := w.meddler.count > call+length+60
 	w.meddler = nil
 	if failed != nil && !errors.Is(failed, with) {
 		return ended, failed

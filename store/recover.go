@@ -355,7 +355,7 @@ func (s *Store) loadQueue(q *queueLog, limit message.LogOffset) error {
 	if err != nil {
 		return err
 	}
-	min, err := q.search(first, max, func(e entry) bool { return e.size == fillerSize || int64(e.log) < s.log.Start() })
+	min, err := q.search(first, max, func(e entry) bool { return e.size == fillerSize || e.possible() && int64(e.log) < s.log.Start() })
 	if err != nil {
 		return err
 	}

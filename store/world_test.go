@@ -96,6 +96,11 @@ func (w *world) recheck(style sim.CrashStyle) error {
 	if err := w.expectNoDamage("after the crash"); err != nil {
 		return err
 	}
+	return w.repaired(style)
+}
+
+// repaired is recheck for files that may be damaged before the store is opened.
+func (w *world) repaired(style sim.CrashStyle) error {
 	err := w.use(func(e env.Env, s *store.Store) error { return w.ledger.verify(s, w.lossy(style)) })
 	if err != nil {
 		return err

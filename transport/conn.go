@@ -41,6 +41,7 @@ type Conn struct {
 	// Calls of this side.
 	pending    map[int32]pendingCall
 	lastOpaque int32
+	together   int // about how many calls were under way at once lately
 	expiry     env.Cond // set while a task watches the deadlines
 
 	unanswered int // requests of the peer without an answer yet

@@ -130,6 +130,7 @@ func (c *Conn) flush() {
 func (c *Conn) writeAll() {
 	var sent output
 	for !c.out.empty() && !c.closed {
+		c.letOthersJoin()
 		c.out.cut()
 		sent, c.out = c.out, sent
 		began := c.env.Clock.Now()
@@ -148,6 +149,16 @@ func (c *Conn) writeAll() {
 	c.lastActive = c.env.Clock.Now()
 }
 
+// letOthersJoin gives callers that were answered together a turn to add their next requests: that costs less than a
+// system call for each. A lone caller does not wait.
+func (c *Conn) letOthersJoin() {
+	for before := -1; len(c.pending) < c.together && len(c.pending) != before && !c.closed; {
+		before = len(c.pending)
+		c.env.Tasks.Yield()
+	}
+	c.together = max(len(c.pending), c.together*7/8)
+}
+
 // flushTogether is flush for callers: it lets others that are about to call add their
 // requests first, so that one system call carries them all.
 func (c *Conn) flushTogether() {
@@ -159,8 +170,5 @@ func (c *Conn) flushTogether() {
 		return
 	}
 	c.writing = true
-	if len(c.pending) > 1 {
-		c.env.Tasks.Yield()
-	}
 	c.writeAll()
 }

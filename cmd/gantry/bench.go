@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/pprof"
 	"time"
 
 	"github.com/gantrymq/gantry/cmd/gantry/config"
@@ -24,6 +25,7 @@ type benchOptions struct {
 	Data        string
 	SkipConsume bool
 	JSON        bool
+	Profile     string
 }
 
 func newBench(c *console) *cobra.Command {
@@ -56,6 +58,7 @@ this process, in a directory that it removes afterwards; CPU time then covers bo
 	flags.StringVar(&o.Flush, "flush", "SYNC_FLUSH", "flush `mode` of the own broker: SYNC_FLUSH or ASYNC_FLUSH")
 	flags.StringVar(&o.Data, "data", "", "`directory` of the own broker; a temporary one unless stated")
 	flags.BoolVar(&o.SkipConsume, "skipConsume", false, "only send")
+	flags.StringVar(&o.Profile, "profile", "", "`file` for a CPU profile of the measurement, to be read with go tool pprof")
 	flags.BoolVar(&o.JSON, "json", false, "print the result as JSON")
 	setUsage(cmd, "")
 	return cmd
@@ -92,11 +95,33 @@ func runBench(ctx context.Context, o benchOptions, c *console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	result, err := b.run(ctx)
+	stop, err := startProfile(o.Profile)
 	if err != nil {
 		return err
 	}
+	result, err := b.run(ctx)
+	if err = errors.Join(err, stop()); err != nil {
+		return err
+	}
 	return show(c, result, o.JSON)
+}
+
+// startProfile profiles this process into a file, if one is named, until stop.
+func startProfile(path string) (stop func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return file.Close()
+	}, nil
 }
 
 // benchNodes are the own name server and broker.

@@ -16,16 +16,26 @@ type registrar struct {
 	broker *Broker
 	wake   env.Cond
 	edits  uint64 // changes of the topic table so far
+	tried  int    // name servers that were tried at least once
+	known  env.Cond
 	done   *env.Group
 }
 
 func newRegistrar(b *Broker) *registrar {
-	return &registrar{broker: b, wake: b.env.Tasks.NewCond(), done: env.NewGroup(b.env.Tasks)}
+	return &registrar{broker: b, wake: b.env.Tasks.NewCond(), known: b.env.Tasks.NewCond(), done: env.NewGroup(b.env.Tasks)}
 }
 
+// firstTryWithin is how long a start waits for the name servers. A broker whose start has returned can usually be found.
+const firstTryWithin = time.Second
+
+// start registers with all name servers and waits a little for their first answers.
 func (r *registrar) start() {
-	for _, address := range r.broker.options.NameServers {
+	servers := r.broker.options.NameServers
+	for _, address := range servers {
 		r.done.Go("register with "+address, func() { r.loop(address) })
+	}
+	deadline := r.broker.env.Clock.Now().Add(firstTryWithin)
+	for r.tried < len(servers) && r.known.WaitUntil(deadline) {
 	}
 }
 
@@ -44,9 +54,13 @@ const (
 func (r *registrar) loop(address string) {
 	b := r.broker
 	retry := retryFirst
-	for !b.closing {
+	for first := true; !b.closing; first = false {
 		told := r.edits
 		err := r.register(address)
+		if first {
+			r.tried++
+			r.known.Broadcast()
+		}
 		pause := b.options.RegisterEvery
 		switch {
 		case err != nil:

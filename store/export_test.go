@@ -1,0 +1,8 @@
+package store
+
+import "github.com/gantrymq/gantry/transport/message"
+
+// EncodeCheckpoint makes the bytes of a checkpoint file, so that tests can put any words into one.
+func EncodeCheckpoint(at int64, saved message.LogOffset, entries int64) []byte {
+	return checkpointState{physicalAt: at, logicsAt: at, saved: saved, entries: entries, own: true}.encode()
+}

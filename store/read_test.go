@@ -1,0 +1,274 @@
+package store_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/transport/message"
+	"github.com/stretchr/testify/require"
+)
+
+// opened runs a task on an open store of its own and closes it.
+func opened(t *testing.T, options store.Options, task func(w *world, e env.Env, s *store.Store)) {
+	t.Helper()
+	w := newWorld(1, options)
+	defer w.kernel.Close()
+	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+		task(w, e, s)
+		return nil
+	}))
+}
+
+// read asks for messages with generous limits.
+func read(t *testing.T, s *store.Store, key store.QueueKey, from message.QueueOffset) store.ReadResult {
+	t.Helper()
+	result, err := s.Read(store.ReadRequest{Queue: key, From: from, CountMax: 32, BytesMax: 1 << 20}, nil)
+	require.NoError(t, err)
+	return result
+}
+
+func TestReadStatusesAndNextOffsets(t *testing.T) {
+	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
+		require.Equal(t, store.ReadResult{Status: store.ReadNoMatchedLogicQueue}, read(t, s, key0, 0))
+		require.Equal(t, store.ReadResult{Status: store.ReadNoMatchedLogicQueue}, read(t, s, key0, 7))
+		a := w.ledger.append(e, s, key0, 100, 100, 100)
+		require.Equal(t, store.ReadNoMessageInQueue, read(t, s, key0, 0).Status, "the queue is there, and nothing is confirmed")
+		require.Zero(t, read(t, s, key0, 5).Next)
+		s.Kick()
+		require.Equal(t, store.AppendOK, a.wait())
+		for _, c := range []struct {
+			from   message.QueueOffset
+			status store.ReadStatus
+			next   message.QueueOffset
+			count  int
+		}{
+			{-1, store.ReadOffsetTooSmall, 0, 0},
+			{0, store.ReadFound, 3, 3},
+			{2, store.ReadFound, 3, 1},
+			{3, store.ReadOffsetOverflowOne, 3, 0},
+			{4, store.ReadOffsetOverflowBadly, 3, 0},
+			{1 << 60, store.ReadOffsetOverflowBadly, 3, 0},
+		} {
+			result := read(t, s, key0, c.from)
+			require.Equal(t, c.status, result.Status, "from %d", c.from)
+			require.Equal(t, c.next, result.Next, "from %d", c.from)
+			require.Equal(t, c.count, result.Count, "from %d", c.from)
+			require.EqualValues(t, 0, result.Min)
+			require.EqualValues(t, 3, result.Max)
+		}
+	})
+}
+
+func TestReadKeepsToItsLimits(t *testing.T) {
+	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
+		for range 40 {
+			require.Equal(t, store.AppendOK, w.ledger.send(e, s, key0, 500))
+		}
+		size := len(read(t, s, key0, 0).Bytes) / 32
+		for _, c := range []struct{ count, bytes, found int }{
+			{1, 1 << 20, 1},
+			{10, 1 << 20, 10},
+			{100, 1 << 20, 40},
+			{1<<31 - 1, 1 << 20, 40},
+			{0, 1 << 20, 1},
+			{-1, -1, 1},
+			{10, 1, 1}, // the first one is returned whatever its size
+			{10, 3 * size, 3},
+			{10, 3*size - 1, 2},
+		} {
+			result, err := s.Read(store.ReadRequest{Queue: key0, CountMax: c.count, BytesMax: c.bytes}, nil)
+			require.NoError(t, err)
+			require.Equal(t, c.found, result.Count, "%+v", c)
+			require.EqualValues(t, c.found, result.Next, "%+v", c)
+			require.Len(t, result.Bytes, c.found*size)
+		}
+	})
+}
+
+func TestReadUsesTheCallersMemoryIfItSuffices(t *testing.T) {
+	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
+		w.ledger.send(e, s, key0, 500)
+		buffer := make([]byte, 10, 4096)
+		result, err := s.Read(store.ReadRequest{Queue: key0, CountMax: 1, BytesMax: 1}, buffer)
+		require.NoError(t, err)
+		require.Same(t, &buffer[0], &result.Bytes[0])
+		result, err = s.Read(store.ReadRequest{Queue: key0, CountMax: 1, BytesMax: 1}, make([]byte, 10))
+		require.NoError(t, err)
+		require.Greater(t, len(result.Bytes), 500)
+	})
+}
+
+// The tags of the ledger are tag0, tag1, tag2 in turn.
+func TestReadFiltersByTag(t *testing.T) {
+	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
+		for range 30 {
+			w.ledger.send(e, s, key0, 100)
+		}
+		only := func(tag string) func(int64) bool {
+			return func(hash int64) bool { return hash == message.TagHash([]byte(tag)) }
+		}
+		result, err := s.Read(store.ReadRequest{Queue: key0, From: 1, CountMax: 4, BytesMax: 1 << 20, Matches: only("tag2")}, nil)
+		require.NoError(t, err)
+		require.Equal(t, store.ReadFound, result.Status)
+		require.EqualValues(t, 14, result.Next, "messages 2, 5, 8, 11, and 12 and 13 were looked at")
+		var found []message.QueueOffset
+		for r, err := range message.DecodeRecords(result.Bytes, true) {
+			require.NoError(t, err)
+			found = append(found, r.QueueOffset)
+		}
+		require.Equal(t, []message.QueueOffset{2, 5, 8, 11}, found)
+
+		result, err = s.Read(store.ReadRequest{Queue: key0, From: 3, CountMax: 4, BytesMax: 1 << 20, Matches: only("none")}, nil)
+		require.NoError(t, err)
+		require.Equal(t, store.ReadNoMatchedMessage, result.Status)
+		require.EqualValues(t, 30, result.Next)
+		require.Empty(t, result.Bytes)
+	})
+}
+
+func TestAFilteredReadLooksAtNoMoreThan800Entries(t *testing.T) {
+	options := small(store.AsyncFlush)
+	options.QueueSegmentEntries = 300
+	opened(t, options, func(w *world, e env.Env, s *store.Store) {
+		sizes := make([]int, 100)
+		for range 10 {
+			w.ledger.send(e, s, key0, sizes...)
+		}
+		e.Tasks.Sleep(20 * time.Millisecond) // some entries are in files, some in memory
+		for range 2 {
+			w.ledger.send(e, s, key0, sizes...)
+		}
+		nothing := func(int64) bool { return false }
+		result, err := s.Read(store.ReadRequest{Queue: key0, From: 50, CountMax: 32, BytesMax: 1, Matches: nothing}, nil)
+		require.NoError(t, err)
+		require.EqualValues(t, 850, result.Next)
+		result, err = s.Read(store.ReadRequest{Queue: key0, From: 850, CountMax: 32, BytesMax: 1, Matches: nothing}, nil)
+		require.NoError(t, err)
+		require.EqualValues(t, 1200, result.Next)
+	})
+}
+
+func TestRecordBytesFindsExactlyWhereARecordBegins(t *testing.T) {
+	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
+		for range 9 {
+			w.ledger.send(e, s, key0, 14_000)
+		}
+		var last message.LogOffset
+		for _, m := range w.ledger.messages {
+			p, err := s.RecordBytes(m.place.Log)
+			require.NoError(t, err)
+			var r message.Record
+			_, err = message.DecodeRecord(p, &r, true)
+			require.NoError(t, err)
+			require.Equal(t, m.body, string(r.Body))
+			if last = m.place.Log; r.QueueOffset == 6 {
+				require.EqualValues(t, 96<<10, last, "the seventh record begins the second file")
+			}
+		}
+		marker := w.ledger.messages[5].place.Log + (w.ledger.messages[5].place.Log - w.ledger.messages[4].place.Log)
+		for _, at := range []message.LogOffset{-1, 1, last - 1, last + 1, marker, s.Confirmed(), s.Confirmed() + 1, 1 << 60} {
+			_, err := s.RecordBytes(at)
+			require.Error(t, err, "%v", at)
+		}
+	})
+}
+
+func TestNothingUnconfirmedIsShown(t *testing.T) {
+	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
+		w.ledger.send(e, s, key0, 100)
+		o := sim.DefaultDisk()
+		o.StuckUntil = e.Clock.Now().Add(time.Second)
+		w.machine.Disk().SetOptions(o)
+		end := s.Confirmed()
+		a := w.ledger.append(e, s, key0, 100)
+		s.Kick()
+		require.Greater(t, s.Written(), end)
+		require.Equal(t, end, s.Confirmed())
+		require.Equal(t, store.ReadOffsetOverflowOne, read(t, s, key0, 1).Status)
+		_, err := s.RecordBytes(end)
+		require.Error(t, err)
+		require.False(t, a.answered)
+		require.Equal(t, store.AppendOK, a.wait())
+		require.Equal(t, store.ReadFound, read(t, s, key0, 1).Status)
+	})
+}
+
+func TestArrivedTellsOfMessagesThatCanBeReadNow(t *testing.T) {
+	var told []string
+	options := small(store.SyncFlush)
+	options.Arrived = func(key store.QueueKey, offset message.QueueOffset, tagHash int64) {
+		told = append(told, fmt.Sprintf("%v %d %v", key, offset, tagHash == message.TagHash([]byte("tag1"))))
+	}
+	opened(t, options, func(w *world, e env.Env, s *store.Store) {
+		w.ledger.append(e, s, key0, 100, 100)
+		a := w.ledger.append(e, s, store.QueueKey{Topic: "other", ID: 3}, 100)
+		require.Empty(t, told)
+		s.Kick()
+		a.wait()
+		require.Equal(t, []string{"topic-0 0 false", "topic-0 1 true", "other-3 0 false"}, told)
+	})
+}
+
+func TestOffsetAtFindsMessagesByStoreTime(t *testing.T) {
+	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
+		var times []int64
+		for range 10 {
+			w.ledger.send(e, s, key0, 100, 100)
+			at, ok, err := s.StoredAt(key0, message.QueueOffset(2*len(times)))
+			require.NoError(t, err)
+			require.True(t, ok)
+			times = append(times, at)
+			e.Tasks.Sleep(5 * time.Millisecond)
+		}
+		for i, at := range times {
+			requireOffsetAt(t, s, at, false, 2*i)
+			requireOffsetAt(t, s, at, true, 2*i+2)
+			requireOffsetAt(t, s, at+1, false, 2*i+2)
+			requireOffsetAt(t, s, at-1, true, 2*i)
+		}
+		_, ok, err := s.StoredAt(key0, 20)
+		require.NoError(t, err)
+		require.False(t, ok)
+		offset, err := s.OffsetAt(store.QueueKey{Topic: "none"}, times[3], false)
+		require.NoError(t, err)
+		require.Zero(t, offset)
+	})
+}
+
+func requireOffsetAt(t *testing.T, s *store.Store, wall int64, upper bool, want int) {
+	t.Helper()
+	offset, err := s.OffsetAt(key0, wall, upper)
+	require.NoError(t, err)
+	require.EqualValues(t, want, offset, "at %d, upper %v", wall, upper)
+}
+
+// A queue file of a closed store is damaged in an entry that a start does not look at; the log is not.
+func TestReadsOfADamagedQueueFailAndSayWhatToDo(t *testing.T) {
+	for _, flip := range []struct {
+		at   int64 // in the entry of message 1
+		bits byte
+	}{{0, 0x80}, {4, 1}, {7, 1}, {8, 0x80}, {8, 1}, {11, 1}, {10, 0xff}} {
+		w := newWorld(1, small(store.SyncFlush))
+		require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+			w.ledger.send(e, s, key0, 100, 100, 100, 100, 100, 100)
+			return nil
+		}))
+		require.True(t, w.machine.Disk().Corrupt("consumequeue/topic/0/00000000000000000000", 20+flip.at, flip.bits))
+		require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+			_, err := s.Read(store.ReadRequest{Queue: key0, From: 1, CountMax: 10, BytesMax: 1 << 20}, nil)
+			require.ErrorIs(t, err, store.ErrDamaged, "%+v", flip)
+			require.ErrorContains(t, err, "message 1")
+			result, err := s.Read(store.ReadRequest{Queue: key0, From: 0, CountMax: 1, BytesMax: 1 << 20}, nil)
+			require.NoError(t, err)
+			require.EqualValues(t, 1, result.Next)
+			_, _, _ = s.StoredAt(key0, 1)
+			_, _ = s.OffsetAt(key0, 5, true)
+			return nil
+		}))
+		w.kernel.Close()
+	}
+}
