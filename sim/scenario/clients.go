@@ -11,6 +11,7 @@ import (
 	"github.com/gantrymq/gantry/linearizability"
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/sim/oracle"
 )
 
 // permReadWrite lets clients send to a topic and pull from it.
@@ -136,17 +137,18 @@ func (c *pubsubClient) body() []byte {
 	return body
 }
 
-// message gives a body the key and the property that belong to it, so that every reader can see whether they are whole.
-func message(topic string, body []byte) *client.Message {
-	key := fmt.Sprintf("key%016x", uint64(linearizability.HashOf(body)))
-	return client.NewMessage(topic, body, client.Keys(key), client.Property("check", key))
+// marked makes a message that every reader can recognise as whole.
+func marked(topic string, body []byte) *client.Message {
+	m := client.NewMessage(topic, body)
+	oracle.Mark(m)
+	return m
 }
 
-// intact reports whether a message has the key and the property of its body.
-func intact(m *client.Received) bool {
-	key := fmt.Sprintf("key%016x", uint64(linearizability.HashOf(m.Body)))
-	keys := m.Keys()
-	return len(keys) == 1 && keys[0] == key && m.Properties.Get("check") == key
+// whole fails the run if a message is not as it was sent.
+func (p *pubsub) whole(m *client.Received) {
+	if err := oracle.Intact(&m.Message); err != nil {
+		p.failSafety("%v at %d: %v", m.Queue, m.Offset, err)
+	}
 }
 
 func (c *pubsubClient) queue() client.Queue { return c.p.queues[c.random.IntN(len(c.p.queues))] }
@@ -171,7 +173,7 @@ func (c *pubsubClient) send() {
 func (c *pubsubClient) sendTo(queue client.Queue) bool {
 	body := c.body()
 	pending := c.p.recorder.BeginSend(c.number, queue.String(), linearizability.HashOf(body), false, c.now())
-	result, err := c.steady.SendTo(context.Background(), queue, message(queue.Topic, body))
+	result, err := c.steady.SendTo(context.Background(), queue, marked(queue.Topic, body))
 	return c.ended(pending, queue, result, err)
 }
 
@@ -201,7 +203,7 @@ func (c *pubsubClient) sendAnywhere() {
 	topic := c.p.topics[c.random.IntN(len(c.p.topics))]
 	body := c.body()
 	began := c.now()
-	result, err := c.producer.Send(context.Background(), message(topic, body))
+	result, err := c.producer.Send(context.Background(), marked(topic, body))
 	// Tries before the one that was answered may have been stored in any queue.
 	for _, queue := range c.p.queues {
 		if queue.Topic != topic {
@@ -223,7 +225,7 @@ func (c *pubsubClient) sendOneway() {
 		}
 	}
 	// Whether it worked is not known anyway.
-	_ = c.producer.SendOneway(context.Background(), message(topic, body))
+	_ = c.producer.SendOneway(context.Background(), marked(topic, body))
 }
 
 // sendBatch sends several messages at once; the client chooses the queue.
@@ -234,7 +236,7 @@ func (c *pubsubClient) sendBatch() {
 	for range 1 + c.random.IntN(5) {
 		body := c.body()
 		bodies = append(bodies, body)
-		messages = append(messages, message(topic, body))
+		messages = append(messages, marked(topic, body))
 	}
 	began := c.now()
 	results, err := c.producer.SendBatch(context.Background(), messages)
@@ -287,9 +289,7 @@ func (c *pubsubClient) read(queue client.Queue, from client.QueueOffset) (client
 		if m.Queue != queue || m.Offset != from+client.QueueOffset(i) {
 			c.p.failSafety("a pull of %v from %d brought %v at place %d", queue, from, m, i)
 		}
-		if !intact(m) {
-			c.p.failSafety("%v at %d: body, keys and properties do not belong together: %v, properties %q", queue, m.Offset, m, m.Properties)
-		}
+		c.p.whole(m)
 		hashes[i] = linearizability.HashOf(m.Body)
 	}
 	end := linearizability.OffsetNone

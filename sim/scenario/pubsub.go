@@ -28,16 +28,17 @@ var pubsubScenario = Scenario{
 // pubsub is the state of one run.
 type pubsub struct {
 	*run
-	cluster  *cluster.Cluster
-	injector *fault.Injector
-	clients  []*pubsubClient
-	recorder linearizability.Recorder
-	topics   []string
-	queues   []client.Queue // all that exist, sorted
-	work     workload
-	stopped  bool
-	busy     int // client tasks that have not ended
-	observer env.Env
+	cluster      *cluster.Cluster
+	injector     *fault.Injector
+	clients      []*pubsubClient
+	recorder     linearizability.Recorder
+	topics       []string
+	queues       []client.Queue // all that exist, sorted
+	work         workload
+	stopped      bool
+	busy         int // client tasks that have not ended
+	observer     env.Env
+	storeOptions store.Options
 }
 
 // workload is what the clients do, drawn from the seed.
@@ -101,6 +102,7 @@ func (p *pubsub) build() {
 		p.topics = append(p.topics, fmt.Sprintf("topic%d", i))
 	}
 	options, flush := p.brokerOptions()
+	p.storeOptions = options.Store
 	p.cluster = cluster.New(p.kernel, cluster.Config{NameServers: 2, Brokers: 2, Broker: options})
 	links := sim.DefaultLinks()
 	links.Pieces = d.share("writes in pieces", 0.5)

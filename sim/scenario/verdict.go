@@ -1,18 +1,57 @@
 package scenario
 
-import "github.com/gantrymq/gantry/linearizability"
+import (
+	"errors"
+	"time"
 
-// judge compares what the clients saw with what may be: acknowledged messages are in the final logs at the offsets
-// that were told, offsets are contiguous and unique, bodies are whole, reads saw a growing log and nothing that was taken
-// back, and committed offsets were kept.
+	"github.com/gantrymq/gantry/sim/cluster"
+	"github.com/gantrymq/gantry/sim/oracle"
+)
+
+// judge compares what the clients saw with what may be, and then looks at the disks.
 func (p *pubsub) judge() {
-	p.phase = "judge"
 	p.History = p.recorder.History()
-	verdict := linearizability.Check(p.History, linearizability.Options{Logs: p.Logs})
-	switch verdict.Result {
-	case linearizability.Illegal:
-		p.failSafety("%s: %s", verdict.Queue, verdict.Sentence)
-	case linearizability.Unknown:
-		p.Undecided = verdict.Sentence
+	err := oracle.History(p.History, p.Logs)
+	switch {
+	case errors.Is(err, oracle.ErrUndecided):
+		p.Undecided = err.Error()
+	case err != nil:
+		p.failSafety("%v", err)
+		return
+	}
+	for _, n := range p.cluster.Brokers {
+		p.checkFiles(n)
+	}
+}
+
+// filesWithin bounds closing a broker and reading all its files.
+const filesWithin = time.Minute
+
+// checkFiles stops a broker, if it runs, and verifies its store directory.
+func (p *pubsub) checkFiles(n *cluster.Node) {
+	done := false
+	var err error
+	p.observer.Tasks.Go("stop broker", func() {
+		if n.Ready() {
+			err = n.Stop(p.observer, p.observer.Clock.Now().Add(filesWithin))
+		}
+		done = true
+	})
+	if !p.until("stop broker", filesWithin, func() bool { return done }) || err != nil {
+		p.failLiveness("%s does not stop in order within %s: %v", n, filesWithin, err)
+		return
+	}
+	done = false
+	e := n.Machine.Boot("check")
+	e.Tasks.Go("check files", func() {
+		err = oracle.Files(e, p.storeOptions)
+		done = true
+	})
+	if !p.until("check files", filesWithin, func() bool { return done }) {
+		p.failLiveness("the files of %s cannot be checked within %s", n, filesWithin)
+		return
+	}
+	if err != nil {
+		p.failSafety("%s: %v", n, err)
 	}
 }

@@ -1,0 +1,25 @@
+package oracle
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gantrymq/gantry/linearizability"
+)
+
+// ErrUndecided: the search gave up. The run neither passed nor failed.
+var ErrUndecided = errors.New("undecided")
+
+// History compares what clients saw with what may be: acknowledged messages are in the final logs at the offsets that were
+// told, offsets are contiguous and unique, bodies are whole, reads saw a growing log and nothing that was taken
+// back, and committed offsets were kept.
+func History(history linearizability.History, logs map[string]linearizability.Log) error {
+	verdict := linearizability.Check(history, linearizability.Options{Logs: logs})
+	switch verdict.Result {
+	case linearizability.Illegal:
+		return fmt.Errorf("%s: %s", verdict.Queue, verdict.Sentence)
+	case linearizability.Unknown:
+		return fmt.Errorf("%w: %s: %s", ErrUndecided, verdict.Queue, verdict.Sentence)
+	}
+	return nil
+}

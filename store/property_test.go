@@ -1,0 +1,184 @@
+package store_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/transport/message"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// memory is the store as slices: for each queue its messages, by number.
+type memory struct {
+	world  *world
+	env    env.Env
+	store  *store.Store
+	queues map[store.QueueKey][]*sentMessage
+	sizes  map[*sentMessage]int // bytes of the record
+}
+
+var propertyKeys = []store.QueueKey{{Topic: "topic", ID: 0}, {Topic: "topic", ID: 1}, {Topic: "%RETRY%group", ID: 0}, {Topic: "订单", ID: 7}}
+
+func TestPropTheStoreIsAListPerQueue(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		flush := rapid.SampledFrom([]store.FlushMode{store.SyncFlush, store.AsyncFlush}).Draw(t, "flush")
+		w := newWorld(rapid.Uint64().Draw(t, "seed"), small(flush))
+		defer w.kernel.Close()
+		m := &memory{world: w, queues: map[store.QueueKey][]*sentMessage{}, sizes: map[*sentMessage]int{}}
+		m.open(t)
+		t.Repeat(map[string]func(*rapid.T){
+			"append": m.append,
+			"read":   m.read,
+			"bounds": m.bounds,
+			"crash":  m.crash,
+			"close":  m.close,
+			"pause": func(t *rapid.T) {
+				m.do(t, func() error {
+					m.env.Tasks.Sleep(time.Duration(rapid.IntRange(1, 30).Draw(t, "milliseconds")) * time.Millisecond)
+					return nil
+				})
+			},
+		})
+		m.do(t, func() error { return m.store.Close() })
+		require.NoError(t, w.expectOrder())
+	})
+}
+
+func (m *memory) do(t *rapid.T, task func() error) {
+	require.NoError(t, m.world.do(func(env.Env) error { return task() }))
+}
+
+func (m *memory) open(t *rapid.T) {
+	require.NoError(t, m.world.do(func(e env.Env) (err error) {
+		m.env = e
+		m.store, err = store.Open(e, m.world.options)
+		return err
+	}))
+}
+
+func (m *memory) crash(t *rapid.T) {
+	styles := []sim.CrashStyle{sim.KillProcess}
+	if m.world.options.Flush == store.SyncFlush {
+		styles = append(styles, sim.PowerLoss)
+	}
+	m.world.machine.Crash(rapid.SampledFrom(styles).Draw(t, "style"))
+	m.open(t)
+}
+
+func (m *memory) close(t *rapid.T) {
+	m.do(t, func() error { return m.store.Close() })
+	m.open(t)
+}
+
+func (m *memory) append(t *rapid.T) {
+	key := rapid.SampledFrom(propertyKeys).Draw(t, "queue")
+	sizes := rapid.SliceOfN(rapid.OneOf(rapid.IntRange(14, 300), rapid.IntRange(14, 16<<10)), 1, 5).Draw(t, "sizes")
+	m.do(t, func() error {
+		a := m.world.ledger.append(m.env, m.store, key, sizes...)
+		m.store.Kick()
+		if status := a.wait(); status != store.AppendOK {
+			return fmt.Errorf("%v: %s", status, a.reason)
+		}
+		for _, sent := range a.messages {
+			if sent.place.Queue != message.QueueOffset(len(m.queues[key])) {
+				return fmt.Errorf("message %d got the number %d", len(m.queues[key]), sent.place.Queue)
+			}
+			m.queues[key] = append(m.queues[key], sent)
+			p, err := m.store.RecordBytes(sent.place.Log)
+			if err != nil {
+				return err
+			}
+			m.sizes[sent] = len(p)
+		}
+		return nil
+	})
+}
+
+func (m *memory) bounds(t *rapid.T) {
+	for _, key := range propertyKeys {
+		first, end := m.store.Bounds(key)
+		require.Zero(t, first)
+		require.EqualValues(t, len(m.queues[key]), end, "%v", key)
+	}
+}
+
+func (m *memory) read(t *rapid.T) {
+	key := rapid.SampledFrom(propertyKeys).Draw(t, "queue")
+	list := m.queues[key]
+	request := store.ReadRequest{
+		Queue:    key,
+		From:     message.QueueOffset(rapid.IntRange(-1, len(list)+2).Draw(t, "from")),
+		CountMax: rapid.IntRange(0, 20).Draw(t, "count"),
+		BytesMax: rapid.OneOf(rapid.IntRange(0, 2000), rapid.IntRange(0, 60_000)).Draw(t, "bytes"),
+	}
+	tag := rapid.SampledFrom([]string{"", "", "tag0", "tag2", "none"}).Draw(t, "tag")
+	if tag != "" {
+		request.Matches = func(hash int64) bool { return hash == message.TagHash([]byte(tag)) }
+	}
+	m.do(t, func() error {
+		got, err := m.store.Read(request, nil)
+		if err != nil {
+			return err
+		}
+		return m.compare(list, request, tag, got)
+	})
+}
+
+// compare says what the read must have found, by the rules.
+func (m *memory) compare(list []*sentMessage, request store.ReadRequest, tag string, got store.ReadResult) error {
+	status, next, want := m.expect(list, request, tag)
+	if got.Status != status || got.Next != next || got.Count != len(want) {
+		return fmt.Errorf("%+v of %d: %v, next %d, %d found; expected %v, next %d, %d", request, len(list), got.Status, got.Next, got.Count, status, next, len(want))
+	}
+	for r, err := range message.DecodeRecords(got.Bytes, true) {
+		if err != nil || len(want) == 0 || string(r.Body) != want[0].body || r.QueueOffset != want[0].place.Queue {
+			return fmt.Errorf("%+v: %v, %v, expected %v", request, r, err, want)
+		}
+		want = want[1:]
+	}
+	if len(want) > 0 {
+		return fmt.Errorf("%+v: %d messages are missing", request, len(want))
+	}
+	return nil
+}
+
+func (m *memory) expect(list []*sentMessage, request store.ReadRequest, tag string) (store.ReadStatus, message.QueueOffset, []*sentMessage) {
+	end := message.QueueOffset(len(list))
+	switch {
+	case end == 0:
+		return store.ReadNoMatchedLogicQueue, 0, nil
+	case request.From < 0:
+		return store.ReadOffsetTooSmall, 0, nil
+	case request.From == end:
+		return store.ReadOffsetOverflowOne, end, nil
+	case request.From > end:
+		return store.ReadOffsetOverflowBadly, end, nil
+	}
+	var found []*sentMessage
+	bytes := 0
+	next := request.From
+	for ; next < end; next++ {
+		sent := list[next]
+		if tag != "" && sent.tag != tag {
+			continue
+		}
+		if len(found) > 0 && (len(found) >= request.CountMax || bytes+m.sizes[sent] > request.BytesMax) {
+			break
+		}
+		found = append(found, sent)
+		bytes += m.sizes[sent]
+		if tag == "" && len(found) >= max(request.CountMax, 1) {
+			// Without a filter no entry behind the last one is looked at.
+			return store.ReadFound, next + 1, found
+		}
+	}
+	if len(found) == 0 {
+		return store.ReadNoMatchedMessage, next, nil
+	}
+	return store.ReadFound, next, found
+}
