@@ -78,6 +78,10 @@ func (q *checkedQueue) entry(number message.QueueOffset) (entry, error) {
 // checkEntry compares a record with its entry.
 func (c *checker) checkEntry(r *message.Record, end message.LogOffset) error {
 	key := QueueKey{string(r.Topic), r.QueueID}
+	if reason := key.cannotHold(r.QueueOffset); reason != "" {
+		c.damage("commit log [%d, %d): %s", r.LogOffset, end, reason)
+		return nil
+	}
 	q := c.queues[key]
 	if q == nil {
 		q = c.addQueue(key, nil)

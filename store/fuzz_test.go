@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/gantrymq/gantry/store/segment"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // fuzzed are the files of a directory that a fuzzer has changed.
@@ -43,8 +45,8 @@ func putFile(e env.Env, name string, p []byte, size int64) error {
 }
 
 // Whatever the bytes are: Open gives a store or a clear error and never panics; every message that the
-// store shows is whole and where it says, or its queue is reported as damaged; the store takes messages, and these
-// survive a crash; and once it was closed with whole queues, Check has nothing against the log's end.
+// store shows is whole and where it says, or its queue is reported as damaged; and the store takes messages, which
+// survive a power loss. Check copes with all of it.
 func FuzzOpen(f *testing.F) {
 	files := golden(f)
 	log, queue, checkpoint := files["commitlog/00000000000000000000"][:400], files["consumequeue/A/0/00000000000000000000"], files["checkpoint"][:68]
@@ -58,31 +60,80 @@ func FuzzOpen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, log, queue, checkpoint []byte, crashed bool) {
 		w := newWorld(1, goldenOptions)
 		defer w.kernel.Close()
-		require.NoError(t, fuzzed{log, queue, checkpoint, crashed}.put(w, goldenOptions))
-		_, err := w.check()
-		require.NoError(t, err)
-		if err := w.do(w.useArbitrary); err != nil {
-			requireClear(t, err)
-			return
-		}
-		w.machine.Crash(sim.PowerLoss)
-		require.NoError(t, w.do(func(e env.Env) error {
-			s, err := store.Open(e, w.options)
-			if err != nil {
-				return err
-			}
-			return w.findSent(s)
-		}))
+		w.openArbitrary(t, fuzzed{log, queue, checkpoint, crashed})
 	})
 }
 
+// Records that are whole, and entries and a checkpoint that are well formed, but fit each other only by chance.
+func TestPropOpenCopesWithFilesThatContradictEachOther(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(1, goldenOptions)
+		defer w.kernel.Close()
+		f := fuzzed{crashed: rapid.Bool().Draw(t, "crashed")}
+		var places []int
+		for range rapid.IntRange(0, 8).Draw(t, "records") {
+			places = append(places, len(f.log))
+			f.log = appendArbitrary(t, f.log)
+		}
+		for range rapid.IntRange(0, 4).Draw(t, "entries") {
+			f.queue = binary.BigEndian.AppendUint64(f.queue, uint64(rapid.SampledFrom(append(places, 0, len(f.log))).Draw(t, "place")))
+			f.queue = binary.BigEndian.AppendUint32(f.queue, rapid.SampledFrom([]uint32{0, 94, 95, 1<<31 - 1, 1 << 31}).Draw(t, "size"))
+			f.queue = binary.BigEndian.AppendUint64(f.queue, 0)
+		}
+		saved := rapid.SampledFrom(append(places, 0, len(f.log))).Draw(t, "saved")
+		f.checkpoint = store.EncodeCheckpoint(0, message.LogOffset(saved), rapid.Int64Range(0, 5).Draw(t, "stated"))
+		w.openArbitrary(t, f)
+	})
+}
+
+// appendArbitrary adds a record as a Java broker writes it, for a queue and with a number drawn from few.
+func appendArbitrary(t *rapid.T, log []byte) []byte {
+	r := recordOf(&sentMessage{key: store.QueueKey{
+		Topic: rapid.SampledFrom([]string{"A", "A", "A", "B", "..", "a/b"}).Draw(t, "topic"),
+		ID:    rapid.SampledFrom([]int32{0, 0, 0, 1, -1}).Draw(t, "queue"),
+	}})
+	r.Properties = nil
+	r.SysFlags = r.SysFlags.WithTransaction(rapid.SampledFrom([]message.Transaction{0, 0, 0, message.TransactionPrepared, message.TransactionCommitted}).Draw(t, "type"))
+	r.Body = make([]byte, rapid.IntRange(0, 3).Draw(t, "body"))
+	at := len(log)
+	log, err := message.AppendRecord(log, &r)
+	require.NoError(t, err)
+	number := rapid.OneOf(rapid.Int64Range(0, 4), rapid.Int64()).Draw(t, "number")
+	message.PatchRecord(log[at:], message.QueueOffset(number), message.LogOffset(at), 1)
+	return log
+}
+
+// openArbitrary opens a store on arbitrary files, uses it, and opens it again after a power loss.
+func (w *world) openArbitrary(t require.TestingT, files fuzzed) {
+	require.NoError(t, files.put(w, goldenOptions))
+	report, err := w.check()
+	require.NoError(t, err)
+	if err := w.do(w.useArbitrary); err != nil {
+		requireClear(t, err)
+		return
+	}
+	w.machine.Crash(sim.PowerLoss)
+	err = w.do(func(e env.Env) error {
+		s, err := store.Open(e, w.options)
+		if err != nil {
+			return err
+		}
+		return w.findSent(s)
+	})
+	if err != nil && len(report.Damage) > 0 {
+		// A lie in front of the checkpoint may come out only when the whole log is read.
+		requireClear(t, err)
+		return
+	}
+	require.NoError(t, err)
+}
+
 // requireClear accepts only errors that say what is wrong with the files.
-func requireClear(t *testing.T, err error) {
-	t.Helper()
+func requireClear(t require.TestingT, err error) {
 	require.NotErrorIs(t, err, errStuck)
 	require.NotErrorIs(t, err, segment.ErrGap, "a look outside the files")
 	require.NotContains(t, err.Error(), "panic")
-	require.Regexp(t, "contradict|files are missing|the topic|queue number", err.Error())
+	require.Regexp(t, "contradict|files are missing|the topic|queue number|no message number", err.Error())
 }
 
 // useArbitrary opens a store on arbitrary files, reads all, and sends a message.

@@ -53,6 +53,14 @@ func (k QueueKey) illegal() string {
 	return ""
 }
 
+// cannotHold tells why there can be no message of such a number in such a queue, or "".
+func (k QueueKey) cannotHold(number message.QueueOffset) string {
+	if number < 0 || number > queueOffsetMax {
+		return fmt.Sprintf("there can be no message number %d", number)
+	}
+	return k.illegal()
+}
+
 // Options of a store. Zero fields take the defaults of DefaultOptions.
 type Options struct {
 	Flush FlushMode

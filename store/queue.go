@@ -23,6 +23,9 @@ type entry struct {
 	tagHash int64
 }
 
+// queueOffsetMax keeps the byte offset of an entry, and of the file it is in, within 63 bits.
+const queueOffsetMax = math.MaxInt64 / entrySize / 2
+
 // fillerSize marks entries that stand before the queue's first message.
 const fillerSize = 0x7fffffff
 

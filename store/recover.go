@@ -159,7 +159,7 @@ func (r *replay) record(record *message.Record) error {
 		return nil
 	}
 	key := QueueKey{string(record.Topic), record.QueueID}
-	if reason := key.illegal(); reason != "" {
+	if reason := key.cannotHold(record.QueueOffset); reason != "" {
 		return fmt.Errorf("%v: %s", record.LogOffset, reason)
 	}
 	q := s.queueFor(key)

@@ -90,6 +90,7 @@ func (c *Client) dial(address string, pending *env.Future[dialled]) {
 	}
 	c.lastID++
 	conn := newConn(c.env, c.tasks, raw, c.lastID, address, c.options.Limits, c.options.Handler, hooks{onClose: c.ended})
+	conn.readsAlways = true
 	c.conns[address] = conn
 	c.open = append(c.open, conn)
 	c.tasks.Go("read "+address, conn.readLoop)

@@ -31,17 +31,18 @@ type Conn struct {
 	incoming Incoming // reused for each request
 
 	// Writing.
-	out      output
-	writing  bool // a task writes, or is about to
-	slow     bool // the last write took long: callers leave writing to a task of its own
-	bursting bool // the reader handles a burst and will write afterwards
-	encoder  wire.Encoder
-	header   wire.Header
+	out         output
+	writing     bool // a task writes, or is about to
+	readsAlways bool // the reader leaves writing to others, so that it never waits for the peer to read
+	slow        bool // the last write took long: callers leave writing to a task of its own
+	bursting    bool // the reader handles a burst and will write afterwards
+	encoder     wire.Encoder
+	header      wire.Header
 
 	// Calls of this side.
 	pending    map[int32]pendingCall
 	lastOpaque int32
-	together   int // about how many calls were under way at once lately
+	together   int      // about how many calls were under way at once lately
 	expiry     env.Cond // set while a task watches the deadlines
 
 	unanswered int // requests of the peer without an answer yet

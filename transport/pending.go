@@ -141,12 +141,20 @@ func (c *Conn) complete(response *wire.Command) {
 	c.closeIfRetired()
 }
 
+// giveUp ends one call without a response, unless a completion before it has ended it already.
+func (c *Conn) giveUp(opaque int32, cause error) {
+	p, ok := c.pending[opaque]
+	if !ok {
+		return
+	}
+	delete(c.pending, opaque)
+	p.done.Complete(nil, fmt.Errorf("%s to %s: %w", proto.RequestName(p.code), c.address, cause))
+}
+
 // failPending ends all calls, in the order they were made.
 func (c *Conn) failPending(cause error) {
 	for _, opaque := range c.opaques(func(pendingCall) bool { return true }) {
-		p := c.pending[opaque]
-		delete(c.pending, opaque)
-		p.done.Complete(nil, fmt.Errorf("%s to %s: %w: %w", proto.RequestName(p.code), c.address, ErrClosed, cause))
+		c.giveUp(opaque, fmt.Errorf("%w: %w", ErrClosed, cause))
 	}
 }
 
@@ -180,9 +188,7 @@ func (c *Conn) sweep() {
 		c.expiry.WaitUntil(c.env.Clock.Now().Add(sweepEvery))
 		now := c.env.Clock.Now()
 		for _, opaque := range c.opaques(func(p pendingCall) bool { return p.deadline.Reached(now) }) {
-			p := c.pending[opaque]
-			delete(c.pending, opaque)
-			p.done.Complete(nil, fmt.Errorf("%s to %s: %w", proto.RequestName(p.code), c.address, ErrTimeout))
+			c.giveUp(opaque, ErrTimeout)
 		}
 	}
 	c.expiry = nil

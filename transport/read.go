@@ -84,7 +84,12 @@ func (c *Conn) handleBurst() {
 		c.hooks.afterBurst()
 	}
 	c.bursting = false
-	c.flush()
+	if c.readsAlways {
+		// If both ends stopped reading to write, neither would ever go on: the end that dialled never does.
+		c.changed()
+	} else {
+		c.flush()
+	}
 	if c.broken != nil {
 		c.end(fmt.Errorf("the peer broke the protocol: %w", c.broken))
 		return

@@ -94,7 +94,7 @@ func (c *Conn) changed() {
 		c.end(fmt.Errorf("the peer does not read: %d bytes wait, the limit is %d", c.out.bytes, c.limits.Output))
 		return
 	}
-	if c.writing || c.bursting || c.closed {
+	if c.writing || c.bursting || c.closed || c.out.empty() {
 		return
 	}
 	c.writing = true

@@ -190,7 +190,7 @@ func TestDefaultsAreThoseOfTheNodes(t *testing.T) {
 	require.Equal(t, want, got)
 
 	store := store.DefaultOptions()
-	store.WaitingMax, store.CheckpointEvery = 0, 0
+	store.WaitingMax, store.CheckpointEvery, store.ReplayMax = 0, 0, 0
 	require.Equal(t, store, got.Store)
 }
 
