@@ -1,7 +1,7 @@
 # Gantry's commands. Each is one line that can also be typed by hand.
 
 # What `sim`, `hunt` and `meta` run: SCENARIO is a name from `bin/gantrysim list`, SEED a number.
-SCENARIO ?= all
+SCENARIO ?= pubsub
 SEED ?= 1
 # How long `hunt` looks, and how long `fuzz` runs, both over all targets, in seconds.
 HUNTTIME ?= 600
@@ -37,8 +37,8 @@ sim: ## Simulate SCENARIO with SEED
 hunt: ## Simulate with new seeds for HUNTTIME seconds, on all cores
 	go build -o bin/ ./cmd/gantrysim && bin/gantrysim hunt $(SCENARIO) --for $(HUNTTIME)s
 
-meta: ## Simulate SCENARIO with SEED twice and compare the traces
-	go build -o bin/ ./cmd/gantrysim && bin/gantrysim meta $(SCENARIO) --seed $(SEED)
+meta: ## Simulate 20 seeds of SCENARIO in several ways, also under the race detector, and compare (needs a C compiler)
+	go build -o bin/ ./cmd/gantrysim && go build -race -o bin/gantrysim-race ./cmd/gantrysim && bin/gantrysim meta $(SCENARIO) --seed $(SEED) --seeds 20 --also bin/gantrysim-race
 
 planted: ## Switch on each planted bug and demand that it is found
 	go test -count=1 -tags planted -timeout 30m -run '^TestPlanted' ./sim/...

@@ -322,7 +322,7 @@ func TestAFailedSyncFencesTheStore(t *testing.T) {
 // With ASYNC_FLUSH a checkpoint may fall between two pieces of one write, where a file of the log
 // ends: what is written by then must have its queue entries.
 func TestACheckpointBetweenTwoPiecesOfAWriteMissesNothing(t *testing.T) {
-	for seed := range seeds(60) {
+	for seed := range seeds(30) {
 		options := small(store.AsyncFlush)
 		options.SaveQueuesEvery, options.CheckpointEvery, options.FlushEvery = 50*time.Microsecond, time.Microsecond, time.Microsecond
 		w := newWorld(seed, options)

@@ -43,7 +43,9 @@ func (w *world) keep(e env.Env, s *store.Store, random *sim.Stream, worker int) 
 // crashes runs a store through crashes at random times, in the styles given, one drawn for each.
 // tune, if not nil, may make the disk sick before each start.
 func crashes(seed uint64, flush store.FlushMode, rounds int, tune func(*sim.Machine, *sim.Stream), styles ...sim.CrashStyle) error {
-	w := newWorld(seed, small(flush))
+	options := small(flush)
+	options.QueueSegmentEntries = 50 // a directory of hundreds of files would take most of the time
+	w := newWorld(seed, options)
 	defer w.kernel.Close()
 	random := w.kernel.Stream("test")
 	for round := range rounds {
@@ -73,7 +75,7 @@ func (w *world) round(random *sim.Stream, tune func(*sim.Machine, *sim.Stream), 
 	if err != nil && (tune == nil || !errors.Is(err, env.ErrIO) && !errors.Is(err, env.ErrNoSpace)) {
 		return err
 	}
-	w.kernel.Run(w.kernel.Now().Add(time.Duration(random.IntN(80_000_000))), nil)
+	w.kernel.Run(w.kernel.Now().Add(time.Duration(random.IntN(30_000_000))), nil)
 	if s != nil && random.Chance(0.2) {
 		// A store on a sick disk need not close well.
 		_ = w.do(func(env.Env) error { return s.Close() })
@@ -87,19 +89,19 @@ func (w *world) round(random *sim.Stream, tune func(*sim.Machine, *sim.Stream), 
 }
 
 func TestAcknowledgedMessagesSurviveAnyCrashWithSyncFlush(t *testing.T) {
-	for seed := range seeds(60) {
+	for seed := range seeds(50) {
 		require.NoError(t, crashes(seed, store.SyncFlush, 6, nil, sim.PowerLoss, sim.PowerLoss, sim.KillProcess))
 	}
 }
 
 func TestAcknowledgedMessagesSurviveTheDeathOfTheProcessWithAsyncFlush(t *testing.T) {
-	for seed := range seeds(30) {
+	for seed := range seeds(20) {
 		require.NoError(t, crashes(seed, store.AsyncFlush, 6, nil, sim.KillProcess))
 	}
 }
 
 func TestAfterAPowerLossWithAsyncFlushOnlyTheNewestMessagesAreMissing(t *testing.T) {
-	for seed := range seeds(40) {
+	for seed := range seeds(30) {
 		require.NoError(t, crashes(seed, store.AsyncFlush, 6, nil, sim.PowerLoss, sim.KillProcess))
 	}
 }
@@ -121,7 +123,7 @@ func sick(m *sim.Machine, random *sim.Stream) {
 }
 
 func TestNothingAcknowledgedIsLostWhenTheDiskFailsOrIsFull(t *testing.T) {
-	for seed := range seeds(60) {
+	for seed := range seeds(40) {
 		require.NoError(t, crashes(seed, store.SyncFlush, 6, sick, sim.PowerLoss, sim.KillProcess))
 		require.NoError(t, crashes(seed, store.AsyncFlush, 6, sick, sim.KillProcess))
 	}

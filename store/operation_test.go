@@ -171,7 +171,7 @@ func TestTheStoreSurvivesAFailureOfEveryOperation(t *testing.T) {
 
 func TestTheStoreSurvivesAFullDiskAtEveryOperation(t *testing.T) {
 	for _, flush := range []store.FlushMode{store.SyncFlush, store.AsyncFlush} {
-		for call, ended := 1, false; !ended; call += stride(5) {
+		for call, ended := 1, false; !ended; call += 2 * stride(5) {
 			var err error
 			ended, err = failAtOperation(call, 1+call%12, flush, env.ErrNoSpace)
 			require.NoError(t, err, "%v, a disk that is full from operation %d on", flush, call)

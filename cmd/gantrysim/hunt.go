@@ -107,7 +107,7 @@ func (h *hunt) add(r scenario.Result) {
 
 // progress rewrites one line on a terminal.
 func (h *hunt) progress(stop chan struct{}) {
-	if info, err := os.Stderr.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if !onTerminal() {
 		<-stop
 		return
 	}

@@ -52,7 +52,7 @@ func runCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		result, took := execute(s, seed, scenario.Options{Drop: set(drop)})
+		result, took := execute(s, seed, scenario.Options{Drop: set(drop), Progress: progressLine()})
 		return show(cmd.OutOrStdout(), result, took)
 	}
 	return cmd
@@ -84,6 +84,21 @@ func replayCommand() *cobra.Command {
 		return show(cmd.OutOrStdout(), result, took)
 	}
 	return cmd
+}
+
+// progressLine rewrites one line on a terminal; elsewhere there is none.
+func progressLine() func(simulated time.Duration, phase string) {
+	if !onTerminal() {
+		return nil
+	}
+	return func(simulated time.Duration, phase string) {
+		fmt.Fprintf(os.Stderr, "\r\033[K%s: %s simulated\r", phase, simulated.Round(time.Second))
+	}
+}
+
+func onTerminal() bool {
+	info, err := os.Stderr.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 func set(numbers []int) map[int]bool {

@@ -103,7 +103,7 @@ var Bugs = []Bug{
 	},
 	{
 		Name:     "do not erase what recovery cut off",
-		Edits:    []Edit{{"store/recover.go", "\tif err := s.log.Cut(int64(end)); err != nil {\n\t\treturn err\n\t}\n\tfor _, q", "\tfor _, q"}},
+		Edits:    []Edit{{"store/recover.go", "\tif err := s.log.Cut(int64(r.at)); err != nil {\n\t\treturn err\n\t}\n", ""}},
 		Scenario: "pubsub", Seeds: 600,
 	},
 }
