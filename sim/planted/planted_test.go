@@ -26,6 +26,7 @@ func TestPlantedBugsAreFound(t *testing.T) {
 			var exit *exec.ExitError
 			require.ErrorAs(t, err, &exit, "no seed of %d found it:\n%s", b.Seeds, output)
 			require.True(t, errors.As(err, &exit) && exit.ExitCode() >= 2, "the hunt could not run:\n%s", output)
+			require.Contains(t, string(output), "FAILED:", "the simulator itself broke")
 			t.Log(string(output))
 		})
 	}

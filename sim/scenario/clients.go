@@ -60,7 +60,7 @@ func (c *pubsubClient) connect() error {
 	return err
 }
 
-func (c *pubsubClient) group() string { return fmt.Sprintf("group%d", c.number) }
+func (c *pubsubClient) group() string { return fmt.Sprintf("group%d", c.number%100) }
 
 func (c *pubsubClient) now() int64 { return int64(c.env.Clock.Now()) }
 
@@ -92,22 +92,36 @@ func (c *pubsubClient) onAllBrokers(admin *client.Admin, topic string) bool {
 	return err == nil && len(route.Brokers) == len(c.p.cluster.Brokers)
 }
 
-// startClients begins the work of all clients.
+// startClients begins the work of all clients. The tasks of one client share its connections; in the history each
+// is a client of its own.
 func (p *pubsub) startClients() {
 	for _, c := range p.clients {
 		p.busy++
-		c.env.Tasks.Go("work", func() {
-			c.work()
+		c.env.Tasks.Go("connect", func() {
+			c.start()
 			p.busy--
 		})
 	}
 }
 
-func (c *pubsubClient) work() {
+func (c *pubsubClient) start() {
 	if err := c.connect(); err != nil {
 		c.p.failSafety("client %d could not be made: %v", c.number, err)
 		return
 	}
+	for task := range c.p.work.tasks {
+		worker := *c
+		worker.number = task*100 + c.number
+		worker.random = c.random.Derive(fmt.Sprint("task ", task))
+		c.p.busy++
+		c.env.Tasks.Go("work", func() {
+			worker.work()
+			c.p.busy--
+		})
+	}
+}
+
+func (c *pubsubClient) work() {
 	if c.consumer != nil {
 		c.consume()
 		return

@@ -44,6 +44,7 @@ type pubsub struct {
 // workload is what the clients do, drawn from the seed.
 type workload struct {
 	producers, consumers int
+	tasks                int // of each client, over one connection
 	queuesPerTopic       int
 	for_                 time.Duration
 	think                time.Duration
@@ -85,7 +86,8 @@ func runPubsub(r *run) {
 func (p *pubsub) build() {
 	d := p.draw
 	p.work = workload{
-		producers:      int(d.number("producers", 1, 5)),
+		producers:      int(d.number("producers", 1, 4)),
+		tasks:          int(d.number("tasks of a client", 1, 2)),
 		consumers:      int(d.number("consumers", 1, 4)),
 		queuesPerTopic: int(d.number("queues of a topic", 1, 4)),
 		for_:           d.duration("safety phase", 2*time.Second, 12*time.Second),
