@@ -97,6 +97,12 @@ var madeByTools = []string{".git", "bin", "data", "node_modules"}
 // maxText is the size in bytes above which a file is data.
 const maxText = 1 << 20
 
+// isOtherModule reports whether a directory is a module of its own, with dependencies of its own.
+func isOtherModule(root, dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil && dir != root
+}
+
 // readTexts returns the text files below root in the order of their names.
 func readTexts(root string) ([]Text, error) {
 	var texts []Text
@@ -104,7 +110,7 @@ func readTexts(root string) ([]Text, error) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && slices.Contains(madeByTools, entry.Name()) {
+		if entry.IsDir() && (slices.Contains(madeByTools, entry.Name()) || isOtherModule(root, name)) {
 			return filepath.SkipDir
 		}
 		content, isText, err := readText(name, entry)
