@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -158,6 +159,39 @@ func TestAClosingStoreFlushesWhatItTookAndTakesNoMore(t *testing.T) {
 			require.NoError(t, w.recheck(sim.KillProcess))
 			w.kernel.Close()
 		}
+	}
+}
+
+// Messages that were written when the disk got full are still flushed and answered as what they are.
+func TestAStoreThatClosesOnAFullDiskFlushesWhatWasWritten(t *testing.T) {
+	for seed := range seeds(20) {
+		w := newWorld(seed, small(store.FlushMode(seed%2)))
+		require.NoError(t, w.do(func(e env.Env) error {
+			s, err := store.Open(e, w.options)
+			require.NoError(t, err)
+			w.ledger.send(e, s, key0, 900)
+			before := w.ledger.append(e, s, key0, 900)
+			s.Kick()
+			o := sim.DefaultDisk()
+			o.SyncMin, o.SyncMax = 10*time.Millisecond, 20*time.Millisecond
+			o.Full = true
+			w.machine.Disk().SetOptions(o)
+			refused := w.ledger.append(e, s, key0, 9000)
+			e.Tasks.Go("kick", s.Kick)
+			e.Tasks.Sleep(time.Duration(seed) * time.Millisecond)
+			late := w.ledger.append(e, s, key0, 9000)
+			// The queues may need space too.
+			err = s.Close()
+			require.True(t, err == nil || errors.Is(err, env.ErrNoSpace), "%v", err)
+			require.Equal(t, store.AppendOK, before.status, before.reason)
+			require.Equal(t, store.AppendNoSpace, refused.status)
+			require.Equal(t, store.AppendNoSpace, late.status)
+			return nil
+		}), "seed %d", seed)
+		w.machine.Crash(sim.PowerLoss)
+		w.machine.Disk().SetOptions(sim.DefaultDisk())
+		require.NoError(t, w.recheck(sim.KillProcess))
+		w.kernel.Close()
 	}
 }
 

@@ -24,31 +24,32 @@ var checksumSpace = []byte(checksumName + "0000000000\x02")
 // sealRecord writes the checksum into the space that the record ends with.
 func sealRecord(record []byte) {
 	covered := len(record) - checksumSize
-	value := crc32.ChecksumIEEE(record[:covered]) & 0x7fffffff
-	digits := record[covered+len(checksumName):]
+	putDigits(record[covered+len(checksumName):], crc32.ChecksumIEEE(record[:covered]))
+}
+
+func putDigits(digits []byte, checksum uint32) {
+	checksum &= 0x7fffffff
 	for i := range checksumDigits {
-		digits[i] = byte('0' + value%10)
-		value /= 10
+		digits[i] = byte('0' + checksum%10)
+		checksum /= 10
 	}
 }
 
 // verifySeal checks the whole-record checksum. A record of a Java broker has none; but neither has one of ours whose
-// end was torn off. The log is zero where nothing was written, and properties are text, so a zero byte in
-// them tells the two apart.
+// end was torn off. The log is zero where nothing was written, and properties are text, so a zero byte near
+// their end tells the two apart.
 func verifySeal(record, properties []byte) error {
 	covered := len(record) - checksumSize
 	if covered < 0 || !bytes.HasPrefix(record[covered:], []byte(checksumName)) {
-		if at := bytes.IndexByte(properties, 0); at >= 0 {
-			return fmt.Errorf("%w: the properties end in unwritten bytes after %d of %d", message.ErrMalformed, at, len(properties))
+		if bytes.IndexByte(properties[max(len(properties)-checksumSize, 0):], 0) >= 0 {
+			return fmt.Errorf("%w: the properties end in unwritten bytes", message.ErrMalformed)
 		}
 		return nil
 	}
-	var stated uint32
-	for i := checksumDigits - 1; i >= 0; i-- {
-		stated = stated*10 + uint32(record[covered+len(checksumName)+i]-'0')
-	}
-	if computed := crc32.ChecksumIEEE(record[:covered]) & 0x7fffffff; computed != stated {
-		return fmt.Errorf("%w: the whole record has %08x and states %08x", message.ErrChecksum, computed, stated)
+	seal := [checksumSize]byte(checksumSpace)
+	putDigits(seal[len(checksumName):], crc32.ChecksumIEEE(record[:covered]))
+	if !bytes.Equal(record[covered:], seal[:]) {
+		return fmt.Errorf("%w: the whole record ends with %q, computed %q", message.ErrChecksum, record[covered:], seal)
 	}
 	return nil
 }

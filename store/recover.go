@@ -186,6 +186,10 @@ func (r *replay) begin(q *queueLog, at message.QueueOffset) error {
 	switch {
 	case first && r.whole && q.max == 0 && q.row.Empty():
 		q.begin(at)
+	case first && int64(at)*entrySize < q.row.Start():
+		// Its first files are gone, and the log still has their messages.
+		q.begin(at)
+		return q.row.RemoveAll()
 	case first && at < q.max:
 		q.cut(at)
 	case r.whole && at == 0 && q.max > 0:
@@ -258,25 +262,31 @@ func (s *Store) settle(r *replay) error {
 	if err := s.log.Cut(int64(r.at)); err != nil {
 		return err
 	}
-	end := r.at
-	s.appended, s.written, s.flushed = end, end, end
-	if r.clean {
-		return nil
-	}
-	s.env.Log.Info("recovered after a crash", zap.Int64("end", int64(r.at)), zap.Int("queues", len(s.order)))
-	return s.secureQueueNames()
-}
-
-// secureQueueNames makes durable the names of queue files that were made since the checkpoint.
-func (s *Store) secureQueueNames() error {
 	for _, q := range s.order {
-		if !q.row.Empty() && q.row.End()-q.row.SegmentSize() >= int64(q.synced)*entrySize {
-			if err := q.row.SyncNames(); err != nil {
-				return err
-			}
+		if err := q.eraseBehind(); err != nil {
+			return fmt.Errorf("queue %s: %w", q.key, err)
 		}
 	}
+	end := r.at
+	s.appended, s.written, s.flushed = end, end, end
+	if !r.clean {
+		s.env.Log.Info("recovered after a crash", zap.Int64("end", int64(end)), zap.Int("queues", len(s.order)))
+	}
 	return nil
+}
+
+// eraseBehind erases what the files say behind the last entry, if there is anything: of records that the log has
+// lost although they were durable. A Java broker would take it for messages.
+func (q *queueLog) eraseBehind() error {
+	offset := int64(q.max) * entrySize
+	if !q.row.Has(offset) {
+		return nil
+	}
+	var p [entrySize]byte
+	if err := q.row.ReadAt(p[:], offset); err != nil || p == [entrySize]byte{} {
+		return err
+	}
+	return q.row.Cut(offset)
 }
 
 // markRunning makes the crash marker, durably, before anything is changed. One that a crash left may be

@@ -91,6 +91,13 @@ func TestQueuesThatWereDeletedAreBuiltAgain(t *testing.T) {
 	}
 }
 
+func TestAQueueWithoutItsFirstFileIsBuiltAgainIfTheLogIsReadFromItsBeginning(t *testing.T) {
+	w := filled(t)
+	require.Equal(t, 1, w.remove(t, firstQueue))
+	require.Equal(t, 1, w.remove(t, "checkpoint"))
+	w.complete(t)
+}
+
 func TestQueuesAreBuiltAgainInLittleMemory(t *testing.T) {
 	w := filled(t)
 	w.remove(t, "consumequeue/")
@@ -160,6 +167,34 @@ func TestALogThatBeginsWithAnEmptyFileKeepsItsPlace(t *testing.T) {
 		require.NoError(t, w.use(w.again))
 		require.NoError(t, w.recheck(sim.KillProcess))
 		w.kernel.Close()
+	}
+}
+
+// The queues are built again, and begin inside their files because the log does not begin with its first file.
+func TestBuildingQueuesThatBeginInsideAFileSurvivesAFailureOfEveryOperation(t *testing.T) {
+	for _, with := range []error{env.ErrIO, env.ErrNoSpace} {
+		for call, ended := 1, false; !ended; call += stride(5) {
+			w := filled(t)
+			w.remove(t, "commitlog/00000000000000000000")
+			w.remove(t, "consumequeue/")
+			for _, m := range w.ledger.messages {
+				m.lost = m.place.Log < 96<<10
+			}
+			w.failing(call, 1, with)
+			err := w.do(func(e env.Env) error {
+				s, err := store.Open(e, w.options)
+				if err != nil {
+					return err
+				}
+				e.Tasks.Sleep(50 * time.Millisecond)
+				return s.Close()
+			})
+			ended = w.meddler.count < call
+			w.meddler = nil
+			require.True(t, err == nil || errors.Is(err, with), "operation %d: %v", call, err)
+			w.machine.Crash(sim.CrashStyle(call % 2))
+			require.NoError(t, w.repaired(sim.KillProcess), "%v at operation %d", with, call)
+		}
 	}
 }
 
@@ -248,6 +283,16 @@ func (w *world) asJava(t *testing.T, at int64) {
 	times := binary.BigEndian.AppendUint64(nil, uint64(at))
 	times = binary.BigEndian.AppendUint64(times, uint64(at))
 	w.overwrite(t, "checkpoint", 0, append(times, make([]byte, 4096-16)...))
+}
+
+// Its checkpoint knows only times, so the log is not read from its beginning.
+func TestQueuesOfAJavaBrokerThatWereDeletedAreBuiltAgain(t *testing.T) {
+	for _, prefix := range []string{"consumequeue/", "consumequeue/topic"} {
+		w := filled(t)
+		w.asJava(t, int64(w.machine.Wall())+10_000)
+		require.NotZero(t, w.remove(t, prefix))
+		require.NoError(t, w.repaired(sim.KillProcess))
+	}
 }
 
 func TestTheDirectoryOfAJavaBrokerIsTaken(t *testing.T) {
@@ -366,6 +411,22 @@ func TestDroppingATopicSurvivesACrashAtEveryOperation(t *testing.T) {
 		}), "operation %d", call)
 		require.NoError(t, w.expectOrder(), "operation %d", call)
 		require.True(t, !ended || opened)
+	}
+}
+
+// The last bytes of the newest record never reached the medium, down to the whole of its checksum.
+func TestARecordWhoseEndWasTornOffIsNotTaken(t *testing.T) {
+	for torn := int64(1); torn < 45; torn++ {
+		w := newWorld(1, small(store.SyncFlush))
+		require.NoError(t, w.use(w.again))
+		report, err := w.check()
+		require.NoError(t, err)
+		w.remove(t, "checkpoint")
+		w.overwrite(t, "abort", 0, nil)
+		w.overwrite(t, firstLog, int64(report.End)-torn, make([]byte, torn))
+		w.ledger.messages[len(w.ledger.messages)-1].lost = true
+		require.NoError(t, w.repaired(sim.KillProcess), "%d bytes", torn)
+		w.kernel.Close()
 	}
 }
 

@@ -141,9 +141,9 @@ func TestBothEndsMayCall(t *testing.T) {
 func TestAOnewayRequestIsServedAndGetsNoAnswer(t *testing.T) {
 	w := newWorld(t, 1)
 	var served []string
+	var alive []bool
 	server := w.serveFunc(func(in *transport.Incoming) {
-		served = append(served, string(in.Command.Body))
-		require.Equal(t, !in.Command.IsOneway(), in.Reply().Alive())
+		served, alive = append(served, string(in.Command.Body)), append(alive, in.Reply().Alive())
 		in.Reply().Success(in.Command.Body)
 	})
 	peer := w.raw()
@@ -155,6 +155,7 @@ func TestAOnewayRequestIsServedAndGetsNoAnswer(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, []string{"one-way", "with answer"}, served)
+	require.Equal(t, []bool{false, true}, alive)
 	require.EqualValues(t, 2, first.Opaque, "the one-way request was answered")
 	require.Zero(t, server.Conns()[0].Unanswered())
 }
@@ -238,14 +239,13 @@ func TestALateAnswerIsDropped(t *testing.T) {
 		echo(in)
 	})
 	conn := w.dial(w.client(transport.ClientOptions{}))
-	var late, next error
+	var late error
 	var answer string
 	w.run(func() {
 		_, late = conn.Call(nil, request("slow"), w.in(time.Second))
 		answer = text(conn.Call(nil, request("quick"), w.in(10*time.Second)))
 	})
 	require.ErrorIs(t, late, transport.ErrTimeout)
-	require.NoError(t, next)
 	require.Equal(t, "quick", answer)
 }
 
@@ -302,13 +302,12 @@ func TestStartedCallsEndSoonAfterTheirDeadlinesInOrder(t *testing.T) {
 	conn := w.dial(w.client(transport.ClientOptions{}))
 	began := w.kernel.Now()
 	var ended []int
+	var errs []error
 	var lateness []time.Duration
 	for i := range calls {
 		deadline := began.Add(time.Duration(i+1) * 30 * time.Millisecond)
-		require.NoError(t, conn.Start(request(""), deadline, completion(func(response *wire.Command, err error) {
-			require.Nil(t, response)
-			require.ErrorIs(t, err, transport.ErrTimeout)
-			ended = append(ended, i)
+		require.NoError(t, conn.Start(request(""), deadline, completion(func(_ *wire.Command, err error) {
+			ended, errs = append(ended, i), append(errs, err)
 			lateness = append(lateness, w.kernel.Now().Sub(deadline))
 		})))
 	}
@@ -316,6 +315,7 @@ func TestStartedCallsEndSoonAfterTheirDeadlinesInOrder(t *testing.T) {
 	require.Len(t, ended, calls)
 	for i := range calls {
 		require.Equal(t, i, ended[i])
+		require.ErrorIs(t, errs[i], transport.ErrTimeout)
 		require.GreaterOrEqual(t, lateness[i], time.Duration(0))
 		require.Less(t, lateness[i], 110*time.Millisecond)
 	}
@@ -357,17 +357,20 @@ func TestACompletionMayStartTheNextCall(t *testing.T) {
 	w.serveFunc(echo)
 	conn := w.dial(w.client(transport.ClientOptions{}))
 	var answers []string
-	var start func(i int) error
-	start = func(i int) error {
-		return conn.Start(request(fmt.Sprint(i)), w.in(time.Second), completion(func(response *wire.Command, err error) {
+	var failed error
+	var start func(i int)
+	start = func(i int) {
+		err := conn.Start(request(fmt.Sprint(i)), w.in(time.Second), completion(func(response *wire.Command, err error) {
 			answers = append(answers, text(response, err))
 			if i+1 < calls {
-				require.NoError(t, start(i+1))
+				start(i + 1)
 			}
 		}))
+		failed = errors.Join(failed, err)
 	}
-	require.NoError(t, start(0))
+	start(0)
 	w.pass(time.Second)
+	require.NoError(t, failed)
 	require.Len(t, answers, calls)
 	require.Equal(t, "49", answers[calls-1])
 }
@@ -376,7 +379,7 @@ func TestACompletionMayStartTheNextCall(t *testing.T) {
 // would ever go on.
 func TestTwoEndsThatWriteMuchDoNotWaitForEachOther(t *testing.T) {
 	const calls = 60
-	for seed := range uint64(20) {
+	for seed := range uint64(6) {
 		w := newWorld(t, seed)
 		w.serveFunc(echo)
 		conn, sizes := w.dial(w.client(transport.ClientOptions{})), sim.NewStream(seed)
@@ -386,13 +389,16 @@ func TestTwoEndsThatWriteMuchDoNotWaitForEachOther(t *testing.T) {
 		start = func() {
 			started++
 			question := request(string(make([]byte, sizes.IntN(1<<20))))
-			require.NoError(t, conn.Start(question, w.in(time.Minute), completion(func(_ *wire.Command, err error) {
+			err := conn.Start(question, w.in(time.Minute), completion(func(_ *wire.Command, err error) {
 				if err != nil {
 					failed = append(failed, err)
 				} else if answered++; started < calls {
 					start()
 				}
-			})))
+			}))
+			if err != nil {
+				failed = append(failed, err)
+			}
 		}
 		began := w.kernel.Now()
 		for range 1 + sizes.IntN(8) {

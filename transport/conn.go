@@ -32,10 +32,13 @@ type Conn struct {
 
 	// Writing.
 	out         output
-	writing     bool // a task writes, or is about to
-	readsAlways bool // the reader leaves writing to others, so that it never waits for the peer to read
-	slow        bool // the last write took long: callers leave writing to a task of its own
-	bursting    bool // the reader handles a burst and will write afterwards
+	writing     bool     // a task writes, or is about to
+	readsAlways bool     // the reader leaves writing to others, so that it never waits for the peer to read
+	bursting    bool     // the reader handles a burst and will write afterwards; it does not wait
+	burst       uint64   // number of the burst under way, or 0
+	bursts      uint64   // number of the last one
+	progress    env.Cond // set once the reader had to wait for another task to write
+	spare       output   // empty: memory for the output while another is written
 	encoder     wire.Encoder
 	header      wire.Header
 
@@ -96,14 +99,14 @@ func (c *Conn) String() string {
 // Close ends the connection. Calls under way fail with ErrClosed.
 func (c *Conn) Close() { c.end(env.ErrConnClosed) }
 
-// retire lets calls under way end, and then the connection.
+// retire lets calls under way end and the output be written, and then ends the connection.
 func (c *Conn) retire() {
 	c.retired = true
 	c.closeIfRetired()
 }
 
 func (c *Conn) closeIfRetired() {
-	if c.retired && len(c.pending) == 0 {
+	if c.retired && len(c.pending) == 0 && c.out.empty() && !c.writing {
 		c.Close()
 	}
 }
@@ -120,6 +123,9 @@ func (c *Conn) end(cause error) {
 	c.failPending(cause)
 	if c.expiry != nil {
 		c.expiry.Broadcast()
+	}
+	if c.progress != nil {
+		c.progress.Broadcast()
 	}
 	if c.hooks.onClose != nil {
 		c.hooks.onClose(c)

@@ -18,8 +18,8 @@
 // Conn.handleBurst → Conn.handle → Handler.Serve for a request, Conn.complete for a response.
 //
 // Out: Reply.Send or Conn.enqueue → Conn.append (encodes into the output buffer) → Conn.flush by the reader after
-// its burst, Conn.flushTogether by a caller, or Conn.changed, which starts a writer → Conn.writeAll (one
-// system call for everything that waits).
+// its burst, or Conn.changed, which starts the writer Conn.writeAll → Conn.write (one system call for everything
+// that waits). The reader of a dialled connection never writes.
 //
 // # Limits
 //

@@ -16,8 +16,8 @@ type Limits struct {
 	Unanswered int
 	// Pending is the number of own calls that wait for a response; further ones fail with ErrBusy.
 	Pending int
-	// Output is the number of bytes that wait to be written. A peer that lets them
-	// grow beyond it is cut off.
+	// Output is the number of bytes that wait to be written. A peer that lets answers
+	// grow beyond it is cut off; own requests beyond it fail with ErrBusy.
 	Output int
 	// WriteTimeout cuts off a peer that takes no byte for that long.
 	WriteTimeout time.Duration

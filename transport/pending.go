@@ -51,7 +51,9 @@ func (c *Conn) Oneway(request *Request) error {
 		return c.notSent(request)
 	}
 	c.lastOpaque++
-	c.appendRequest(request, c.lastOpaque, wire.FlagOneway)
+	if err := c.appendRequest(request, c.lastOpaque, wire.FlagOneway); err != nil {
+		return err
+	}
 	c.changed()
 	return nil
 }
@@ -64,9 +66,6 @@ func (c *Conn) Call(call *env.Call, request *Request, deadline env.Instant) (*wi
 		return nil, err
 	}
 	opaque := c.lastOpaque
-	// A handler may call its own peer.
-	resume := c.BeginWait()
-	defer c.EndWait(resume)
 	c.changed()
 	for !w.over && call.Wait(w.answered, deadline) {
 	}
@@ -114,12 +113,19 @@ func (c *Conn) enqueue(request *Request, deadline env.Instant, done Completion) 
 	for _, taken := c.pending[c.lastOpaque]; taken; _, taken = c.pending[c.lastOpaque] {
 		c.lastOpaque++
 	}
+	if err := c.appendRequest(request, c.lastOpaque, 0); err != nil {
+		return err
+	}
 	c.pending[c.lastOpaque] = pendingCall{done: done, code: request.Code, deadline: deadline}
-	c.appendRequest(request, c.lastOpaque, 0)
 	return nil
 }
 
-func (c *Conn) appendRequest(request *Request, opaque, flags int32) {
+// appendRequest adds a request to the output if there is room for it and the peer would take it.
+func (c *Conn) appendRequest(request *Request, opaque, flags int32) error {
+	if waits := c.out.bytes + len(request.Body); waits > c.limits.Output {
+		return fmt.Errorf("%s to %s: %w: %d bytes would wait to be written, the limit is %d",
+			proto.RequestName(request.Code), c.address, ErrBusy, waits, c.limits.Output)
+	}
 	c.header = wire.Header{
 		Encoding: request.Encoding, Code: request.Code, Language: wire.LanguageGo,
 		Version: request.Version, Opaque: opaque, Flags: flags,
@@ -127,7 +133,10 @@ func (c *Conn) appendRequest(request *Request, opaque, flags int32) {
 	if c.header.Version == 0 {
 		c.header.Version = wire.OwnVersion
 	}
-	c.append(&c.header, request.Header, request.Fields, request.Body, nil)
+	if err := c.append(&c.header, request.Header, request.Fields, request.Body, nil); err != nil {
+		return fmt.Errorf("%s to %s: %w: %w", proto.RequestName(request.Code), c.address, ErrNotSent, err)
+	}
+	return nil
 }
 
 // complete gives a response to the call that waits for it. Nobody waits for a late one.
@@ -190,6 +199,7 @@ func (c *Conn) sweep() {
 		for _, opaque := range c.opaques(func(p pendingCall) bool { return p.deadline.Reached(now) }) {
 			c.giveUp(opaque, ErrTimeout)
 		}
+		c.closeIfRetired()
 	}
 	c.expiry = nil
 }

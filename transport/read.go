@@ -27,13 +27,14 @@ func (c *Conn) readLoop() {
 	}
 }
 
-// room is where the next bytes go. A frame that does not fit makes the buffer grow to
-// its size, which decodeArrived has checked against the limits.
+// room is where the next bytes go. A frame that does not fit makes the buffer grow towards
+// its size, which decodeArrived has checked against the limits. Until much of it has arrived the peer is not
+// believed: a few bytes must not cost as many MiB.
 func (c *Conn) room() []byte {
 	want := max(readBufferMin, c.inEnd+1)
 	if c.inEnd >= 4 {
 		if size, err := c.limits.Wire.FrameSize(c.in[:c.inEnd]); err == nil {
-			want = max(want, size)
+			want = max(want, min(size, max(readBufferMax, 4*c.inEnd)))
 		}
 	}
 	switch {
@@ -72,23 +73,16 @@ func (c *Conn) decodeArrived(n int) {
 	}
 }
 
-// handleBurst handles the decoded frames and then what they asked to be written.
+// burstOutput is how many bytes of answers the reader lets gather before it writes them, and how many it leaves to
+// another task without waiting.
+const burstOutput = 1 << 20
+
+// handleBurst handles the decoded frames and writes what they asked to be written.
 func (c *Conn) handleBurst() {
 	c.lastActive = c.env.Clock.Now()
 	filled := c.inEnd == len(c.in)
-	c.bursting = true
-	for i := 0; i < c.count && !c.closed; i++ {
-		c.handle(&c.commands[i])
-	}
-	if c.hooks.afterBurst != nil && !c.closed {
-		c.hooks.afterBurst()
-	}
-	c.bursting = false
-	if c.readsAlways {
-		// If both ends stopped reading to write, neither would ever go on: the end that dialled never does.
-		c.changed()
-	} else {
-		c.flush()
+	for next := 0; next < c.count && !c.closed; {
+		next = c.handleSome(next)
 	}
 	if c.broken != nil {
 		c.end(fmt.Errorf("the peer broke the protocol: %w", c.broken))
@@ -98,6 +92,24 @@ func (c *Conn) handleBurst() {
 	if filled && len(c.in) < readBufferMax {
 		c.in = append(make([]byte, 0, 2*len(c.in)), c.in[:c.inEnd]...)[:2*len(c.in)]
 	}
+}
+
+// handleSome handles at least one command, from number next on, until all are handled or much waits to be written, and has
+// that written. It returns the number of the next command.
+func (c *Conn) handleSome(next int) int {
+	c.bursts++
+	c.burst, c.bursting = c.bursts, true
+	for more := true; more; more = next < c.count && !c.closed && c.out.bytes <= burstOutput {
+		c.handle(&c.commands[next])
+		next++
+	}
+	// Also if the connection has ended: what was gathered must be carried out.
+	if c.hooks.afterBurst != nil {
+		c.hooks.afterBurst()
+	}
+	c.burst, c.bursting = 0, false
+	c.flush()
+	return next
 }
 
 // handle takes one command: a response to a call of ours, or a request.

@@ -67,6 +67,19 @@ func (r Reply) send(code int32, remark string, header FieldEncoder, fields wire.
 		Encoding: r.encoding, Code: code, Language: wire.LanguageGo, Version: wire.OwnVersion,
 		Opaque: r.opaque, Flags: wire.FlagResponse, Remark: remark,
 	}
-	c.append(&c.header, header, fields, body, release)
+	if err := c.append(&c.header, header, fields, body, release); err != nil {
+		c.answerTooLarge(err, release)
+	}
 	c.changed()
+}
+
+// answerTooLarge tells the peer that it would refuse the answer.
+func (c *Conn) answerTooLarge(cause error, release func()) {
+	if release != nil {
+		release()
+	}
+	c.header.Code, c.header.Remark = proto.RespSystemError, "the answer is too large: "+cause.Error()
+	if err := c.append(&c.header, nil, nil, nil, nil); err != nil {
+		c.end(err)
+	}
 }

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -20,8 +21,9 @@ type ServerOptions struct {
 	// OnOpen and OnClose tell of connections. They must not wait.
 	OnOpen  func(*Conn)
 	OnClose func(*Conn)
-	// AfterBurst runs after all requests that one read brought were handled, and before
-	// their answers are written: the place to carry out gathered work.
+	// AfterBurst runs after the requests that one read brought were handled, and before
+	// their answers are written: the place to carry out gathered work. Where the answers are many bytes it runs
+	// several times.
 	AfterBurst func()
 }
 
@@ -51,6 +53,9 @@ func NewServer(e env.Env, options ServerOptions) *Server {
 
 // Listen opens a port and serves it by tasks of its own until Close.
 func (s *Server) Listen(address string) (env.Listener, error) {
+	if s.closing {
+		return nil, fmt.Errorf("listen %s: this server is closed", address)
+	}
 	l, err := s.env.Network.Listen(address)
 	if err != nil {
 		return nil, err
@@ -63,8 +68,8 @@ func (s *Server) Listen(address string) (env.Listener, error) {
 	return l, nil
 }
 
-// Conns are the open connections in the order they came.
-func (s *Server) Conns() []*Conn { return s.conns }
+// Conns lists the open connections in the order they came. The list stays as it is when one of them ends.
+func (s *Server) Conns() []*Conn { return slices.Clone(s.conns) }
 
 func (s *Server) accept(l env.Listener) {
 	for !s.closing {

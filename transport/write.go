@@ -2,7 +2,6 @@ package transport
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/gantrymq/gantry/transport/wire"
 )
@@ -61,13 +60,10 @@ func (o *output) reset() {
 	*o = output{buffer: o.buffer[:0], slices: o.slices[:0], release: o.release[:0]}
 }
 
-// slowWrite is how long a write may take before callers, who want to notice their own
-// deadlines, stop writing themselves.
-const slowWrite = 5 * time.Millisecond
-
-// append encodes one frame into the output. A body that comes with a release function is not copied.
-func (c *Conn) append(h *wire.Header, fields FieldEncoder, extra wire.Fields, body []byte, release func()) {
-	before := len(c.out.buffer)
+// append encodes one frame into the output. A body that comes with a release function is not copied. A frame
+// that the peer would refuse is not added: the error says so, and release is not called.
+func (c *Conn) append(h *wire.Header, fields FieldEncoder, extra wire.Fields, body []byte, release func()) error {
+	before, detached := len(c.out.buffer), 0
 	c.encoder = wire.Begin(c.out.buffer, h)
 	if fields != nil {
 		fields.EncodeFields(&c.encoder)
@@ -77,12 +73,21 @@ func (c *Conn) append(h *wire.Header, fields FieldEncoder, extra wire.Fields, bo
 	}
 	if release == nil {
 		c.out.buffer = c.encoder.End(body)
-		c.out.appended(before)
-		return
+	} else {
+		detached = len(body)
+		c.out.buffer = c.encoder.EndDetached(detached)
 	}
-	c.out.buffer = c.encoder.EndDetached(len(body))
+	// Else it would keep a buffer alive that has grown too large to be kept.
+	c.encoder = wire.Encoder{}
+	if err := c.limits.Wire.CheckSize(len(c.out.buffer) - before + detached); err != nil {
+		c.out.buffer = c.out.buffer[:before]
+		return err
+	}
 	c.out.appended(before)
-	c.out.attach(body, release)
+	if release != nil {
+		c.out.attach(body, release)
+	}
+	return nil
 }
 
 // FieldEncoder is a typed header: it writes its fields (proto.HeaderEncoder).
@@ -102,51 +107,89 @@ func (c *Conn) changed() {
 }
 
 // BeginWait is for handlers: it says that the reader will wait inside Serve, so that what others have to write on this connection
-// is not held up until the burst ends. EndWait takes back what it returned.
-func (c *Conn) BeginWait() (resume bool) {
+// is not held up until the burst ends. EndWait takes what it returned.
+func (c *Conn) BeginWait() (burst uint64) {
 	if !c.bursting {
-		return false
+		return 0
 	}
 	c.bursting = false
-	if !c.out.empty() {
+	c.changed()
+	return c.burst
+}
+
+// EndWait says that the wait is over. If it was another task than the reader that waited, the burst may be over as well.
+func (c *Conn) EndWait(burst uint64) {
+	if burst != 0 && burst == c.burst {
+		c.bursting = true
+	}
+}
+
+// flush is for the reader: it sees to it that what a burst has left is written.
+func (c *Conn) flush() {
+	switch {
+	case c.closed || c.out.empty():
+	case c.readsAlways:
+		// If both ends stopped reading to write, neither would ever go on: the end that dialled never does.
+		c.changed()
+	case c.writing:
+		c.awaitWriter()
+	default:
+		c.writing = true
+		c.write()
+		c.written()
+		// What others have added meanwhile must not keep the reader.
 		c.changed()
 	}
-	return true
 }
 
-// EndWait says that the wait is over.
-func (c *Conn) EndWait(resume bool) { c.bursting = c.bursting || resume }
-
-// flush writes in the calling task, unless another one does.
-func (c *Conn) flush() {
-	if c.writing || c.closed || c.out.empty() {
-		return
+// awaitWriter holds the reader while more waits to be written than it may leave behind.
+func (c *Conn) awaitWriter() {
+	for c.writing && !c.closed && c.out.bytes > burstOutput {
+		if c.progress == nil {
+			c.progress = c.env.Tasks.NewCond()
+		}
+		c.progress.Wait()
 	}
-	c.writing = true
-	c.writeAll()
 }
 
-// writeAll writes until nothing is left. Exactly one task is here for a connection.
+// writeAll is a task of its own that writes until nothing is left.
 func (c *Conn) writeAll() {
-	var sent output
 	for !c.out.empty() && !c.closed {
 		c.letOthersJoin()
-		c.out.cut()
-		sent, c.out = c.out, sent
-		began := c.env.Clock.Now()
-		c.raw.SetWriteDeadline(began.Add(c.limits.WriteTimeout))
-		err := c.raw.Write(sent.slices...)
-		c.slow = c.env.Clock.Now().Sub(began) > slowWrite
-		sent.reset()
-		if err != nil {
-			c.end(err)
-		}
+		c.write()
 	}
-	if c.out.buffer == nil {
-		c.out = sent
+	c.written()
+}
+
+// write sends what waits, with one call. Exactly one task is here for a connection.
+func (c *Conn) write() {
+	if c.closed {
+		return
 	}
-	c.writing = false
+	c.out.cut()
+	sent := c.out
+	c.out, c.spare = c.spare, output{}
+	c.raw.SetWriteDeadline(c.env.Clock.Now().Add(c.limits.WriteTimeout))
+	err := c.raw.Write(sent.slices...)
 	c.lastActive = c.env.Clock.Now()
+	sent.reset()
+	c.spare = sent
+	if err != nil {
+		c.end(err)
+	}
+	if c.progress != nil {
+		c.progress.Broadcast()
+	}
+}
+
+// written ends the turn of the task that wrote.
+func (c *Conn) written() {
+	c.writing = false
+	if c.out.buffer == nil {
+		c.out = c.spare
+	}
+	c.spare = output{}
+	c.closeIfRetired()
 }
 
 // letOthersJoin gives callers that were answered together a turn to add their next requests: that costs less than a
@@ -157,18 +200,4 @@ func (c *Conn) letOthersJoin() {
 		c.env.Tasks.Yield()
 	}
 	c.together = max(len(c.pending), c.together*7/8)
-}
-
-// flushTogether is flush for callers: it lets others that are about to call add their
-// requests first, so that one system call carries them all.
-func (c *Conn) flushTogether() {
-	if c.slow {
-		c.changed()
-		return
-	}
-	if c.writing || c.bursting || c.closed {
-		return
-	}
-	c.writing = true
-	c.writeAll()
 }

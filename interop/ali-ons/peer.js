@@ -1,12 +1,11 @@
 'use strict';
 
-// What both programs share: options of the client, JSON lines in and out, and an orderly end.
+// What the two programs share: options of the package, JSON lines in and out, and an orderly end.
 
 const http = require('node:http');
 const readline = require('node:readline');
 
-// httpclient is what ali-ons wants to fetch a list of name servers with. It is demanded even
-// where no list is fetched.
+// httpclient fetches a list of name servers. The package demands it even where there is none to fetch.
 const httpclient = {
   request(url, { timeout }) {
     return new Promise((resolve, reject) => {
@@ -24,26 +23,24 @@ const httpclient = {
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-// clientOptions turns the first argument into options of ali-ons. Without nameSrv or onsAddr
-// the package would ask an address on the internet, so one of them is always set.
+// clientOptions never leaves both ways to name servers out: the package would ask an address on
+// the internet.
 function clientOptions(settings) {
   const options = { httpclient, logger: silent, clientIP: '127.0.0.1' };
   if (settings.endpoint) {
-    options.onsAddr = settings.endpoint;
-  } else if (settings.nameServers && settings.nameServers.length) {
-    options.nameSrv = settings.nameServers;
-    options.onsAddr = '';
-  } else {
+    return { ...options, onsAddr: settings.endpoint };
+  }
+  if (!settings.nameServers || !settings.nameServers.length) {
     throw new Error('want nameServers or endpoint');
   }
-  return options;
+  return { ...options, nameSrv: settings.nameServers };
 }
 
-function say(value) {
+function report(value) {
   process.stdout.write(JSON.stringify(value) + '\n');
 }
 
-// complain reports what the package itself puts up with, such as a broker that is away.
+// complain shows what the package itself puts up with, such as a broker that is away.
 function complain(error) {
   process.stderr.write((error.stack || error) + '\n');
 }
@@ -53,12 +50,12 @@ function lines() {
 }
 
 // run ends the process when the program is done: the package keeps timers and connections of its
-// own. What was written to a pipe is written by then, because pipes are synchronous on Linux.
+// own. Nothing printed is lost, because writing to a pipe is synchronous here.
 function run(program) {
-  program(JSON.parse(process.argv[2])).then(() => process.exit(0), error => {
+  Promise.resolve(JSON.parse(process.argv[2])).then(program).then(() => process.exit(0), error => {
     complain(error);
     process.exit(1);
   });
 }
 
-module.exports = { clientOptions, complain, lines, run, say };
+module.exports = { clientOptions, complain, lines, report, run };

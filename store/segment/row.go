@@ -45,7 +45,7 @@ func Open(disk env.Disk, dir string, size int64, crashed bool) (*Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.found, r.bare = true, false
+	r.found, r.bare = !r.Empty(), false
 	if err := r.repairLast(crashed); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -257,17 +257,6 @@ func (r *Row) Rewrite(offset int64, n int) error {
 		return err
 	}
 	return r.WriteAt(p, offset)
-}
-
-// SyncNames makes the existence and size of the files durable.
-func (r *Row) SyncNames() error {
-	if r.Empty() {
-		return nil
-	}
-	if err := r.files[len(r.files)-1].handle.Sync(0, r.size); err != nil {
-		return err
-	}
-	return r.disk.SyncDir(r.dir)
 }
 
 // Cut makes every byte from offset on zero, durably: later files are removed, and

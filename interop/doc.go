@@ -1,0 +1,57 @@
+// Package interop runs other people's clients against the real binary: name servers and a broker are processes on
+// loopback, the clients are programs of their own, and Gantry's client library is the judge. Its tests have the
+// build tag interop, because they need what Go does not bring along; `make interop` runs them.
+//
+// # The peers
+//
+//	ali-ons    the npm package of that name, an independent client, in ali-ons/. Needs Node.js and npm; its tests are
+//	           left out, and say so, where there is none. The package is installed into ali-ons/node_modules and
+//	           stays there until package-lock.json changes.
+//	official   Apache's client for Go, in official/: a module of its own, so that Gantry's go.mod does not get its
+//	           dependencies.
+//
+// # How a peer is driven
+//
+// A peer is a program that runs once as a producer or a consumer. Its last argument is a JSON object (settings). It
+// prints one JSON object a line (report): that it is ready, what became of a send, or a message that it was given. A
+// producer reads what to send, one JSON object a line (order). The end of its standard input makes either leave in
+// order, so none outlives the tests.
+//
+// A new peer is such a program and a row in peers (peer_test.go): every test runs with every peer.
+//
+// # What is tested
+//
+// Both directions, theirs to ours and ours to theirs, with bodies that are compressed and bodies that cannot be,
+// tags, keys, properties, batches, and many messages; refusals; filters, also by tags whose hashes collide; groups
+// that share queues; committed offsets, across a restart of a consumer and between their clients and ours; name
+// servers from a list and from an HTTP endpoint, with one that is away; and a broker that is killed under load.
+//
+// # What is not covered
+//
+// The broker does not serve these yet, so nothing here asks for them: messages that a consumer sends back
+// (CONSUMER_SEND_MSG_BACK) and dead letters; delayed, transactional and recalled messages; consumption in order
+// (LOCK_BATCH_MQ) and by pop; filters in SQL92; look-up by key; access keys and signatures; TLS; traces;
+// request and reply; slaves.
+//
+// The official client for Java is not run here, because it needs a JVM and Maven.
+//
+// # Who owns what
+//
+// The binary and the peers are made once for all tests. Each test has processes and directories of its own, so tests run
+// side by side; their processes are killed when it ends. All addresses are on loopback.
+//
+// # Files
+//
+//	doc.go              this
+//	main_test.go        building the binary, leaks
+//	process_test.go     one process: what it prints, how it ends
+//	cluster_test.go     name servers and a broker
+//	ours_test.go        Gantry's client library as the judge
+//	peer_test.go        the peers, and the words they are spoken to with
+//	install_test.go     installing and building the peers
+//	produce_test.go     theirs to ours
+//	consume_test.go     ours to theirs, filters
+//	group_test.go       sharing queues, going on where the group stopped
+//	discovery_test.go   finding name servers
+//	crash_test.go       killing the broker
+package interop
