@@ -104,7 +104,7 @@ func (s *Store) moveCheckpoint() error {
 	}
 	// Flushed records have entries; unflushed ones may be gone after a crash. All of this is of one moment.
 	target := s.flushed
-	state := checkpointState{physicalAt: s.shownAt, logicsAt: s.shownAt, saved: target, entries: s.entriesBefore(target), own: true}
+	state := checkpointState{physicalAt: s.flushedAt, logicsAt: s.flushedAt, saved: target, entries: s.entriesBefore(target), own: true}
 	if err := s.writeQueues(); err != nil {
 		return err
 	}

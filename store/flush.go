@@ -18,7 +18,7 @@ func (s *Store) flushLog() {
 
 // flushOnce syncs up to where the log was written when it began.
 func (s *Store) flushOnce() {
-	target := s.written
+	target, shownAt := s.written, s.shownAt
 	if err := s.log.Sync(int64(s.flushed), int64(target)); err != nil {
 		// The dirty pages may be gone: no later sync can make up for this one.
 		s.fail("a sync of the log", err)
@@ -27,7 +27,9 @@ func (s *Store) flushOnce() {
 	s.flushed = max(s.flushed, target)
 	if s.options.Flush == SyncFlush {
 		s.confirm()
+		shownAt = s.shownAt
 	}
+	s.flushedAt = shownAt
 	s.changed.Broadcast()
 }
 

@@ -38,8 +38,9 @@ func TestPropTheStoreIsAListPerQueue(t *testing.T) {
 			"crash":  m.crash,
 			"close":  m.close,
 			"pause": func(t *rapid.T) {
+				pause := time.Duration(rapid.IntRange(1, 30).Draw(t, "milliseconds")) * time.Millisecond
 				m.do(t, func() error {
-					m.env.Tasks.Sleep(time.Duration(rapid.IntRange(1, 30).Draw(t, "milliseconds")) * time.Millisecond)
+					m.env.Tasks.Sleep(pause)
 					return nil
 				})
 			},

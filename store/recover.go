@@ -31,6 +31,7 @@ func (s *Store) recover() error {
 		return err
 	}
 	s.saved, s.shownAt = state.saved, min(state.physicalAt, state.logicsAt)
+	s.flushedAt = s.shownAt
 	r := &replay{store: s, state: state, secured: max(from, state.saved), clean: clean}
 	err = r.run(from)
 	if errors.Is(err, errContradiction) {
@@ -154,7 +155,7 @@ func (r *replay) runAll() error {
 // where its entries are built again.
 func (r *replay) record(record *message.Record) error {
 	s := r.store
-	s.lastStoredAt, s.shownAt = record.StoredAt, record.StoredAt
+	s.lastStoredAt, s.shownAt, s.flushedAt = record.StoredAt, record.StoredAt, record.StoredAt
 	if !hasEntry(record) {
 		return nil
 	}

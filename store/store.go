@@ -59,6 +59,7 @@ type Store struct {
 
 	lastStoredAt int64 // store time of the newest record, wall milliseconds
 	shownAt      int64 // store time of the newest visible record, wall milliseconds
+	flushedAt    int64 // the same of the newest that is both visible and flushed; the checkpoint tells Java brokers
 	queuesFailed error // a sync of a queue failed: the checkpoint stays where it is until a restart
 }
 

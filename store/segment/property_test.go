@@ -103,8 +103,9 @@ func TestPropARowIsAByteSlice(t *testing.T) {
 				})
 				continue
 			}
+			move := drawMove(t, model)
 			w.do(t, func(env.Disk) error {
-				step(t, r, model)
+				require.NoError(t, move(r))
 				model.compare(t, r, false)
 				return nil
 			})
@@ -112,41 +113,48 @@ func TestPropARowIsAByteSlice(t *testing.T) {
 	})
 }
 
-// step does one thing to the row and to the model.
-func step(t *rapid.T, r *segment.Row, model *slice) {
+// drawMove draws one thing to do to the row, which the result then does, and does it to the model. Nothing may be drawn inside a
+// task of the world.
+func drawMove(t *rapid.T, model *slice) func(r *segment.Row) error {
 	if len(model.bytes) == 0 {
 		at := rapid.Int64Range(0, 5*size).Draw(t, "begin at")
-		require.NoError(t, r.Create(at))
 		model.start = at / size * size
 		model.extend()
-		return
+		return func(r *segment.Row) error { return r.Create(at) }
 	}
 	offset := rapid.Int64Range(model.start, model.end()-1).Draw(t, "offset")
-	switch rapid.SampledFrom([]string{"write", "write", "write", "sync", "create", "cut", "remove before", "remove all"}).Draw(t, "step") {
-	case "write":
-		room := int(r.FileStart(offset) + size - offset)
-		p := rapid.SliceOfN(rapid.ByteRange(1, 255), 0, min(room, 300)).Draw(t, "bytes")
-		require.NoError(t, r.WriteAt(p, offset))
-		model.write(p, offset)
+	switch rapid.SampledFrom([]string{"write", "write", "write", "sync", "create", "cut", "remove before", "remove all"}).Draw(t, "move") {
 	case "sync":
 		to := rapid.Int64Range(offset, model.end()).Draw(t, "to")
-		require.NoError(t, r.Sync(offset, to))
 		model.settle(offset, to)
+		return func(r *segment.Row) error { return r.Sync(offset, to) }
 	case "create":
-		require.NoError(t, r.Create(model.end()))
+		end := model.end()
 		model.extend()
+		return func(r *segment.Row) error { return r.Create(end) }
 	case "cut":
-		offset -= rapid.Int64Range(0, 1).Draw(t, "before") // now and then before the beginning
-		require.NoError(t, r.Cut(max(offset, 0)))
-		model.cut(max(offset, 0))
+		offset = max(offset-rapid.Int64Range(0, 1).Draw(t, "before"), 0) // now and then before the beginning
+		model.cut(offset)
+		return func(r *segment.Row) error { return r.Cut(offset) }
 	case "remove before":
-		removed, err := r.RemoveBefore(offset)
-		require.NoError(t, err)
-		require.Equal(t, int((r.FileStart(offset)-model.start)/size), removed)
-		model.start += int64(removed * size)
-		model.bytes = model.bytes[removed*size:]
+		removed := (offset - model.start) / size * size
+		model.start += removed
+		model.bytes = model.bytes[removed:]
+		return func(r *segment.Row) error {
+			n, err := r.RemoveBefore(offset)
+			require.EqualValues(t, removed/size, n)
+			return err
+		}
 	case "remove all":
-		require.NoError(t, r.RemoveAll())
 		model.bytes = nil
+		return func(r *segment.Row) error { return r.RemoveAll() }
 	}
+	return drawWrite(t, model, offset)
+}
+
+func drawWrite(t *rapid.T, model *slice, offset int64) func(r *segment.Row) error {
+	room := int(size - offset%size)
+	p := rapid.SliceOfN(rapid.ByteRange(1, 255), 0, min(room, 300)).Draw(t, "bytes")
+	model.write(p, offset)
+	return func(r *segment.Row) error { return r.WriteAt(p, offset) }
 }
