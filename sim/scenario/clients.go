@@ -30,6 +30,7 @@ type pubsubClient struct {
 	steady   *client.Producer // the same, that never retries
 	consumer *client.PullConsumer
 	sent     int
+	refusal  error // how the last send that was not acknowledged ended
 }
 
 func (p *pubsub) addClients() {
@@ -194,6 +195,7 @@ func (c *pubsubClient) sendTo(queue client.Queue) bool {
 // ended records how a send ended.
 func (c *pubsubClient) ended(pending linearizability.Pending, queue client.Queue, result client.SendResult, err error) bool {
 	k := c.p.kernel
+	c.refusal = err
 	var failed *client.SendError
 	switch {
 	case err == nil && result.Status == client.SendOK:

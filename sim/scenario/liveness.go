@@ -21,7 +21,10 @@ const (
 
 // demandProgress: nothing is broken any more, so everything must work soon.
 func (p *pubsub) demandProgress() {
-	if !p.until("restart", restartWithin, p.allReady) {
+	if !p.until("restart", restartWithin, func() bool {
+		p.restartFenced()
+		return p.allReady()
+	}) {
 		p.failLiveness("after everything healed, nodes do not run within %s: %v", restartWithin, p.notReady())
 		return
 	}
@@ -37,6 +40,17 @@ func (p *pubsub) demandProgress() {
 	})
 	if !p.until("probe", 2*serveWithin+deadWithin, func() bool { return done }) {
 		p.failLiveness("after everything healed, the probe does not end within %s", 2*serveWithin)
+	}
+}
+
+// restartFenced does what an operator would: a broker whose disk failed while it started says so and takes no messages until
+// it is started again.
+func (p *pubsub) restartFenced() {
+	for _, n := range p.cluster.Brokers {
+		if b := n.Broker(); b != nil && b.Store().Fenced() != nil {
+			n.Crash(sim.KillProcess)
+			n.Start()
+		}
 	}
 }
 
@@ -60,7 +74,7 @@ func (c *pubsubClient) demand() {
 	for _, queue := range c.p.queues {
 		for !c.sendTo(queue) {
 			if deadline.Reached(c.env.Clock.Now()) {
-				c.p.failLiveness("%v takes no message within %s after everything healed", queue, serveWithin)
+				c.p.failLiveness("%v takes no message within %s after everything healed: %v", queue, serveWithin, c.refusal)
 				return
 			}
 			c.env.Tasks.Sleep(100 * time.Millisecond)
