@@ -151,7 +151,5 @@ func (a *Admin) ViewMessage(ctx context.Context, id message.OffsetID) (*Received
 	if err != nil {
 		return nil, fmt.Errorf("message %s: the answer of %s cannot be read: %w", id, id.StoreHost, err)
 	}
-	found := messages[0]
-	found.Queue.Topic = found.Topic
-	return found, nil
+	return messages[0], nil
 }

@@ -98,13 +98,18 @@ func (d *decoder) unwrap(record *message.Record, body []byte) ([]*Received, erro
 }
 
 func (d *decoder) received(r *message.Record, body []byte) *Received {
+	queue := d.queue
+	if queue.Topic == "" {
+		// The message was asked for by its place in the log: the record itself knows its queue, but not its broker's name.
+		queue = Queue{Topic: string(r.Topic), QueueID: r.QueueID}
+	}
 	return &Received{
 		Message: Message{
 			Topic: string(r.Topic), UserFlags: r.UserFlags, Body: body,
 			Properties:    message.ParseProperties(r.Properties),
 			TransactionID: message.PropertyString(r.Properties, message.PropertyTransactionID),
 		},
-		Queue: d.queue, Offset: r.QueueOffset + QueueOffset(d.delta), LogOffset: r.LogOffset, OffsetID: r.OffsetID(),
+		Queue: queue, Offset: r.QueueOffset + QueueOffset(d.delta), LogOffset: r.LogOffset, OffsetID: r.OffsetID(),
 		SysFlags: r.SysFlags, BornAt: env.WallMillis(r.BornAt).Time(), BornHost: r.BornHost,
 		StoredAt: env.WallMillis(r.StoredAt).Time(), StoreHost: r.StoreHost, Redeliveries: r.Redeliveries,
 	}

@@ -12,10 +12,10 @@
 //
 // # How a peer is driven
 //
-// A peer is a program that runs once as a producer or a consumer. Its last argument is a JSON object (settings). It
+// A peer is a program that runs as a producer or as a consumer. Its last argument is a JSON object (settings). It
 // prints one JSON object a line (report): that it is ready, what became of a send, or a message that it was given. A
 // producer reads what to send, one JSON object a line (order). The end of its standard input makes either leave in
-// order, so none outlives the tests.
+// order, so none outlives the tests. What it complains of goes to standard error, and is shown if a test fails.
 //
 // A new peer is such a program and a row in peers (peer_test.go): every test runs with every peer.
 //
@@ -47,8 +47,10 @@
 //	process_test.go     one process: what it prints, how it ends
 //	cluster_test.go     name servers and a broker
 //	ours_test.go        Gantry's client library as the judge
-//	peer_test.go        the peers, and the words they are spoken to with
-//	install_test.go     installing and building the peers
+//	peer_test.go        the peers, and running one
+//	install_test.go     installing and building them
+//	words_test.go       the words they are spoken to with
+//	roles_test.go       a peer as a producer or a consumer
 //	produce_test.go     theirs to ours
 //	consume_test.go     ours to theirs, filters
 //	group_test.go       sharing queues, going on where the group stopped
