@@ -97,7 +97,8 @@ func (c *conn) tryRead(p []byte) (n int, err error, ready bool) {
 		n = copy(p, c.in.buffered)
 		c.in.buffered = c.in.buffered[n:]
 		c.in.outstanding -= n
-		if !c.peer.gone {
+		// An end that is not alive has no writer, and its machine may be down.
+		if c.peer.alive() {
 			c.peer.writable.Broadcast()
 		}
 		return n, nil, true
@@ -135,7 +136,7 @@ func (c *conn) writeSome(p []byte) (int, error) {
 			return 0, c.fail("write", env.ErrDeadline)
 		}
 		// A few bytes of room are not used alone, as TCP avoids it too.
-		if room := c.network.links.Window - out.outstanding; room >= min(len(p), c.network.links.Window/4) {
+		if room := c.network.links.Window - out.outstanding; room >= max(1, min(len(p), c.network.links.Window/4)) {
 			n := min(room, len(p))
 			out.send(p[:n])
 			return n, nil
@@ -197,8 +198,28 @@ func (c *conn) breakNow() {
 	c.wake()
 }
 
-// breakLater lets a reset travel to this end.
-func (c *conn) breakLater() { c.kernel.After(c.network.latency(), c.breakNow) }
+// breakLater lets a reset travel to this end. A partition holds it up, and a long one loses it: then this end is half-open.
+func (c *conn) breakLater() {
+	k, n := c.kernel, c.network
+	lostAt := k.now.Add(n.links.BreakAfterMax)
+	var arrive func()
+	arrive = func() {
+		cut, until := n.cut(c.peer.machine, c.machine)
+		switch {
+		case !cut:
+			c.breakNow()
+		case c.alive() && k.now < lostAt:
+			k.push(event{at: until.Add(n.latency()), act: arrive})
+		}
+	}
+	k.After(n.latency(), arrive)
+}
+
+// giveUpLater breaks the end of a sender whose bytes nobody confirms.
+func (c *conn) giveUpLater() {
+	n := c.network
+	c.kernel.After(time.Duration(n.random.Between(int64(n.links.BreakAfterMin), int64(n.links.BreakAfterMax))), c.breakNow)
+}
 
 // vanish is the crash of this end's machine.
 func (c *conn) vanish(tellPeer bool) {
@@ -302,10 +323,12 @@ func (s *stream) refuse() {
 	s.underWay = nil
 	if s.to.gone && !s.to.machine.up {
 		// Nobody answers: the sender sees a reset only after it has given up.
-		n := s.to.network
-		after := time.Duration(n.random.Between(int64(n.links.BreakAfterMin), int64(n.links.BreakAfterMax)))
-		s.from.kernel.After(after, s.from.breakNow)
+		s.from.giveUpLater()
 		return
+	}
+	if cut, _ := s.to.network.cut(s.to.machine, s.from.machine); cut {
+		// The answer may never come.
+		s.from.giveUpLater()
 	}
 	s.from.breakLater()
 }

@@ -20,7 +20,7 @@ type DiskOptions struct {
 	StuckUntil         env.Instant // syncs wait until then
 	WriteError         float64     // share of writes that fail with EIO
 	ReadError          float64
-	SyncError          float64 // share of syncs that fail and drop the dirty pages
+	SyncError          float64 // share of syncs that fail and drop the dirty pages, and of syncs of directories that fail
 	Full               bool    // anything that needs space fails with ENOSPC
 	Capacity           int64   // bytes; 0 means unlimited
 }
@@ -249,9 +249,6 @@ func (d nodeDisk) Create(name string) (env.File, error) {
 	if err := d.disk.parent(full); err != nil {
 		return nil, fail("create", full, err)
 	}
-	if err := d.disk.parents(full); err != nil {
-		return nil, fail("create", full, err)
-	}
 	if d.disk.options.Full {
 		return nil, fail("create", full, env.ErrNoSpace)
 	}
@@ -264,16 +261,6 @@ func (d nodeDisk) Create(name string) (env.File, error) {
 
 // parent fails if a file stands where a directory above the path must be.
 func (d *Disk) parent(full string) error {
-	for dir := path.Dir(full); dir != "."; dir = path.Dir(dir) {
-		if d.names[dir] != nil {
-			return fmt.Errorf("%s is a file, not a directory", dir)
-		}
-	}
-	return nil
-}
-
-// parents fails if one of the directories above a path is a file.
-func (d *Disk) parents(full string) error {
 	for dir := path.Dir(full); dir != "."; dir = path.Dir(dir) {
 		if d.names[dir] != nil {
 			return fmt.Errorf("%s is a file, not a directory", dir)
@@ -386,12 +373,14 @@ func (d nodeDisk) SyncDir(dir string) error {
 	if !d.disk.dirs[full] {
 		return fail("sync directory", full, env.ErrNotExist)
 	}
-	if !d.disk.dirs[full] {
-		return fail("syncdir", full, env.ErrNotExist)
-	}
 	// What changes while it runs is not covered.
 	upTo := d.disk.changes
 	d.kernel.current.pause(d.disk.between(d.disk.options.SyncMin, d.disk.options.SyncMax))
+	if d.disk.random.Chance(d.disk.options.SyncError) {
+		// Nothing is taken back, and nothing is durable.
+		d.disk.stats.SyncFailures++
+		return fail("sync directory", full, env.ErrIO)
+	}
 	kept := d.disk.undo[:0]
 	for _, c := range d.disk.undo {
 		if c.dir != full || c.number > upTo {

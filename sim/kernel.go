@@ -126,7 +126,7 @@ func (k *Kernel) Run(deadline env.Instant, done func() bool) bool {
 			return true
 		}
 		if deadline != env.Never && k.events[0].at > deadline {
-			k.now = deadline
+			k.now = max(k.now, deadline)
 			return false
 		}
 		k.step()
@@ -179,8 +179,9 @@ func (k *Kernel) Close() {
 	}
 	k.closed = true
 	for _, m := range k.machines {
-		m.killTasks()
+		// First, so that deferred functions reach nothing any more.
 		m.up = false
+		m.killTasks()
 	}
 	k.events = nil
 }

@@ -124,16 +124,22 @@ func (n *Network) ResetOne(m *Machine, random *Stream) bool {
 	return true
 }
 
-// cut reports whether nothing passes from one machine to another now, and until when at least.
+// cut reports whether nothing passes from one machine to another now, and when to try again.
 func (n *Network) cut(from, to *Machine) (bool, env.Instant) {
 	key := [2]int{from.number, to.number}
 	if n.blocked[key] {
 		return true, n.kernel.now.Add(n.links.RetransmitAfter)
 	}
 	if until := n.clogged[key]; until > n.kernel.now {
-		return true, until
+		return true, n.tryAgain(until)
 	}
 	return false, 0
+}
+
+// tryAgain is when a sender tries again that cannot succeed before an instant: it does not know that, and the
+// network may heal earlier.
+func (n *Network) tryAgain(until env.Instant) env.Instant {
+	return min(until, n.kernel.now.Add(n.links.RetransmitAfter))
 }
 
 func (n *Network) latency() time.Duration {
@@ -316,7 +322,7 @@ func (d *dial) arrive() {
 // delayed reschedules a knock that cannot pass now, or whose answer cannot.
 func (d *dial) delayed(target *Machine) bool {
 	n := d.network
-	until := n.slow[target.number]
+	until := n.tryAgain(n.slow[target.number])
 	for _, way := range [][2]*Machine{{d.from.machine, target}, {target, d.from.machine}} {
 		if cut, at := n.cut(way[0], way[1]); cut {
 			until = max(until, at, n.kernel.now.Add(n.links.RetransmitAfter))
@@ -332,7 +338,11 @@ func (d *dial) delayed(target *Machine) bool {
 func (d *dial) answer(c *conn, err error) {
 	n := d.network
 	n.kernel.After(n.latency(), func() {
-		if d.over || d.from.machine.incarnation != d.from.incarnation || !d.from.machine.up {
+		if d.from.machine.incarnation != d.from.incarnation || !d.from.machine.up {
+			// The crash has dealt with this end.
+			return
+		}
+		if d.over {
 			if c != nil {
 				c.breakNow()
 				c.peer.breakLater()

@@ -21,7 +21,6 @@ type trace struct {
 // What an entry of the trace says.
 const (
 	traceResume   = "resume"
-	traceAct      = "act"
 	traceDeliver  = "deliver"
 	traceConnect  = "connect"
 	traceBreak    = "break"

@@ -266,6 +266,11 @@ func TestAFullDiskRefusesAndTheStoreRecoversByItself(t *testing.T) {
 				require.Error(t, s.Health())
 				require.NoError(t, s.Fenced())
 				require.Equal(t, store.AppendOK, before.wait(), "it was written before")
+				probe := w.ledger.append(e, s, key0, 5000)
+				require.False(t, probe.answered, "one is let through, to see whether there is space")
+				require.Equal(t, store.AppendNoSpace, w.ledger.append(e, s, key0, 50).status, "others are not")
+				s.Kick()
+				require.Equal(t, store.AppendNoSpace, probe.wait())
 				if round == 2 {
 					break
 				}

@@ -9,7 +9,7 @@
 //
 // # Which calls wait
 //
-// Open, Close, Flush, Kick, Read, Record, StoredAt and OffsetAt wait for the disk. Append never does.
+// Open, Check, Close, Flush, Kick, DropTopic, Read, RecordBytes, StoredAt and OffsetAt wait for the disk. Append never does.
 //
 // # What is durable when
 //
@@ -27,14 +27,14 @@
 //
 // Records that were never answered with AppendOK, and with AsyncFlush those of the last moments when the machine
 // lost its power. Queue files are derived from the log: after a crash they are built again from the checkpoint
-// on.
+// on, and wholly if entries are missing. An entry reaches its file after its record is on the medium.
 //
 // # The data path
 //
 // Store.Append (append.go: admit, measure, roll, place) → Store.Kick → writeBatch (write.go) → flushOnce
 // (flush.go) → confirm → show (entry into its queue) → Options.Arrived, Completion.Appended.
 //
-// Reading: Store.Read (read.go) → queueLog.readEntries (queue.go) → choose → readRuns.
+// Reading: Store.Read (read.go) → queueLog.readEntries (queue.go) → choose → readRecords.
 //
 // # Files
 //

@@ -6,3 +6,9 @@ import "github.com/gantrymq/gantry/transport/message"
 func EncodeCheckpoint(at int64, saved message.LogOffset, entries int64) []byte {
 	return checkpointState{physicalAt: at, logicsAt: at, saved: saved, entries: entries, own: true}.encode()
 }
+
+// RemoveLogBefore removes the files of the log that end at or before a place.
+func RemoveLogBefore(s *Store, at message.LogOffset) error {
+	_, err := s.log.RemoveBefore(int64(at))
+	return err
+}

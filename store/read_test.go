@@ -246,6 +246,34 @@ func requireOffsetAt(t *testing.T, s *store.Store, wall int64, upper bool, want 
 	require.EqualValues(t, want, offset, "at %d, upper %v", wall, upper)
 }
 
+// Files of the log are removed while the store is open; the queue still begins with their messages.
+func TestReadPassesOverMessagesThatWereRemoved(t *testing.T) {
+	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
+		for range 12 {
+			w.ledger.send(e, s, key0, 14_000)
+		}
+		require.NoError(t, store.RemoveLogBefore(s, 96<<10))
+		for _, c := range []struct {
+			from   message.QueueOffset
+			count  int
+			status store.ReadStatus
+			next   message.QueueOffset
+			found  int
+		}{
+			{0, 32, store.ReadFound, 12, 6},
+			{0, 3, store.ReadMessageWasRemoving, 3, 0},
+			{3, 3, store.ReadMessageWasRemoving, 6, 0},
+			{5, 3, store.ReadFound, 8, 2},
+		} {
+			result, err := s.Read(store.ReadRequest{Queue: key0, From: c.from, CountMax: c.count, BytesMax: 1 << 20}, nil)
+			require.NoError(t, err)
+			require.Equal(t, c.status, result.Status, "%+v", c)
+			require.Equal(t, c.next, result.Next, "%+v", c)
+			require.Equal(t, c.found, result.Count, "%+v", c)
+		}
+	})
+}
+
 // A queue file of a closed store is damaged in an entry that a start does not look at; the log is not.
 func TestReadsOfADamagedQueueFailAndSayWhatToDo(t *testing.T) {
 	for _, flip := range []struct {

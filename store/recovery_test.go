@@ -99,10 +99,20 @@ func TestAQueueWithoutItsFirstFileIsBuiltAgainIfTheLogIsReadFromItsBeginning(t *
 }
 
 func TestQueuesAreBuiltAgainInLittleMemory(t *testing.T) {
-	w := filled(t)
-	w.remove(t, "consumequeue/")
-	w.options.ReplayMax = 3
-	w.complete(t)
+	for _, style := range []sim.CrashStyle{sim.KillProcess, sim.PowerLoss} {
+		w := filled(t)
+		w.remove(t, "consumequeue/")
+		w.overwrite(t, "abort", 0, nil)
+		w.options.ReplayMax = 3
+		require.NoError(t, w.do(func(e env.Env) error {
+			_, err := store.Open(e, w.options)
+			return err
+		}))
+		_, written := w.machine.Disk().Content("consumequeue/topic/0/00000000000000000000")
+		require.True(t, written, "entries leave the memory while the log is read")
+		w.machine.Crash(style)
+		w.complete(t)
+	}
 }
 
 // A crash while all queues are built again must not leave a checkpoint that speaks of the old ones.

@@ -216,6 +216,29 @@ func TestAPeerThatTakesNoByteIsCutOffAfterTheWriteTimeout(t *testing.T) {
 	require.InDelta(t, float64(3*time.Second), float64(ends[0].Sub(asked)), float64(10*time.Millisecond))
 }
 
+func TestASlowPeerThatTakesBytesIsNotCutOff(t *testing.T) {
+	const size = 8 << 20
+	w := newWorld(t, 1)
+	w.serve(transport.ServerOptions{
+		Limits:  transport.Limits{WriteTimeout: 3 * time.Second},
+		Handler: transport.HandlerFunc(func(in *transport.Incoming) { in.Reply().Success(make([]byte, size)) }),
+	})
+	peer := w.raw()
+	began, taken := w.kernel.Now(), 0
+	var err error
+	w.run(func() {
+		room := make([]byte, 64<<10)
+		for err = peer.Write(frame(1, "")); err == nil && taken < size; {
+			w.nearEnv.Tasks.Sleep(100 * time.Millisecond)
+			var n int
+			n, err = peer.Read(room, nil)
+			taken += n
+		}
+	})
+	require.NoError(t, err)
+	require.Greater(t, w.kernel.Now().Sub(began), 10*time.Second)
+}
+
 func TestARequestOverTheFrameLimitIsNotSent(t *testing.T) {
 	w := newWorld(t, 1)
 	w.serveFunc(echo)

@@ -19,7 +19,7 @@ type Limits struct {
 	// Output is the number of bytes that wait to be written. A peer that lets answers
 	// grow beyond it is cut off; own requests beyond it fail with ErrBusy.
 	Output int
-	// WriteTimeout cuts off a peer that takes no byte for that long.
+	// WriteTimeout cuts off a peer that does not take the next 1 MiB in that time.
 	WriteTimeout time.Duration
 }
 

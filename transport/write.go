@@ -161,7 +161,7 @@ func (c *Conn) writeAll() {
 	c.written()
 }
 
-// write sends what waits, with one call. Exactly one task is here for a connection.
+// write sends what waits, with one call unless it is much. Exactly one task is here for a connection.
 func (c *Conn) write() {
 	if c.closed {
 		return
@@ -169,8 +169,7 @@ func (c *Conn) write() {
 	c.out.cut()
 	sent := c.out
 	c.out, c.spare = c.spare, output{}
-	c.raw.SetWriteDeadline(c.env.Clock.Now().Add(c.limits.WriteTimeout))
-	err := c.raw.Write(sent.slices...)
+	err := c.writeSlices(sent.slices)
 	c.lastActive = c.env.Clock.Now()
 	sent.reset()
 	c.spare = sent
@@ -180,6 +179,33 @@ func (c *Conn) write() {
 	if c.progress != nil {
 		c.progress.Broadcast()
 	}
+}
+
+// writePortion is how many bytes have the whole write timeout for themselves.
+const writePortion = 1 << 20
+
+// writeSlices sends slices, which it may change. A peer that takes bytes slowly is not cut off: only
+// one that does not take a portion in time.
+func (c *Conn) writeSlices(slices [][]byte) error {
+	for len(slices) > 0 {
+		n, size := 0, 0
+		for ; n < len(slices) && size+len(slices[n]) <= writePortion; n++ {
+			size += len(slices[n])
+		}
+		c.raw.SetWriteDeadline(c.env.Clock.Now().Add(c.limits.WriteTimeout))
+		var err error
+		if n == 0 {
+			err = c.raw.Write(slices[0][:writePortion])
+			slices[0] = slices[0][writePortion:]
+		} else {
+			err = c.raw.Write(slices[:n]...)
+			slices = slices[n:]
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // written ends the turn of the task that wrote.

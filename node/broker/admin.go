@@ -28,14 +28,23 @@ func (b *Broker) updateTopic(in *transport.Incoming) {
 		reply.Error(proto.RespInvalidParameter, err.Error())
 		return
 	}
-	if err := b.topics.put(topic); err != nil {
+	err = b.topics.update(h.Topic, func(old *proto.TopicConfig) (proto.TopicConfig, error) {
+		var current map[string]string
+		if old != nil {
+			current = old.Attributes
+		}
+		attributes, err := changeAttributes(current, h.Attributes, old == nil)
+		topic.Attributes = attributes
+		return topic, err
+	})
+	if err != nil {
 		reply.Error(proto.RespSystemError, err.Error())
 		return
 	}
 	reply.Success(nil)
 }
 
-// wantedTopic checks what the tool asks for.
+// wantedTopic checks what the tool asks for, all but the attributes, which depend on those that the topic has.
 func (b *Broker) wantedTopic(h *proto.UpdateAndCreateTopic) (proto.TopicConfig, error) {
 	topic := proto.NewTopicConfig(h.Topic)
 	if err := proto.ValidateTopic(h.Topic); err != nil {
@@ -55,13 +64,7 @@ func (b *Broker) wantedTopic(h *proto.UpdateAndCreateTopic) (proto.TopicConfig, 
 	}
 	topic.ReadQueues, topic.WriteQueues, topic.Perm = h.ReadQueues, h.WriteQueues, h.Perm
 	topic.FilterType, topic.Ordered, topic.SysFlags = h.FilterType, h.Ordered, h.SysFlags.Or(0)
-	old := b.topics.byName[h.Topic]
-	if old != nil {
-		topic.Attributes = old.Attributes
-	}
-	attributes, err := changeAttributes(topic.Attributes, h.Attributes, old == nil)
-	topic.Attributes = attributes
-	return topic, err
+	return topic, nil
 }
 
 // changeAttributes applies "+key=value,-key".
@@ -74,6 +77,7 @@ func changeAttributes(current map[string]string, changes string, creating bool) 
 	for key, value := range current {
 		next[key] = value
 	}
+	changed := map[string]bool{}
 	for _, change := range strings.Split(changes, ",") {
 		change = strings.TrimSpace(change)
 		key, value, hasValue := strings.Cut(strings.TrimLeft(change, "+-"), "=")
@@ -81,16 +85,22 @@ func changeAttributes(current map[string]string, changes string, creating bool) 
 		switch {
 		case !known:
 			return nil, fmt.Errorf("attributes: %q is no attribute of a topic", key)
+		case changed[key]:
+			return nil, fmt.Errorf("attributes: %s is named twice", key)
 		case strings.HasPrefix(change, "+") && hasValue:
 			if !slices.Contains(allowed, value) {
 				return nil, fmt.Errorf("attributes: %s cannot be %q, want one of %s", key, value, strings.Join(allowed, ", "))
 			}
 			next[key] = value
 		case strings.HasPrefix(change, "-") && !hasValue && !creating:
+			if _, has := next[key]; !has {
+				return nil, fmt.Errorf("attributes: the topic has no %s to be taken away", key)
+			}
 			delete(next, key)
 		default:
 			return nil, fmt.Errorf("attributes: %q: want +key=value, or -key for a topic that exists", change)
 		}
+		changed[key] = true
 	}
 	return next, nil
 }
@@ -118,11 +128,14 @@ func (b *Broker) deleteTopic(in *transport.Incoming) {
 		reply.Error(proto.RespInvalidParameter, fmt.Sprintf("the topic[%s] is conflict with system topic", h.Topic))
 		return
 	}
-	err := b.topics.remove(h.Topic)
-	if err == nil {
-		b.offsets.forgetTopic(h.Topic)
-		err = b.store.DropTopic(h.Topic)
-	}
+	err := b.topics.remove(h.Topic, func() error {
+		if err := b.offsets.forgetTopic(h.Topic); err != nil {
+			return err
+		}
+		// Sends of the same burst may not have been handed to the disk yet.
+		b.store.Kick()
+		return b.store.DropTopic(h.Topic)
+	})
 	if err != nil {
 		reply.Error(proto.RespSystemError, err.Error())
 		return

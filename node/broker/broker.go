@@ -121,8 +121,8 @@ func (b *Broker) Address() netip.AddrPort { return b.address }
 // Store is the broker's message store, for oracles and tools.
 func (b *Broker) Store() *store.Store { return b.store }
 
-// Close stops in order: leave the name servers, let requests under way end, save
-// everything, close the store. It returns when all tasks have ended.
+// Close stops a broker that Start has started, in order: leave the name servers, let requests under way end, save
+// everything, close the store. It returns when all tasks have ended. A second call does nothing.
 func (b *Broker) Close() error {
 	if b.closing {
 		return nil

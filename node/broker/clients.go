@@ -103,7 +103,7 @@ func (b *Broker) prepareGroup(consumer *proto.ConsumerData) error {
 	}
 	topic := proto.NewTopicConfig(name)
 	topic.ReadQueues, topic.WriteQueues = group.RetryQueues, group.RetryQueues
-	return b.topics.put(topic)
+	return b.topics.add(topic)
 }
 
 func (t *clientTable) produce(group string, conn *transport.Conn, clientID string, version int32) {
@@ -124,8 +124,8 @@ func (t *clientTable) consume(c *proto.ConsumerData, data *proto.HeartbeatData, 
 	if conn.Closed() {
 		return false
 	}
-	g := t.consumers[c.Group]
-	if g == nil {
+	g, known := t.consumers[c.Group]
+	if !known {
 		g = &consumerGroup{name: c.Group}
 		t.consumers[c.Group] = g
 	}
@@ -135,7 +135,11 @@ func (t *clientTable) consume(c *proto.ConsumerData, data *proto.HeartbeatData, 
 	if !data.WithoutSubscriptions {
 		isNew = g.subscribe(c.Subscriptions) || isNew
 	}
-	fingerprintChanged := g.fingerprint != 0 && g.fingerprint != data.Fingerprint
+	fingerprintChanged := g.fingerprint != data.Fingerprint
+	if !known {
+		// A client that has left its subscriptions out believes that they are known here: it must send them again.
+		fingerprintChanged = data.WithoutSubscriptions
+	}
 	g.fingerprint = data.Fingerprint
 	if isNew {
 		t.notify(g)
@@ -186,7 +190,8 @@ func (t *clientTable) notify(g *consumerGroup) {
 	if g.model == proto.Broadcasting || (config != nil && !config.NotifyConsumerIDsChanged) {
 		return
 	}
-	for _, m := range g.members {
+	// A copy: to tell one member may end its connection, which takes it out of the group.
+	for _, m := range slices.Clone(g.members) {
 		// A member that cannot be told finds out when it looks by itself.
 		_ = m.conn.Oneway(&transport.Request{
 			Code: proto.ReqNotifyConsumerIDsChanged, Header: &proto.NotifyConsumerIDsChanged{ConsumerGroup: g.name},

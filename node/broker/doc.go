@@ -8,14 +8,15 @@
 //
 // # Which calls wait
 //
-// Start and Close. Handlers wait for the disk when they read messages, make topics or groups, or delete a topic;
+// Start and Close. Handlers wait for the disk when they read messages, or make, change or delete topics or groups;
 // while one waits, its connection reads no further and all others go on.
 //
 // # What an answer means
 //
 //   - To a send: the message is as durable as the store's flush mode promises, and consumers can read it. A topic
 //     or group that was made for it is durable.
-//   - To a change of a topic: it is durable. Name servers hear of it soon afterwards.
+//   - To a change of a topic: it is durable. Name servers hear of it soon afterwards. A topic that was deleted is gone with its
+//     messages and offsets.
 //   - To the commit of an offset: it is durable. Commits that want no answer may be lost in a crash, up to SaveOffsetsEvery.
 //
 // # The data path

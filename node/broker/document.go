@@ -5,13 +5,17 @@ import (
 	"fmt"
 
 	"github.com/gantrymq/gantry/node/env"
+	"go.uber.org/zap"
 )
 
 // configDir holds the tables that outlive a restart, in the files and layouts of a Java broker.
 const configDir = "config"
 
+// errInDoubt: the new content has the file's name, but may lose it again in a crash.
+var errInDoubt = errors.New("the file may have its old or its new content after a restart")
+
 // saveDocument replaces a file of the config directory. When it returns nil the new content is durable; after a
-// crash meanwhile the file has the old or the new content, whole.
+// crash meanwhile the file has the old or the new content, whole. After errInDoubt it has either, after other errors the old.
 func saveDocument(disk env.Disk, name string, content []byte) error {
 	path := configDir + "/" + name
 	fresh := path + ".new"
@@ -29,23 +33,28 @@ func saveDocument(disk env.Disk, name string, content []byte) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err := disk.Rename(fresh, path); err != nil {
-		return err
+	err = disk.Rename(fresh, path)
+	if err == nil {
+		err = disk.SyncDir(configDir)
 	}
-	return disk.SyncDir(configDir)
+	if err != nil {
+		return fmt.Errorf("%s: %w: %w", path, errInDoubt, err)
+	}
+	return nil
 }
 
 // loadDocument reads a file of the config directory with use. If it is missing or use refuses it, the copy that
 // Java brokers leave beside it (".bak") is tried. No file at all is an empty table; files
 // that cannot be read are an error, because starting without them would lose what they said.
-func loadDocument(disk env.Disk, name string, use func(content []byte) error) error {
-	first := loadFile(disk, name, use)
+func loadDocument(e env.Env, name string, use func(content []byte) error) error {
+	first := loadFile(e.Disk, name, use)
 	if first == nil {
 		return nil
 	}
-	second := loadFile(disk, name+".bak", use)
+	second := loadFile(e.Disk, name+".bak", use)
 	switch {
 	case second == nil:
+		e.Log.Warn("a table was read from its older copy (.bak): what was changed since is lost", zap.String("file", name), zap.Error(first))
 		return nil
 	case errors.Is(first, env.ErrNotExist) && errors.Is(second, env.ErrNotExist):
 		return nil

@@ -53,7 +53,7 @@ func (g *groupConfig) UnmarshalJSON(text []byte) error {
 type groupTable struct {
 	broker    *Broker
 	byName    map[string]*groupConfig
-	forbidden json.RawMessage // kept as it was read
+	forbidden map[string]map[string]int32 // group → topic → bits; set by a Java broker's tools, kept and obeyed
 	version   proto.DataVersion
 	change    *env.Semaphore
 }
@@ -64,16 +64,16 @@ func newGroupTable(b *Broker) *groupTable {
 
 // groupDocument is the file.
 type groupDocument struct {
-	Version   json.RawMessage         `json:"dataVersion"`
-	Forbidden json.RawMessage         `json:"forbiddenTable,omitempty"`
-	Groups    map[string]*groupConfig `json:"subscriptionGroupTable"`
+	Version   json.RawMessage             `json:"dataVersion"`
+	Forbidden map[string]map[string]int32 `json:"forbiddenTable,omitempty"`
+	Groups    map[string]*groupConfig     `json:"subscriptionGroupTable"`
 }
 
 func (t *groupTable) load() error {
 	for _, name := range proto.StartGroups() {
 		t.byName[name] = newGroupConfig(name)
 	}
-	return loadDocument(t.broker.env.Disk, groupsFile, func(content []byte) error {
+	return loadDocument(t.broker.env, groupsFile, func(content []byte) error {
 		strict, err := proto.Strict(content)
 		if err != nil {
 			return err
@@ -97,6 +97,14 @@ func (t *groupTable) load() error {
 		}
 		return nil
 	})
+}
+
+// forbiddenRead is the bit of the forbidden table that keeps a group from a topic (PermName.INDEX_PERM_READ).
+const forbiddenRead = 1 << 2
+
+// mayRead reports whether the forbidden table lets a group have a topic.
+func (t *groupTable) mayRead(group, topic string) bool {
+	return t.forbidden[group][topic]&forbiddenRead == 0
 }
 
 // find returns a group. One that does not exist is made, if the broker may and the name is

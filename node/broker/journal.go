@@ -3,10 +3,10 @@ package broker
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 
 	"github.com/gantrymq/gantry/node/env"
-	"github.com/gantrymq/gantry/transport/proto"
 )
 
 // journalPath is a file of ours; Java brokers ignore it.
@@ -14,16 +14,16 @@ const journalPath = configDir + "/consumerOffset.journal"
 
 // offsetJournal makes single commits durable between two saves of the table.
 //
-//	header, 32 bytes: magic "GANTRYOJ", state version, timestamp, counter (i64 each)
+//	header, 20 bytes: magic "GANTRYOJ", length of the saved table (i64), CRC-32 of the saved table
 //	entry: length of the key (u16), queue (i32), offset (i64), key, CRC-32 of the entry so far
 //
-// It counts only beside the saved table whose version its header names: a table that was saved later, also by a Java broker, has
-// everything in it already.
+// All numbers are big-endian. The journal counts only beside the very table that its header describes: one that was saved
+// later has everything in it already. The version inside the table would not tell, because a Java broker saves many times under one.
 type offsetJournal struct {
 	disk   env.Disk
 	file   env.File
 	end    int64
-	broken error // a write or sync failed: nothing more is promised until the next reset
+	broken error // what a restart would find is in doubt: nothing more is promised until the next reset
 	busy   *env.Semaphore
 }
 
@@ -35,10 +35,20 @@ type journalEntry struct {
 
 const (
 	journalMagic      = 0x47414E5452594F4A
-	journalHeaderSize = 32
+	journalHeaderSize = 20
 	entryHeadSize     = 14
-	journalMax        = 64 << 20 // bytes read at start; more cannot come between two saves
+	journalMax        = 64 << 20 // bytes; a start reads all of it, so append lets it grow no further
 )
+
+// tableMark tells one content of offsetsFile from another. That of a missing file is the zero value.
+type tableMark struct {
+	length   int64
+	checksum uint32
+}
+
+func markOf(content []byte) tableMark {
+	return tableMark{length: int64(len(content)), checksum: crc32.ChecksumIEEE(content)}
+}
 
 // exclusive keeps saves and appends apart.
 func (j *offsetJournal) exclusive(fn func() error) error {
@@ -47,11 +57,11 @@ func (j *offsetJournal) exclusive(fn func() error) error {
 	return fn()
 }
 
-// open returns the commits that were made durable after the table of this version was saved.
-func (j *offsetJournal) open(version proto.DataVersion) ([]journalEntry, error) {
+// open returns the commits that were made durable after this table was saved.
+func (j *offsetJournal) open(table tableMark) ([]journalEntry, error) {
 	f, err := j.disk.Open(journalPath)
 	if errors.Is(err, env.ErrNotExist) {
-		return nil, j.create(version)
+		return nil, j.create(table)
 	}
 	if err != nil {
 		return nil, err
@@ -62,9 +72,9 @@ func (j *offsetJournal) open(version proto.DataVersion) ([]journalEntry, error) 
 	if err != nil {
 		return nil, err
 	}
-	entries, end, ok := decodeJournal(content[:n], version)
+	entries, end, ok := decodeJournal(content[:n], table)
 	if !ok {
-		return nil, j.reset(version)
+		return nil, j.reset(table)
 	}
 	j.end = end
 	// Behind the end there may be the rest of a torn write: it must not come back behind shorter entries.
@@ -82,29 +92,29 @@ func (j *offsetJournal) close() error {
 	return j.file.Close()
 }
 
-func (j *offsetJournal) create(version proto.DataVersion) error {
+func (j *offsetJournal) create(table tableMark) error {
 	f, err := j.disk.Create(journalPath)
 	if err != nil {
 		return err
 	}
 	j.file = f
-	if err := j.reset(version); err != nil {
+	if err := j.reset(table); err != nil {
 		return err
 	}
 	return j.disk.SyncDir(configDir)
 }
 
 // reset empties the journal, for a table that was just saved.
-func (j *offsetJournal) reset(version proto.DataVersion) error {
-	j.broken = j.rewrite(version)
+func (j *offsetJournal) reset(table tableMark) error {
+	j.broken = j.rewrite(table)
 	return j.broken
 }
 
-func (j *offsetJournal) rewrite(version proto.DataVersion) error {
+func (j *offsetJournal) rewrite(table tableMark) error {
 	if err := j.file.Truncate(0); err != nil {
 		return err
 	}
-	header := journalHeader(version)
+	header := journalHeader(table)
 	if err := j.file.WriteAt(header, 0); err != nil {
 		return err
 	}
@@ -112,23 +122,23 @@ func (j *offsetJournal) rewrite(version proto.DataVersion) error {
 	return j.file.Sync(0, j.end)
 }
 
-func journalHeader(version proto.DataVersion) []byte {
+func journalHeader(table tableMark) []byte {
 	p := binary.BigEndian.AppendUint64(nil, journalMagic)
-	p = binary.BigEndian.AppendUint64(p, uint64(version.StateVersion))
-	p = binary.BigEndian.AppendUint64(p, uint64(version.Timestamp))
-	return binary.BigEndian.AppendUint64(p, uint64(version.Counter))
+	p = binary.BigEndian.AppendUint64(p, uint64(table.length))
+	return binary.BigEndian.AppendUint32(p, table.checksum)
 }
 
-// append makes commits durable. After an error none of them is promised.
+// append makes commits durable, for a caller that has the journal to itself. After an error none of them is promised.
 func (j *offsetJournal) append(batch []pendingCommit) error {
-	j.busy.Acquire(nil, env.Never)
-	defer j.busy.Release()
 	if j.broken != nil {
 		return j.broken
 	}
 	var p []byte
 	for _, c := range batch {
 		p = c.entry.append(p)
+	}
+	if j.end+int64(len(p)) > journalMax {
+		return fmt.Errorf("%s would grow beyond %d bytes: it is emptied when the offsets can be saved", journalPath, journalMax)
 	}
 	err := j.file.WriteAt(p, j.end)
 	if err == nil {
@@ -153,8 +163,8 @@ func (e journalEntry) append(p []byte) []byte {
 }
 
 // decodeJournal reads entries up to the first in doubt. ok is false if the journal belongs to another table.
-func decodeJournal(p []byte, version proto.DataVersion) (entries []journalEntry, end int64, ok bool) {
-	if len(p) < journalHeaderSize || string(p[:journalHeaderSize]) != string(journalHeader(version)) {
+func decodeJournal(p []byte, table tableMark) (entries []journalEntry, end int64, ok bool) {
+	if len(p) < journalHeaderSize || string(p[:journalHeaderSize]) != string(journalHeader(table)) {
 		return nil, 0, false
 	}
 	at := journalHeaderSize

@@ -25,7 +25,8 @@ type offsetTable struct {
 	broker  *Broker
 	byKey   map[string]map[int32]int64 // topic@group → queue → offset
 	version proto.DataVersion
-	dirty   bool // byKey has changes that offsetsFile has not
+	saved   tableMark // of the content that offsetsFile had when it was read or written last
+	dirty   bool      // offsetsFile is to be written: byKey has changes that it has not, or the journal must begin anew
 	journal *offsetJournal
 	pending []pendingCommit // to be journalled, made visible and answered, in this order
 	writing bool            // the journal is being written
@@ -85,31 +86,48 @@ func (t *offsetTable) commit(reply transport.Reply, group, topic string, queue i
 	})
 }
 
+// pendingMax bounds the commits that wait for a slow disk.
+const pendingMax = 100_000
+
 func (t *offsetTable) enqueue(c pendingCommit) {
+	if len(t.pending) >= pendingMax {
+		// One that wants no answer is lost, as it may be.
+		c.refuse(proto.RespSystemBusy, fmt.Sprintf("%d commits wait for the disk: send again later", len(t.pending)))
+		return
+	}
 	t.pending = append(t.pending, c)
 	t.work.Signal()
 }
 
-// forgetTopic drops the offsets of a topic that was deleted.
-func (t *offsetTable) forgetTopic(topic string) {
-	// order does not matter: entries are only deleted
-	for key := range t.byKey {
-		if strings.HasPrefix(key, topic+"@") {
-			delete(t.byKey, key)
-			t.dirty = true
+// forgetTopic drops the offsets of a topic that was deleted, durably: a topic of the same name that is made later begins at 0, and
+// its consumers must not go on where they were in the old one. It waits for the disk.
+func (t *offsetTable) forgetTopic(topic string) error {
+	of := func(key string) bool { return strings.HasPrefix(key, topic+"@") }
+	return t.journal.exclusive(func() error {
+		t.pending = slices.DeleteFunc(t.pending, func(c pendingCommit) bool {
+			if of(c.entry.key) {
+				c.refuse(proto.RespTopicNotExist, fmt.Sprintf("Topic %s not exist!", topic))
+				return true
+			}
+			return false
+		})
+		// order does not matter: entries are only deleted
+		for key := range t.byKey {
+			if of(key) {
+				delete(t.byKey, key)
+				t.dirty = true
+			}
 		}
-	}
+		return t.save()
+	})
 }
 
 // load reads the saved table and then the commits that were answered after it.
 func (t *offsetTable) load() error {
-	err := loadDocument(t.broker.env.Disk, offsetsFile, func(content []byte) error {
-		return t.decode(content)
-	})
-	if err != nil {
+	if err := loadDocument(t.broker.env, offsetsFile, t.decode); err != nil {
 		return err
 	}
-	entries, err := t.journal.open(t.version)
+	entries, err := t.journal.open(t.saved)
 	if err != nil {
 		return err
 	}
@@ -132,7 +150,7 @@ func (t *offsetTable) decode(content []byte) error {
 	if err := json.Unmarshal(strict, &in); err != nil {
 		return err
 	}
-	t.version = in.DataVersion
+	t.version, t.saved = in.DataVersion, markOf(content)
 	t.byKey = map[string]map[int32]int64{}
 	// order does not matter: entries are only copied
 	for key, queues := range in.OffsetTable {
@@ -156,12 +174,18 @@ func (t *offsetTable) encode(version proto.DataVersion) []byte {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = strconv.AppendQuote(out, key)
-		out = append(out, ":{"...)
+		out = append(appendName(out, key), ":{"...)
 		out = appendQueueOffsets(out, t.byKey[key])
 		out = append(out, '}')
 	}
 	return append(out, "}}"...)
+}
+
+// appendName writes a JSON string. Only a file that somebody else wrote can have names that need escapes.
+func appendName(out []byte, name string) []byte {
+	// A string can always be written.
+	text, _ := json.Marshal(name)
+	return append(out, text...)
 }
 
 func appendQueueOffsets(out []byte, queues map[int32]int64) []byte {
@@ -191,13 +215,35 @@ func (t *offsetTable) journalLoop() {
 		if len(t.pending) == 0 {
 			return
 		}
-		batch := t.pending
-		t.pending, t.writing = nil, true
-		err := t.journal.append(batch)
-		t.writing = false
-		for _, c := range batch {
-			t.finish(c, err)
-		}
+		// An error has been answered to each who waits for one.
+		_ = t.journal.exclusive(t.writePending)
+	}
+}
+
+// writePending journals what waits, and makes it visible and answers it before a save or a forgotten topic can come between.
+func (t *offsetTable) writePending() error {
+	if len(t.pending) == 0 {
+		// Their topic was forgotten meanwhile.
+		return nil
+	}
+	batch := t.pending
+	t.pending, t.writing = nil, true
+	err := t.journal.append(batch)
+	t.writing = false
+	if err != nil {
+		// Only a save makes the journal usable again.
+		t.dirty = true
+	}
+	for _, c := range batch {
+		t.finish(c, err)
+	}
+	return err
+}
+
+// refuse answers a commit that will not be carried out, if somebody waits.
+func (c pendingCommit) refuse(code int32, remark string) {
+	if c.answer {
+		c.reply.Error(code, remark)
 	}
 }
 
@@ -207,10 +253,9 @@ func (t *offsetTable) finish(c pendingCommit, err error) {
 		t.put(c.entry.key, c.entry.queue, c.entry.offset)
 	}
 	switch {
-	case !c.answer:
 	case err != nil:
-		c.reply.Error(proto.RespSystemError, fmt.Sprintf("the offset could not be made durable: %v", err))
-	default:
+		c.refuse(proto.RespSystemError, fmt.Sprintf("the offset could not be made durable: %v", err))
+	case c.answer:
 		c.reply.Success(nil)
 	}
 }
@@ -219,28 +264,33 @@ func (t *offsetTable) finish(c pendingCommit, err error) {
 func (t *offsetTable) saveLoop() {
 	for !t.broker.closing {
 		t.broker.stop.WaitUntil(t.broker.env.Clock.Now().Add(t.broker.options.SaveOffsetsEvery))
-		if err := t.save(); err != nil {
+		if err := t.journal.exclusive(t.save); err != nil {
 			t.broker.env.Log.Warn("consumer offsets could not be saved; they will be tried again", zap.Error(err))
 		}
 	}
 }
 
-// save writes the whole table; the journal then begins anew.
+// save writes the whole table, if it has changed; the journal then begins anew. The caller has the journal to itself.
 func (t *offsetTable) save() error {
 	if !t.dirty {
 		return nil
 	}
-	return t.journal.exclusive(func() error {
-		version := t.version.Next(int64(t.broker.env.Clock.Wall()))
-		content := t.encode(version)
-		t.dirty = false
-		if err := saveDocument(t.broker.env.Disk, offsetsFile, content); err != nil {
-			t.dirty = true
-			return err
-		}
-		t.version = version
-		return t.journal.reset(version)
-	})
+	version := t.version.Next(int64(t.broker.env.Clock.Wall()))
+	content := t.encode(version)
+	t.dirty = false
+	err := saveDocument(t.broker.env.Disk, offsetsFile, content)
+	switch {
+	case err == nil:
+		t.version, t.saved = version, markOf(content)
+		err = t.journal.reset(t.saved)
+	case errors.Is(err, errInDoubt):
+		// A restart may find the new table, beside which this journal does not count.
+		t.journal.broken = err
+	}
+	if err != nil {
+		t.dirty = true
+	}
+	return err
 }
 
 // abandon ends the table's task without saving: the table may not have been read whole.
@@ -256,7 +306,7 @@ func (t *offsetTable) close() error {
 	t.closing = true
 	t.work.Broadcast()
 	t.tasks.Wait()
-	return errors.Join(t.save(), t.journal.close())
+	return errors.Join(t.journal.exclusive(t.save), t.journal.close())
 }
 
 // updateConsumerOffset handles UPDATE_CONSUMER_OFFSET (class ConsumerManageProcessor).
@@ -275,6 +325,8 @@ func (b *Broker) updateConsumerOffset(in *transport.Incoming) {
 		return
 	}
 	switch {
+	case h.QueueID < 0 || h.QueueID >= queuesMax:
+		reply.Error(proto.RespInvalidParameter, fmt.Sprintf("queueId[%d] is illegal: a topic has at most %d queues", h.QueueID, queuesMax))
 	case h.CommitOffset < 0:
 		// Some clients commit -1 for queues they have not consumed: it means nothing.
 		reply.Success(nil)

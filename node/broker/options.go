@@ -96,6 +96,8 @@ func (o Options) Validate() error {
 		return fmt.Errorf("brokerPermission %d: want 2 (write), 4 (read) or 6 (both)", o.Perm)
 	case o.DefaultTopicQueues < 1 || o.DefaultTopicQueues > queuesMax:
 		return fmt.Errorf("defaultTopicQueueNums %d: want 1 to %d", o.DefaultTopicQueues, queuesMax)
+	case o.HeldPullsMax < 1:
+		return fmt.Errorf("HeldPullsMax %d: want at least 1", o.HeldPullsMax)
 	}
 	if err := proto.ValidateTopic(o.Name); err != nil {
 		return fmt.Errorf("brokerName: %w", err)

@@ -39,7 +39,7 @@ func (b *Broker) pull(in *transport.Incoming) {
 		p.bytes = min(p.bytes, int(header.MaxBytes))
 	}
 	if header.Flags.Has(proto.PullHold) {
-		p.holdFor = time.Duration(header.HoldForMillis) * time.Millisecond
+		p.holdFor = time.Duration(min(header.HoldForMillis, holdMax.Milliseconds())) * time.Millisecond
 		if b.options.NoLongPolling {
 			p.holdFor = b.options.ShortPollingFor
 		}
@@ -83,6 +83,9 @@ func (b *Broker) filterOf(header *proto.PullMessage) (tagFilter, refusal) {
 		if subscription == nil {
 			return nil, refused(proto.RespSubscriptionNotExist, "the consumer's subscription not exist: group %s has no heartbeat that subscribes %s", header.ConsumerGroup, header.Topic)
 		}
+		if r := b.refuseGroup(header); r.code != 0 {
+			return nil, r
+		}
 		if subscription.Version < header.Version {
 			return nil, refused(proto.RespSubscriptionNotLatest, "the consumer's subscription not latest")
 		}
@@ -92,6 +95,18 @@ func (b *Broker) filterOf(header *proto.PullMessage) (tagFilter, refusal) {
 		return nil, refused(proto.RespSystemError, "the broker does not support consumer to filter message by %s", kind)
 	}
 	return parseTags(expression), refusal{}
+}
+
+// refuseGroup answers groups that their settings keep from what their heartbeats say.
+func (b *Broker) refuseGroup(header *proto.PullMessage) refusal {
+	name := header.ConsumerGroup
+	if b.clients.consumers[name].model == proto.Broadcasting && !b.groups.byName[name].ConsumeBroadcastEnable {
+		return refused(proto.RespNoPermission, "the consumer group[%s] can not consume by broadcast way", name)
+	}
+	if !b.groups.mayRead(name, header.Topic) {
+		return refused(proto.RespNoPermission, "the consumer group[%s] is forbidden for topic[%s]", name, header.Topic)
+	}
+	return refusal{}
 }
 
 // tagFilter is the set of tag hashes that a consumer wants; nil wants all. The broker compares hashes only: the client compares the tags

@@ -120,9 +120,15 @@ func (b *Broker) buildRecords(in *transport.Incoming, header *proto.SendMessage,
 	if topic.FilterType == proto.MultiTag {
 		base.SysFlags |= message.FlagMultiTags
 	}
+	if r := b.refuseFlags(base.SysFlags); r.code != 0 {
+		return nil, r
+	}
 	b.properties = b.properties[:0]
 	b.pending = b.pending[:0]
 	if batch {
+		if r := b.refuseFeatures(properties); r.code != 0 {
+			return nil, r
+		}
 		return b.buildBatch(in.Command.Body, base, topic)
 	}
 	base.Body = in.Command.Body
@@ -163,14 +169,15 @@ func (b *Broker) buildBatch(body []byte, base message.Record, topic *proto.Topic
 			return nil, r
 		}
 	}
-	if len(b.pending) == 0 {
-		return nil, refused(proto.RespMessageIllegal, "batch: no message in it")
-	}
 	return b.pending, refusal{}
 }
 
 // addRecord completes a record's properties: a unique key if the sender gave none, and the cluster.
 func (b *Broker) addRecord(record message.Record, sent []byte) ([]message.Record, refusal) {
+	if len(record.Body) == 0 {
+		// A message without a body would stop consumers of the 4.x Java client.
+		return nil, refused(proto.RespMessageIllegal, "the message has no body: put at least one byte into it")
+	}
 	if r := b.refuseFeatures(sent); r.code != 0 {
 		return nil, r
 	}
@@ -190,6 +197,18 @@ func (b *Broker) addRecord(record message.Record, sent []byte) ([]message.Record
 	record.Properties = b.properties[start:len(b.properties):len(b.properties)]
 	b.pending = append(b.pending, record)
 	return b.pending, refusal{}
+}
+
+// refuseFlags answers messages that say by their flags that they are not what queues list one by one. They would have numbers in
+// their queue now and be left out when a restart builds the queue again.
+func (b *Broker) refuseFlags(flags message.SysFlags) refusal {
+	switch {
+	case flags.Transaction() != message.TransactionNone:
+		return refused(proto.RespNoPermission, "the broker[%s] sending transaction message is forbidden", b.address)
+	case flags.InnerBatch() || flags.NeedsUnwrap():
+		return refused(proto.RespMessageIllegal, "sysFlag %d: this broker keeps no batch as one message", uint32(flags))
+	}
+	return refusal{}
 }
 
 // refuseFeatures answers messages whose properties ask for what this broker cannot keep. Delivering such a message as an ordinary one would break

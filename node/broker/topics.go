@@ -28,15 +28,12 @@ func newTopicTable(b *Broker) *topicTable {
 	return &topicTable{broker: b, byName: map[string]*proto.TopicConfig{}, change: env.NewSemaphore(b.env.Tasks, 1)}
 }
 
-// get finds a topic without allocating.
-func (t *topicTable) get(name []byte) *proto.TopicConfig { return t.byName[string(name)] }
-
 // load reads the file over the topics that every broker has.
 func (t *topicTable) load() error {
 	for _, topic := range t.system() {
 		t.byName[topic.Name] = &topic
 	}
-	return loadDocument(t.broker.env.Disk, topicsFile, func(content []byte) error {
+	err := loadDocument(t.broker.env, topicsFile, func(content []byte) error {
 		table, err := proto.UnmarshalTopicTable(content)
 		if err != nil {
 			return err
@@ -47,6 +44,11 @@ func (t *topicTable) load() error {
 		}
 		return nil
 	})
+	if parent := t.byName[proto.DefaultTopic]; parent != nil && t.broker.options.NoAutoTopics {
+		// The file is from a time when the switch was on.
+		parent.Perm &^= proto.PermInherit
+	}
+	return err
 }
 
 // system lists the topics that exist from the start.
@@ -88,7 +90,7 @@ func (t *topicTable) adopt(queues []store.QueueKey) error {
 		topic := proto.NewTopicConfig(name)
 		topic.ReadQueues, topic.WriteQueues = found[name], found[name]
 		t.broker.env.Log.Warn("the store has messages of a topic that the table does not know: it is added", zap.String("topic", name))
-		if err := t.put(topic); err != nil {
+		if err := t.add(topic); err != nil {
 			return err
 		}
 	}
@@ -123,10 +125,30 @@ func (t *topicTable) without(name string) proto.TopicTable {
 	return table
 }
 
-// put adds or replaces a topic, durably, and tells the name servers. It waits.
-func (t *topicTable) put(topic proto.TopicConfig) error {
+// update adds or replaces a topic by what want makes of the one there is, or of nil. It is durable, and name servers are
+// told. It waits.
+func (t *topicTable) update(name string, want func(old *proto.TopicConfig) (proto.TopicConfig, error)) error {
 	t.change.Acquire(nil, env.Never)
 	defer t.change.Release()
+	topic, err := want(t.byName[name])
+	if err != nil {
+		return err
+	}
+	return t.put(topic)
+}
+
+// add is update for a topic that stays as it is if it exists.
+func (t *topicTable) add(topic proto.TopicConfig) error {
+	return t.update(topic.Name, func(old *proto.TopicConfig) (proto.TopicConfig, error) {
+		if old != nil {
+			return *old, nil
+		}
+		return topic, nil
+	})
+}
+
+// put adds or replaces a topic for a caller that has the table's changes to itself.
+func (t *topicTable) put(topic proto.TopicConfig) error {
 	if old := t.byName[topic.Name]; old != nil && old.Equal(&topic) {
 		return nil
 	}
@@ -150,19 +172,19 @@ func (t *topicTable) save(next proto.TopicTable) error {
 	return nil
 }
 
-// remove deletes a topic, durably. It waits.
-func (t *topicTable) remove(name string) error {
+// remove deletes a topic, durably, and then lets clean remove what belongs to it: nobody can make a topic of that name before
+// clean is done. It waits.
+func (t *topicTable) remove(name string, clean func() error) error {
 	t.change.Acquire(nil, env.Never)
 	defer t.change.Release()
-	if t.byName[name] == nil {
-		return nil
+	if t.byName[name] != nil {
+		if err := t.save(t.without(name)); err != nil {
+			return fmt.Errorf("topic %s could not be removed: %w", name, err)
+		}
+		delete(t.byName, name)
 	}
-	next := t.without(name)
-	if err := t.save(next); err != nil {
-		return fmt.Errorf("topic %s could not be removed: %w", name, err)
-	}
-	delete(t.byName, name)
-	return nil
+	// Also if it was removed before: then clean may have failed.
+	return clean()
 }
 
 // createTimeout is how long a send waits for other changes of the table.
@@ -174,7 +196,7 @@ func (t *topicTable) create(name, defaultTopic string, queues int32, unit bool) 
 	if !t.change.Acquire(nil, t.broker.env.Clock.Now().Add(createTimeout)) {
 		return nil, fmt.Errorf("topic %s was not created: other topics are being changed, send again", name)
 	}
-	t.change.Release()
+	defer t.change.Release()
 	if topic := t.byName[name]; topic != nil {
 		return topic, nil
 	}

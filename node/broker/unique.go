@@ -6,8 +6,8 @@ import (
 	"github.com/gantrymq/gantry/transport/message"
 )
 
-// appendUniqueID makes the UNIQ_KEY of a message whose sender gave none. What a client has in its place for the process is drawn
-// at the start of the broker.
+// appendUniqueID makes the UNIQ_KEY of a message whose sender gave none. Where clients put the number of their process it has the
+// broker's port, and where Java puts its class loader a number that is drawn.
 func (b *Broker) appendUniqueID(dst []byte) []byte {
 	wall := int64(b.env.Clock.Wall())
 	b.uniqueCount++

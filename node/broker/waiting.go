@@ -15,21 +15,25 @@ type waitingPulls struct {
 	broker  *Broker
 	byQueue map[store.QueueKey][]*heldPull
 	byTime  map[int64][]*heldPull // by end of the hold, in units of holdStep
-	count   int
-	ready   []*heldPull // woken, to be answered
-	work    env.Cond
+	ready   *env.Queue[*heldPull] // woken, to be answered; first come, first served
+	count   int                   // held or ready; <= Options.HeldPullsMax, which is also ready's limit
 	tasks   *env.Group
 	closing bool
 }
 
-// heldPull is one of them. It is in one list of byQueue and one of byTime until it is over.
+// heldPull is one of them. Until it is woken it is in one list of byQueue and one of byTime.
 type heldPull struct {
 	pullRequest
-	over bool
+	end   int64 // its list in byTime
+	place int   // its index there
 }
 
 // holdStep is how exactly the end of a hold is kept.
 const holdStep = 100 * time.Millisecond
+
+// holdMax bounds what a client may ask for: the pulls of connections that have ended are forgotten only when
+// their time is over.
+const holdMax = 5 * time.Minute
 
 // answerers is the number of tasks that answer woken pulls: enough that one slow read does not
 // hold up the others.
@@ -38,7 +42,7 @@ const answerers = 4
 func newWaitingPulls(b *Broker) *waitingPulls {
 	return &waitingPulls{
 		broker: b, byQueue: map[store.QueueKey][]*heldPull{}, byTime: map[int64][]*heldPull{},
-		work: b.env.Tasks.NewCond(), tasks: env.NewGroup(b.env.Tasks),
+		ready: env.NewQueue[*heldPull](b.env.Tasks, b.options.HeldPullsMax), tasks: env.NewGroup(b.env.Tasks),
 	}
 }
 
@@ -50,17 +54,17 @@ func (w *waitingPulls) start() {
 }
 
 // hold keeps a pull. It reports false if there are too many, or the broker stops. No message can slip in between the read
-// that found nothing and this call, because neither waits.
+// that found nothing and this call, because a read that finds nothing does not wait after it has looked.
 func (w *waitingPulls) hold(p *pullRequest) bool {
 	if w.closing || w.count >= w.broker.options.HeldPullsMax {
 		return false
 	}
-	h := &heldPull{pullRequest: *p}
+	h := &heldPull{pullRequest: *p, end: slot(w.broker.env.Clock.Now().Add(p.holdFor)) + 1}
 	h.holdFor = 0 // the second time it is answered whatever there is
+	h.place = len(w.byTime[h.end])
 	w.count++
 	w.byQueue[p.queue] = append(w.byQueue[p.queue], h)
-	end := slot(w.broker.env.Clock.Now().Add(p.holdFor)) + 1
-	w.byTime[end] = append(w.byTime[end], h)
+	w.byTime[h.end] = append(w.byTime[h.end], h)
 	return true
 }
 
@@ -76,43 +80,34 @@ func (w *waitingPulls) arrived(key store.QueueKey, offset message.QueueOffset, t
 	kept := held[:0]
 	for _, h := range held {
 		switch {
-		case h.over:
 		case offset >= h.from && (h.tags == nil || h.tags.matches(tagHash)):
+			w.leaveTime(h)
 			w.wake(h)
 		default:
 			kept = append(kept, h)
 		}
 	}
 	clear(held[len(kept):])
-	if len(kept) == 0 {
-		delete(w.byQueue, key)
-		return
-	}
-	w.byQueue[key] = kept
+	w.keep(key, kept)
 }
 
+// wake hands a pull that is in no list any more to the answerers.
 func (w *waitingPulls) wake(h *heldPull) {
-	h.over = true
-	w.count--
 	if h.reply.Conn().Closed() {
+		w.count--
 		return
 	}
-	w.ready = append(w.ready, h)
-	w.work.Signal()
+	// There is room: count bounds what is ready, too.
+	w.ready.TryPush(h)
 }
 
 func (w *waitingPulls) answerLoop() {
 	for {
-		for len(w.ready) == 0 && !w.closing {
-			w.work.Wait()
-		}
-		if len(w.ready) == 0 {
+		h, ok := w.ready.Pop()
+		if !ok {
 			return
 		}
-		last := len(w.ready) - 1
-		h := w.ready[last]
-		w.ready[last] = nil
-		w.ready = w.ready[:last]
+		w.count--
 		w.broker.answerPull(&h.pullRequest)
 	}
 }
@@ -123,54 +118,62 @@ func (w *waitingPulls) expireLoop() {
 	for !w.closing {
 		w.broker.stop.WaitUntil(w.broker.env.Clock.Now().Add(holdStep))
 		for now := slot(w.broker.env.Clock.Now()); next <= now; next++ {
-			for _, h := range w.byTime[next] {
-				w.expire(h)
-			}
-			delete(w.byTime, next)
+			w.expire(next)
 		}
 	}
 }
 
-func (w *waitingPulls) expire(h *heldPull) {
-	if h.over {
-		return
+// expire ends the holds of one list of byTime.
+func (w *waitingPulls) expire(end int64) {
+	over := w.byTime[end]
+	delete(w.byTime, end)
+	for _, h := range over {
+		w.leaveQueue(h)
+		w.wake(h)
 	}
-	w.wake(h)
-	w.drop(h)
 }
 
-// drop takes a pull that is over out of its queue's list.
-func (w *waitingPulls) drop(h *heldPull) {
+// leaveTime takes a pull out of its list of byTime.
+func (w *waitingPulls) leaveTime(h *heldPull) {
+	list := w.byTime[h.end]
+	last := len(list) - 1
+	list[h.place] = list[last]
+	list[h.place].place = h.place
+	list[last] = nil
+	if last == 0 {
+		delete(w.byTime, h.end)
+		return
+	}
+	w.byTime[h.end] = list[:last]
+}
+
+// leaveQueue takes a pull out of its list of byQueue.
+func (w *waitingPulls) leaveQueue(h *heldPull) {
 	held := w.byQueue[h.queue]
-	for i, other := range held {
-		if other == h {
-			held[i] = held[len(held)-1]
-			held[len(held)-1] = nil
-			held = held[:len(held)-1]
-			break
-		}
-	}
+	i := slices.Index(held, h)
+	w.keep(h.queue, slices.Delete(held, i, i+1))
+}
+
+func (w *waitingPulls) keep(key store.QueueKey, held []*heldPull) {
 	if len(held) == 0 {
-		delete(w.byQueue, h.queue)
+		delete(w.byQueue, key)
 		return
 	}
-	w.byQueue[h.queue] = held
+	w.byQueue[key] = held
 }
 
 // close answers all held pulls and ends the tasks.
 func (w *waitingPulls) close() {
 	w.closing = true
-	var ends []int64
+	ends := make([]int64, 0, len(w.byTime))
 	for end := range w.byTime {
 		ends = append(ends, end)
 	}
 	slices.Sort(ends)
 	for _, end := range ends {
-		for _, h := range w.byTime[end] {
-			w.expire(h)
-		}
+		w.expire(end)
 	}
-	clear(w.byTime)
-	w.work.Broadcast()
+	w.ready.Close()
+	w.broker.stop.Broadcast()
 	w.tasks.Wait()
 }

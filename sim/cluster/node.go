@@ -1,8 +1,8 @@
 package cluster
 
 import (
-	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gantrymq/gantry/node/broker"
 	"github.com/gantrymq/gantry/node/env"
@@ -65,11 +65,6 @@ func (n *Node) start(e env.Env) {
 	n.ready = true
 }
 
-// Excusable reports whether a disk fault explains that the node did not start.
-func (n *Node) Excusable() bool {
-	return errors.Is(n.StartError, env.ErrIO) || errors.Is(n.StartError, env.ErrNoSpace)
-}
-
 // Crash ends the node at once.
 func (n *Node) Crash(style sim.CrashStyle) {
 	n.ready = false
@@ -100,4 +95,4 @@ func (n *Node) Stop(e env.Env, deadline env.Instant) error {
 }
 
 // stopPoll is how often Stop looks.
-const stopPoll = 5_000_000 // ns
+const stopPoll = 5 * time.Millisecond

@@ -21,8 +21,6 @@ type Injector struct {
 	disks   sim.DiskOptions
 
 	ackVictim bool // the broker of the next acknowledgement loses its power
-	// LastFault is when a fault last began or healed.
-	LastFault env.Instant
 	// Log lists what was done.
 	Log []string
 }
@@ -47,14 +45,12 @@ func (i *Injector) Run(schedule Schedule) {
 			i.note("%s", f)
 			i.kernel.Mark("fault: " + f.Kind.String())
 			i.inject(f, random)
-			i.LastFault = i.env.Clock.Now()
 		})
 	}
 }
 
 func (i *Injector) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	i.LastFault = i.env.Clock.Now()
 	i.Log = append(i.Log, fmt.Sprintf("%s %s", i.env.Clock.Now(), text))
 	i.kernel.Note("fault %s", text)
 }
@@ -212,11 +208,8 @@ func (i *Injector) restart(n *cluster.Node) {
 	}
 	// An error of Close is a disk fault's; what was acknowledged must survive all the same.
 	_ = n.Stop(i.env, i.env.Clock.Now().Add(10*time.Second))
-	if i.healed {
-		// Heal found it closing and left it alone.
-		n.Start()
-	}
-	i.startAgain(n)
+	// Also after Heal, which found it closing and left it alone.
+	n.Start()
 }
 
 // Acknowledged is called by the scenario at each acknowledgement: the worst moment for a crash.
@@ -243,7 +236,8 @@ func (i *Injector) Heal() {
 	i.kernel.Network().SetLinks(i.links)
 	for _, n := range i.cluster.Nodes() {
 		n.Machine.Disk().SetOptions(i.disks)
-		fenced := n.Broker() != nil && n.Broker().Store().Health() != nil
+		// A full disk that has space again needs no restart.
+		fenced := n.Broker() != nil && n.Broker().Store().Fenced() != nil
 		if n.StartError != nil || fenced {
 			n.Crash(sim.KillProcess)
 		}

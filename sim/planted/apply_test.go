@@ -3,6 +3,7 @@ package planted_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/gantrymq/gantry/sim/planted"
@@ -26,7 +27,8 @@ func overlay(t *testing.T, b planted.Bug) string {
 		return string(content), err
 	}
 	write := func(path, content string) (string, error) {
-		target := filepath.Join(dir, filepath.Base(path))
+		// Two packages may have files of one name.
+		target := filepath.Join(dir, strings.ReplaceAll(path, "/", "_"))
 		return target, os.WriteFile(target, []byte(content), 0o644)
 	}
 	content, err := planted.Overlay(b, base, read, write)

@@ -38,8 +38,9 @@ func (p *pubsub) demandProgress() {
 		probe.demand()
 		done = true
 	})
-	if !p.until("probe", 2*serveWithin+deadWithin, func() bool { return done }) {
-		p.failLiveness("after everything healed, the probe does not end within %s", 2*serveWithin)
+	const probeWithin = 2*serveWithin + deadWithin
+	if !p.until("probe", probeWithin, func() bool { return done }) {
+		p.failLiveness("after everything healed, the probe does not end within %s", probeWithin)
 	}
 }
 

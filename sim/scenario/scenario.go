@@ -100,7 +100,8 @@ func (r *run) until(phase string, limit time.Duration, done func() bool) bool {
 		if r.kernel.Run(slice, done) {
 			return true
 		}
-		if r.kernel.Failure() != nil || deadline.Reached(r.kernel.Now()) {
+		if r.kernel.Failure() != nil || deadline.Reached(r.kernel.Now()) || !slice.Reached(r.kernel.Now()) {
+			// In the last case nothing is left to happen.
 			return false
 		}
 		if r.options.Progress != nil {
