@@ -48,6 +48,9 @@
 //	recover.go     after a restart
 //	scan.go        the log, record by record, verified
 //	checksum.go    the whole-record checksum
+//	drop.go        removing topics
+//	check.go       verifying a closed directory: the log, the checkpoint
+//	check_queue.go the same for queues
 //	status.go      outcomes
 //	options.go     settings and limits
 //	fifo.go        a list that reuses its memory

@@ -114,7 +114,9 @@ func (s *Server) ended(c *Conn) {
 // closeIdle looks at all connections now and then: one task, not a timer for each.
 func (s *Server) closeIdle() {
 	for !s.closing {
-		s.changed.WaitUntil(s.env.Clock.Now().Add(s.options.IdleTimeout / 8))
+		// Connections that end wake this task, too; it looks at all of them only when it is time.
+		for due := s.env.Clock.Now().Add(s.options.IdleTimeout / 8); !s.closing && s.changed.WaitUntil(due); {
+		}
 		now := s.env.Clock.Now()
 		for _, c := range slices.Clone(s.conns) {
 			if now.Sub(c.lastActive) > s.options.IdleTimeout {
