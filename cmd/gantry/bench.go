@@ -83,12 +83,15 @@ func (o benchOptions) validate() error {
 
 func runBench(ctx context.Context, o benchOptions, c *console) (err error) {
 	if o.NameServers == "" {
-		own, err := startBenchNodes(o, c)
-		if err != nil {
-			return err
+		own, failed := startBenchNodes(o, c)
+		if failed != nil {
+			return failed
 		}
 		defer func() { err = errors.Join(err, own.close()) }()
 		o.NameServers = own.names.node.Addr().String()
+	} else {
+		// It is theirs, and not asked for.
+		o.Flush = ""
 	}
 	b, err := newBenchmark(ctx, o, c)
 	if err != nil {

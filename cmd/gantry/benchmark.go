@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,6 +117,9 @@ func (b *benchmark) run(ctx context.Context) (*benchResult, error) {
 		return result, err
 	}
 	result.Consume, err = b.consume(ctx, starts)
+	if err == nil && result.Consume.Messages < result.Send.Messages {
+		err = fmt.Errorf("%d messages were sent and only %d came back", result.Send.Messages, result.Consume.Messages)
+	}
 	return result, err
 }
 
@@ -170,7 +174,7 @@ func (b *benchmark) send(ctx context.Context) (benchPhase, error) {
 	return m.end()
 }
 
-// consume reads every queue from its start until as many messages were read as were sent.
+// consume reads every queue from where it ended before the measurement to its end.
 func (b *benchmark) consume(ctx context.Context, starts map[client.Queue]client.QueueOffset) (benchPhase, error) {
 	m := newMeter("consuming", b.options.Messages)
 	turns := make(chan client.Queue, len(starts))
@@ -308,7 +312,7 @@ type benchResult struct {
 	Size        int        `json:"size"`
 	Connections int        `json:"connections"`
 	InFlight    int        `json:"inFlight"`
-	Flush       string     `json:"flush"`
+	Flush       string     `json:"flush,omitempty"` // of the own broker
 	Send        benchPhase `json:"send"`
 	Consume     benchPhase `json:"consume"`
 }
@@ -328,7 +332,8 @@ type benchPhase struct {
 }
 
 func (r *benchResult) write(out io.Writer, width int) error {
-	_, err := fmt.Fprintf(out, "%d connections, %d in flight on each, bodies of %d bytes, %s\n", r.Connections, r.InFlight, r.Size, r.Flush)
+	_, err := fmt.Fprintf(out, "%d connections, %d in flight on each, bodies of %d bytes, %s\n",
+		r.Connections, r.InFlight, r.Size, cmp.Or(r.Flush, "flushed as the brokers are set"))
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gantrymq/gantry/sim"
 	"github.com/gantrymq/gantry/sim/scenario"
 	"github.com/spf13/cobra"
 )
@@ -26,6 +27,9 @@ func huntCommand() *cobra.Command {
 		s, err := find(args[0])
 		if err != nil {
 			return err
+		}
+		if h.workers < 1 {
+			return fmt.Errorf("--workers %d: want at least 1", h.workers)
 		}
 		h.scenario = s
 		return h.run(cmd.OutOrStdout())
@@ -105,7 +109,7 @@ func (h *hunt) add(r scenario.Result) {
 	}
 }
 
-// progress rewrites one line on a terminal.
+// progress rewrites one line on a terminal until stop is closed.
 func (h *hunt) progress(stop chan struct{}) {
 	if !onTerminal() {
 		<-stop
@@ -147,6 +151,9 @@ func (h *hunt) report(out io.Writer) error {
 		return nil
 	}
 	fmt.Fprintln(out, "FAILED:", h.failed)
+	if h.failed.Failure.Kind == sim.FailurePanic {
+		fmt.Fprintln(out, h.failed.Failure.Stack)
+	}
 	fmt.Fprintln(out, "replay:", h.failed.Replay())
 	return h.failed.Failure
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -78,8 +80,11 @@ func replayCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		defer file.Close()
-		result, took := execute(s, seed, scenario.Options{Drop: set(drop), Trace: file})
+		lines := bufio.NewWriterSize(file, 1<<20)
+		result, took := execute(s, seed, scenario.Options{Drop: set(drop), Trace: lines})
+		if err := errors.Join(lines.Flush(), file.Close()); err != nil {
+			return fmt.Errorf("the trace is not whole: %w", err)
+		}
 		fmt.Fprintln(cmd.OutOrStdout(), "trace in", trace)
 		return show(cmd.OutOrStdout(), result, took)
 	}

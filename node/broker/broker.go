@@ -107,6 +107,10 @@ func (b *Broker) Start() error {
 
 // load reads the tables that outlive a restart.
 func (b *Broker) load() error {
+	// What is read here must be what the next restart reads, also after a loss of power: a rename of the last run may not be durable.
+	if err := b.env.Disk.SyncDir(configDir); err != nil && !errors.Is(err, env.ErrNotExist) {
+		return err
+	}
 	for _, table := range []interface{ load() error }{b.topics, b.groups, b.offsets} {
 		if err := table.load(); err != nil {
 			return err

@@ -77,8 +77,12 @@ func (j *offsetJournal) open(table tableMark) ([]journalEntry, error) {
 		return nil, j.reset(table)
 	}
 	j.end = end
-	// Behind the end there may be the rest of a torn write: it must not come back behind shorter entries.
+	// Behind the end there may be the rest of a torn write: it must not come back behind shorter entries. Before it there may be
+	// entries that only the cache has and that a failed sync left marked as clean: written again, they are synced in earnest.
 	if err := f.Truncate(end); err != nil {
+		return nil, err
+	}
+	if err := f.WriteAt(content[:end], 0); err != nil {
 		return nil, err
 	}
 	return entries, f.Sync(0, end)
