@@ -84,11 +84,6 @@ var Bugs = []Bug{
 		Scenario: "pubsub", Seeds: 200,
 	},
 	{
-		Name:     "go on with the offsets' journal after a save in doubt",
-		Edits:    []Edit{{"node/broker/offsets.go", "\t\tt.journal.broken = err\n", ""}},
-		Scenario: "pubsub", Seeds: 400,
-	},
-	{
 		Name:     "show a committed offset before it is durable",
 		Edits:    []Edit{{"node/broker/offsets.go", "\tt.pending = append(t.pending, c)\n", "\tt.pending = append(t.pending, c)\n\tt.put(c.entry.key, c.entry.queue, c.entry.offset)\n"}},
 		Scenario: "pubsub", Seeds: 1000,
