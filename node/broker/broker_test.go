@@ -1,133 +1,19 @@
 package broker_test
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"testing"
 	"time"
 
-	"github.com/gantrymq/gantry/node/broker"
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/sim"
-	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/gantrymq/gantry/transport/wire"
 	"github.com/stretchr/testify/require"
 )
-
-// world is one broker and one client machine in a quiet simulated network.
-type world struct {
-	t       *testing.T
-	kernel  *sim.Kernel
-	machine *sim.Machine
-	broker  *broker.Broker
-	client  *transport.Client
-	pushed  []*wire.Command // requests the broker sent to the client
-}
-
-const address = "10.0.0.1:10911"
-
-func newWorld(t *testing.T) *world {
-	t.Helper()
-	w := &world{t: t, kernel: sim.New(1, sim.Options{})}
-	t.Cleanup(w.kernel.Close)
-	w.machine = w.kernel.AddMachine("broker", netip.MustParseAddr("10.0.0.1"))
-	w.start()
-	e := w.kernel.AddMachine("client", netip.MustParseAddr("10.0.0.2")).Boot("client")
-	w.client = transport.NewClient(e, transport.ClientOptions{Handler: transport.HandlerFunc(func(in *transport.Incoming) {
-		w.pushed = append(w.pushed, in.Command.Clone())
-	})})
-	return w
-}
-
-func options() broker.Options {
-	return broker.Options{
-		AdvertisedIP: netip.MustParseAddr("10.0.0.1"),
-		Store:        store.Options{LogSegmentSize: 1 << 20, BodySizeMax: 64 << 10, QueueSegmentEntries: 1000},
-	}
-}
-
-func (w *world) start() {
-	e := w.machine.Boot("broker")
-	var err error
-	w.broker, err = broker.New(e, options())
-	require.NoError(w.t, err)
-	started := false
-	e.Tasks.Go("start", func() { err = w.broker.Start(); started = true })
-	w.kernel.Run(w.kernel.Now().Add(time.Minute), func() bool { return started })
-	require.NoError(w.t, err)
-}
-
-func (w *world) restart(style sim.CrashStyle) {
-	w.machine.Crash(style)
-	w.start()
-}
-
-// run runs fn as a task of the client machine and waits for it.
-func (w *world) run(fn func()) {
-	w.t.Helper()
-	done := false
-	w.kernel.Machines()[1].Node("client", ".").Tasks.Go("test", func() { fn(); done = true })
-	w.kernel.Run(w.kernel.Now().Add(2*time.Minute), func() bool { return done })
-	if f := w.kernel.Failure(); f != nil {
-		w.t.Fatalf("%v\n%s", f, f.Stack)
-	}
-	require.True(w.t, done, "the client's task came to its end")
-}
-
-// call sends a request and returns the response, whatever its code.
-func (w *world) call(request *transport.Request) *wire.Command {
-	w.t.Helper()
-	var response *wire.Command
-	var err error
-	w.run(func() {
-		// After a power loss the first call finds the old connection dead.
-		for range 2 {
-			var conn *transport.Conn
-			now := w.kernel.Now()
-			if conn, err = w.client.Conn(nil, address, now.Add(5*time.Second)); err == nil {
-				response, err = conn.Call(nil, request, now.Add(60*time.Second))
-			}
-			if !errors.Is(err, transport.ErrClosed) {
-				return
-			}
-		}
-	})
-	require.NoError(w.t, err)
-	return response
-}
-
-func sendRequest(topic string, queue int32, body string, properties string) *transport.Request {
-	header := &proto.SendMessage{
-		ProducerGroup: "p", Topic: topic, DefaultTopic: proto.DefaultTopic, DefaultQueues: 4, QueueID: queue,
-		BornAt: 1, Properties: properties,
-	}
-	return &transport.Request{Code: proto.ReqSendMessageV2, Header: header.Short(), Body: []byte(body)}
-}
-
-func pullRequest(topic string, queue int32, from int64, hold time.Duration, tags string) *transport.Request {
-	header := &proto.PullMessage{
-		ConsumerGroup: "g", Topic: topic, QueueID: queue, QueueOffset: from, MaxMessages: 32,
-		Flags: proto.PullSubscription, Expression: tags, ExpressionType: proto.ExpressionTag, HoldForMillis: hold.Milliseconds(),
-	}
-	if hold > 0 {
-		header.Flags |= proto.PullHold
-	}
-	return &transport.Request{Code: proto.ReqPullMessage, Header: header}
-}
-
-func bodies(t *testing.T, response *wire.Command) []string {
-	t.Helper()
-	var found []string
-	for r, err := range message.DecodeRecords(response.Body, true) {
-		require.NoError(t, err)
-		found = append(found, string(r.Body))
-	}
-	return found
-}
 
 func TestASentMessageCanBePulled(t *testing.T) {
 	w := newWorld(t)
@@ -287,11 +173,6 @@ func TestMembersOfAGroupAreToldWhenAnotherComesOrGoes(t *testing.T) {
 func TestCloseLeavesNoTaskBehind(t *testing.T) {
 	w := newWorld(t)
 	w.call(sendRequest("orders", 0, "first", ""))
-	closed := false
-	var err error
-	w.machine.Node("closer", ".").Tasks.Go("close", func() { err = w.broker.Close(); closed = true })
-	w.kernel.Run(w.kernel.Now().Add(time.Minute), func() bool { return closed })
-	require.NoError(t, err)
-	require.True(t, closed)
+	w.close()
 	require.Empty(t, w.machine.TaskNames())
 }
