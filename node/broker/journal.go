@@ -24,7 +24,6 @@ type offsetJournal struct {
 	file   env.File
 	end    int64
 	broken error // what a restart would find is in doubt: nothing more is promised until the next reset
-	busy   *env.Semaphore
 }
 
 type journalEntry struct {
@@ -48,13 +47,6 @@ type tableMark struct {
 
 func markOf(content []byte) tableMark {
 	return tableMark{length: int64(len(content)), checksum: crc32.ChecksumIEEE(content)}
-}
-
-// exclusive keeps saves and appends apart.
-func (j *offsetJournal) exclusive(fn func() error) error {
-	j.busy.Acquire(nil, env.Never)
-	defer j.busy.Release()
-	return fn()
 }
 
 // open returns the commits that were made durable after this table was saved.
@@ -132,7 +124,7 @@ func journalHeader(table tableMark) []byte {
 	return binary.BigEndian.AppendUint32(p, table.checksum)
 }
 
-// append makes commits durable, for a caller that has the journal to itself. After an error none of them is promised.
+// append makes commits durable. Nothing else may be done with the journal meanwhile. After an error none of them is promised.
 func (j *offsetJournal) append(batch []pendingCommit) error {
 	if j.broken != nil {
 		return j.broken

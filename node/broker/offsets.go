@@ -30,6 +30,8 @@ type offsetTable struct {
 	journal *offsetJournal
 	pending []pendingCommit // to be journalled, made visible and answered, in this order
 	writing bool            // the journal is being written
+	busy    *env.Semaphore  // of the task that writes journal or offsetsFile
+	claims  int             // tasks that wait for busy to save; >= 0
 	work    env.Cond
 	closing bool
 	tasks   *env.Group
@@ -46,8 +48,21 @@ func newOffsetTable(b *Broker) *offsetTable {
 	return &offsetTable{
 		broker: b, byKey: map[string]map[int32]int64{},
 		work: b.env.Tasks.NewCond(), tasks: env.NewGroup(b.env.Tasks),
-		journal: &offsetJournal{disk: b.env.Disk, busy: env.NewSemaphore(b.env.Tasks, 1)},
+		journal: &offsetJournal{disk: b.env.Disk}, busy: env.NewSemaphore(b.env.Tasks, 1),
 	}
+}
+
+// exclusive runs fn while nobody writes the journal. The journal's task lets those who claim it go first: under a steady load it
+// would never leave it to them.
+func (t *offsetTable) exclusive(fn func() error) error {
+	t.claims++
+	t.busy.Acquire(nil, env.Never)
+	t.claims--
+	defer func() {
+		t.busy.Release()
+		t.work.Signal()
+	}()
+	return fn()
 }
 
 func offsetKey(group, topic string) string { return topic + "@" + group }
@@ -103,7 +118,7 @@ func (t *offsetTable) enqueue(c pendingCommit) {
 // its consumers must not go on where they were in the old one. It waits for the disk.
 func (t *offsetTable) forgetTopic(topic string) error {
 	of := func(key string) bool { return strings.HasPrefix(key, topic+"@") }
-	return t.journal.exclusive(func() error {
+	return t.exclusive(func() error {
 		t.pending = slices.DeleteFunc(t.pending, func(c pendingCommit) bool {
 			if of(c.entry.key) {
 				c.refuse(proto.RespTopicNotExist, fmt.Sprintf("Topic %s not exist!", topic))
@@ -209,22 +224,23 @@ func appendQueueOffsets(out []byte, queues map[int32]int64) []byte {
 // runs share the next.
 func (t *offsetTable) journalLoop() {
 	for {
-		for len(t.pending) == 0 && !t.closing {
+		for t.claims > 0 || (len(t.pending) == 0 && !t.closing) {
 			t.work.Wait()
 		}
 		if len(t.pending) == 0 {
 			return
 		}
-		// An error has been answered to each who waits for one.
-		_ = t.journal.exclusive(t.writePending)
+		t.busy.Acquire(nil, env.Never)
+		t.writePending()
+		t.busy.Release()
 	}
 }
 
 // writePending journals what waits, and makes it visible and answers it before a save or a forgotten topic can come between.
-func (t *offsetTable) writePending() error {
+func (t *offsetTable) writePending() {
 	if len(t.pending) == 0 {
 		// Their topic was forgotten meanwhile.
-		return nil
+		return
 	}
 	batch := t.pending
 	t.pending, t.writing = nil, true
@@ -237,7 +253,6 @@ func (t *offsetTable) writePending() error {
 	for _, c := range batch {
 		t.finish(c, err)
 	}
-	return err
 }
 
 // refuse answers a commit that will not be carried out, if somebody waits.
@@ -264,7 +279,7 @@ func (t *offsetTable) finish(c pendingCommit, err error) {
 func (t *offsetTable) saveLoop() {
 	for !t.broker.closing {
 		t.broker.stop.WaitUntil(t.broker.env.Clock.Now().Add(t.broker.options.SaveOffsetsEvery))
-		if err := t.journal.exclusive(t.save); err != nil {
+		if err := t.exclusive(t.save); err != nil {
 			t.broker.env.Log.Warn("consumer offsets could not be saved; they will be tried again", zap.Error(err))
 		}
 	}
@@ -306,7 +321,7 @@ func (t *offsetTable) close() error {
 	t.closing = true
 	t.work.Broadcast()
 	t.tasks.Wait()
-	return errors.Join(t.journal.exclusive(t.save), t.journal.close())
+	return errors.Join(t.exclusive(t.save), t.journal.close())
 }
 
 // updateConsumerOffset handles UPDATE_CONSUMER_OFFSET (class ConsumerManageProcessor).

@@ -264,6 +264,32 @@ func TestCommitsThatWaitForTheDiskGoWithTheirTopicToo(t *testing.T) {
 	}
 }
 
+// TestASteadyLoadOfCommitsDoesNotKeepTheTableFromBeingSaved: nor does it keep a topic from being deleted.
+func TestASteadyLoadOfCommitsDoesNotKeepTheTableFromBeingSaved(t *testing.T) {
+	w := newWorld(t, func(o *broker.Options) { o.SaveOffsetsEvery = time.Second })
+	w.succeeds(sendRequest("orders", 0, "x", ""))
+	w.succeeds(sendRequest("bills", 0, "x", ""))
+	w.succeeds(commitRequest("g", "orders", 0, 1))
+	w.slowDisk(20 * time.Millisecond)
+	e := w.clientEnv()
+	stop, commits := false, 0
+	for queue := range int32(8) {
+		e.Tasks.Go("commit", func() {
+			for n := int64(0); !stop; n++ {
+				if _, err := w.client.Call(nil, address, commitRequest("g", "orders", queue, n), time.Minute); err == nil {
+					commits++
+				}
+				e.Tasks.Sleep(3 * time.Millisecond)
+			}
+		})
+	}
+	w.pass(10 * time.Second)
+	require.Greater(t, commits, 1000)
+	require.Regexp(t, `"counter":([5-9]|1\d),`, w.file("config/consumerOffset.json"))
+	w.succeeds(deleteTopicRequest("bills"))
+	stop = true
+}
+
 // TestATopicThatIsMadeAgainWhileItIsDeletedLosesNothing: what is acknowledged after the deletion belongs to the new topic.
 func TestATopicThatIsMadeAgainWhileItIsDeletedLosesNothing(t *testing.T) {
 	w := newWorld(t)
