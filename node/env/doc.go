@@ -18,8 +18,8 @@
 //
 //   - Tasks.Sleep, Tasks.Yield, Tasks.Offload, Cond.Wait, Cond.WaitUntil, and
 //     what is built on them: Queue.Pop, Future.Wait, Semaphore.Acquire;
-//   - every method of Disk and File except File.Size, File.Name and File.Close;
-//   - Network.Dial, Listener.Accept, Conn.Read, Conn.Write.
+//   - every method of Disk and File except File.Size, File.Name, File.View and File.Close;
+//   - Network.Listen, Network.Dial, Listener.Accept, Conn.Read, Conn.Write.
 //
 // Calls that never wait: everything on Clock and Rand, Tasks.Go, Cond.Signal,
 // Cond.Broadcast, the deadline setters, Close on anything, logging.
@@ -51,7 +51,7 @@
 // # Dead machines
 //
 // When the simulator crashes a machine, each of its tasks is unwound by a panic
-// whose value answers true to IsCrash. Deferred functions run, but any call of this
-// package they make panics again. Code that recovers panics must pass such a
+// whose value answers true to IsCrash. Deferred functions run, but any call they make that
+// waits, starts or wakes a task, or touches a disk or connection panics again. Code that recovers panics must pass such a
 // value on.
 package env

@@ -44,7 +44,7 @@ type Listener interface {
 
 // Conn is an ordered stream of bytes both ways. One task may read while another
 // writes; two tasks must not do the same at once. After any error but
-// ErrDeadline the connection is of no more use.
+// ErrDeadline of a Read the connection is of no more use.
 type Conn interface {
 	// Read waits for at least one byte, puts what has arrived into p, at most len(p) bytes, and
 	// returns their number. If then is not nil it is called with that number before
