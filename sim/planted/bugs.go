@@ -41,7 +41,7 @@ var Bugs = []Bug{
 			{"store/scan.go", "err = verifySeal(raw, l.record.Properties)", "err = nil"},
 			{"store/scan.go", "message.DecodeRecord(raw, &l.record, true)", "message.DecodeRecord(raw, &l.record, false)"},
 		},
-		Scenario: "pubsub", Seeds: 300,
+		Scenario: "pubsub", Seeds: 600,
 	},
 	{
 		Name:     "ignore a failed sync",
