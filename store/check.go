@@ -55,7 +55,7 @@ func Check(e env.Env, options Options, report func(done, total int64)) (CheckRep
 	if report == nil {
 		report = func(done, total int64) {}
 	}
-	c := &checker{env: e, options: options, progress: report, queues: map[QueueKey]*checkedQueue{}, dropped: map[*[]string]int{}}
+	c := &checker{env: e, options: options, files: segment.NewHandles(e.Disk, options.OpenFilesMax), progress: report, queues: map[QueueKey]*checkedQueue{}, dropped: map[*[]string]int{}}
 	err = c.run()
 	return c.report, errors.Join(err, c.close(), lock.Unlock())
 }
@@ -66,6 +66,7 @@ type checker struct {
 	options  Options
 	progress func(done, total int64)
 	report   CheckReport
+	files    *segment.Handles
 	log      *segment.Row
 	state    checkpointState
 	queues   map[QueueKey]*checkedQueue
@@ -86,7 +87,7 @@ func (c *checker) run() (err error) {
 	if c.state.own {
 		c.report.Saved = c.state.saved
 	}
-	c.log, err = segment.Inspect(c.env.Disk, logDir, c.options.LogSegmentSize)
+	c.log, err = segment.Inspect(c.files, logDir, c.options.LogSegmentSize)
 	if errors.Is(err, segment.ErrForeign) {
 		c.damage("%v", err)
 		return nil

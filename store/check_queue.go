@@ -36,7 +36,7 @@ func (c *checker) openQueues() error {
 		return err
 	}
 	for _, key := range keys {
-		row, err := segment.Inspect(c.env.Disk, queuePath(key), c.options.QueueSegmentEntries*entrySize)
+		row, err := segment.Inspect(c.files, queuePath(key), c.options.QueueSegmentEntries*entrySize)
 		if errors.Is(err, segment.ErrForeign) {
 			c.damage("queue %s: %v", key, err)
 			row, err = nil, nil

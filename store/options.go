@@ -81,6 +81,8 @@ type Options struct {
 	// CheckpointEvery is how often queues are synced and the checkpoint moves on. It bounds
 	// how much log a restart after a crash must read.
 	CheckpointEvery time.Duration
+	// OpenFilesMax is how many queue files are kept open. The files of queues that are not used are closed.
+	OpenFilesMax int
 	// ReplayMax is how many queue entries a restart keeps in memory before it writes them to their files.
 	ReplayMax int
 	// Arrived is told of each entry that consumers may see now. It must not wait.
@@ -100,9 +102,13 @@ func DefaultOptions() Options {
 		FlushEvery:          500 * time.Millisecond,
 		SaveQueuesEvery:     time.Second,
 		CheckpointEvery:     10 * time.Second,
+		OpenFilesMax:        1024,
 		ReplayMax:           1 << 20,
 	}
 }
+
+// openLogFilesMax is how many files of the log are kept open.
+const openLogFilesMax = 64
 
 func (o Options) withDefaults() Options {
 	d := DefaultOptions()
@@ -114,6 +120,7 @@ func (o Options) withDefaults() Options {
 	fill(&o.FlushEvery, d.FlushEvery)
 	fill(&o.SaveQueuesEvery, d.SaveQueuesEvery)
 	fill(&o.CheckpointEvery, d.CheckpointEvery)
+	fill(&o.OpenFilesMax, d.OpenFilesMax)
 	fill(&o.ReplayMax, d.ReplayMax)
 	if o.Arrived == nil {
 		o.Arrived = func(QueueKey, message.QueueOffset, int64) {}

@@ -88,7 +88,7 @@ func (s *Store) queueFor(key QueueKey) *queueLog {
 	if q := s.queues[key]; q != nil {
 		return q
 	}
-	q := newQueueLog(key, segment.New(s.env.Disk, queuePath(key), s.options.QueueSegmentEntries*entrySize))
+	q := newQueueLog(key, segment.New(s.queueFiles, queuePath(key), s.options.QueueSegmentEntries*entrySize))
 	s.addQueue(q)
 	return q
 }

@@ -19,7 +19,7 @@ func (s *Store) recover() error {
 	if err != nil {
 		return err
 	}
-	if s.log, err = segment.Open(s.env.Disk, logDir, s.options.LogSegmentSize, !clean); err != nil {
+	if s.log, err = segment.Open(s.logFiles, logDir, s.options.LogSegmentSize, !clean); err != nil {
 		return err
 	}
 	state, err := readCheckpoint(s.env.Disk)
@@ -339,7 +339,7 @@ func (s *Store) loadQueues(limit message.LogOffset) error {
 		return err
 	}
 	for _, key := range keys {
-		row, err := segment.Open(s.env.Disk, queuePath(key), s.options.QueueSegmentEntries*entrySize, true)
+		row, err := segment.Open(s.queueFiles, queuePath(key), s.options.QueueSegmentEntries*entrySize, true)
 		if err != nil {
 			return err
 		}

@@ -28,6 +28,8 @@ type Store struct {
 	lock    env.Lock
 	log     *segment.Row
 
+	logFiles, queueFiles *segment.Handles
+
 	// The watermarks: flushed <= written <= appended, and confirmed is
 	// flushed with SyncFlush, written with AsyncFlush.
 	appended message.LogOffset // records before it have their places
@@ -77,6 +79,7 @@ func Open(e env.Env, options Options) (*Store, error) {
 	}
 	s := &Store{
 		env: e, options: options, lock: lock,
+		logFiles: segment.NewHandles(e.Disk, openLogFilesMax), queueFiles: segment.NewHandles(e.Disk, options.OpenFilesMax),
 		queues:    map[QueueKey]*queueLog{},
 		unflushed: e.Tasks.NewCond(), changed: e.Tasks.NewCond(), stop: e.Tasks.NewCond(),
 		tasks: env.NewGroup(e.Tasks), saving: env.NewSemaphore(e.Tasks, 1),

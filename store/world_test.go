@@ -25,7 +25,7 @@ type world struct {
 func small(flush store.FlushMode) store.Options {
 	return store.Options{
 		Flush: flush, LogSegmentSize: 96 << 10, BodySizeMax: 16 << 10, QueueSegmentEntries: 7,
-		SaveQueuesEvery: 5 * time.Millisecond, CheckpointEvery: 20 * time.Millisecond, FlushEvery: 3 * time.Millisecond,
+		OpenFilesMax: 2, SaveQueuesEvery: 5 * time.Millisecond, CheckpointEvery: 20 * time.Millisecond, FlushEvery: 3 * time.Millisecond,
 	}
 }
 

@@ -20,7 +20,7 @@ type progress struct {
 
 // roll writes three files full, syncs, cuts in the second, and removes the first.
 func roll(disk env.Disk, p *progress) error {
-	r := segment.New(disk, "row", size)
+	r := segment.New(segment.NewHandles(disk, 2), "row", size)
 	for at := int64(0); at < 3*size; at += size / 2 {
 		if !r.Has(at) {
 			if err := r.Create(at); err != nil {
@@ -86,7 +86,7 @@ func crashAt(t *testing.T, step uint64, style sim.CrashStyle) (ended bool, err e
 	}
 	w.machine.Crash(style)
 	w.do(t, func(disk env.Disk) error {
-		r, openErr := segment.Open(disk, "row", size, true)
+		r, openErr := segment.Open(segment.NewHandles(disk, 2), "row", size, true)
 		if openErr != nil {
 			err = openErr
 			return nil

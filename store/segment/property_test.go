@@ -89,14 +89,14 @@ func TestPropARowIsAByteSlice(t *testing.T) {
 		model := &slice{}
 		var r *segment.Row
 		w.do(t, func(disk env.Disk) (err error) {
-			r, err = segment.Open(disk, "row", size, false)
+			r, err = segment.Open(segment.NewHandles(disk, 2), "row", size, false)
 			return err
 		})
 		for range rapid.IntRange(1, 25).Draw(t, "steps") {
 			if style := rapid.IntRange(0, 11).Draw(t, "crash"); style <= int(sim.PowerLoss) {
 				w.machine.Crash(sim.CrashStyle(style))
 				w.do(t, func(disk env.Disk) (err error) {
-					r, err = segment.Open(disk, "row", size, true)
+					r, err = segment.Open(segment.NewHandles(disk, 2), "row", size, true)
 					require.NoError(t, err)
 					model.compare(t, r, style == int(sim.PowerLoss))
 					return nil

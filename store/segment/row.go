@@ -19,29 +19,27 @@ var ErrForeign = errors.New("not a row of files")
 
 // Row is the files of one directory, in order and without a gap.
 type Row struct {
-	disk  env.Disk
-	dir   string
-	size  int64 // of each file
-	files []file
-	found bool // the names were found at Open: a process that was killed may not have made them durable
-	bare  bool // opened by Inspect: nothing was repaired
+	handles *Handles
+	disk    env.Disk
+	dir     string
+	size    int64 // of each file
+	files   []*file
+	missing int64 // bytes that the last file lacks; not 0 only in a row from Inspect
+	found   bool  // the names were found at Open: a process that was killed may not have made them durable
+	bare    bool  // opened by Inspect: nothing was repaired
 }
 
-type file struct {
-	start  int64 // a multiple of size
-	handle env.File
+// New returns the row of a directory that does not exist yet. It does not touch the disk. The row's open
+// files are among those of handles.
+func New(handles *Handles, dir string, size int64) *Row {
+	return &Row{handles: handles, disk: handles.disk, dir: dir, size: size}
 }
 
-// New returns the row of a directory that does not exist yet. It does not touch the disk.
-func New(disk env.Disk, dir string, size int64) *Row {
-	return &Row{disk: disk, dir: dir, size: size}
-}
-
-// Open opens all files of a directory; none exist in a new one. After a crash, the last file may be
+// Open finds the files of a directory; none exist in a new one. After a crash, the last file may be
 // shorter than size: it gets its full size, or is removed if it is empty and not the
 // only one. Any other wrong size, and a gap in the row, is ErrForeign.
-func Open(disk env.Disk, dir string, size int64, crashed bool) (*Row, error) {
-	r, err := Inspect(disk, dir, size)
+func Open(handles *Handles, dir string, size int64, crashed bool) (*Row, error) {
+	r, err := Inspect(handles, dir, size)
 	if err != nil {
 		return nil, err
 	}
@@ -52,21 +50,17 @@ func Open(disk env.Disk, dir string, size int64, crashed bool) (*Row, error) {
 	return r, nil
 }
 
-// Inspect opens all files of a directory for reading and changes nothing. The last one may
+// Inspect finds the files of a directory for reading and changes nothing. The last one may
 // be shorter than size; what is missing reads as zeros.
-func Inspect(disk env.Disk, dir string, size int64) (*Row, error) {
-	r := New(disk, dir, size)
+func Inspect(handles *Handles, dir string, size int64) (*Row, error) {
+	r := New(handles, dir, size)
 	r.bare = true
 	starts, err := r.list()
 	if err != nil {
 		return nil, err
 	}
 	for _, start := range starts {
-		handle, err := disk.Open(r.path(start))
-		if err != nil {
-			return nil, errors.Join(err, r.Close())
-		}
-		r.files = append(r.files, file{start: start, handle: handle})
+		r.files = append(r.files, &file{start: start, path: r.path(start)})
 	}
 	return r, nil
 }
@@ -80,6 +74,7 @@ func (r *Row) list() ([]int64, error) {
 	entries = slices.DeleteFunc(entries, func(e env.Entry) bool { return e.IsDir })
 	var starts []int64
 	for i, e := range entries {
+		r.missing = r.size - e.Size
 		start, err := strconv.ParseInt(e.Name, 10, 64)
 		switch isLast := i == len(entries)-1; {
 		case err != nil || start < 0 || start > math.MaxInt64-r.size || start%r.size != 0 || path.Base(r.path(start)) != e.Name:
@@ -100,34 +95,33 @@ func (r *Row) wrongSize(name string, size int64) error {
 }
 
 func (r *Row) repairLast(crashed bool) error {
-	if len(r.files) == 0 {
+	if len(r.files) == 0 || r.missing == 0 {
 		return nil
 	}
-	last := r.files[len(r.files)-1]
-	switch size := last.handle.Size(); {
-	case size == r.size:
-		return nil
+	last := r.last()
+	switch size := r.size - r.missing; {
 	case size == 0 && len(r.files) > 1:
-		return errors.Join(r.removeLast(), r.disk.SyncDir(r.dir))
+		r.missing = 0
+		return r.removeLast()
 	case size > 0 && !crashed:
-		return r.wrongSize(path.Base(r.path(last.start)), size)
+		return r.wrongSize(path.Base(last.path), size)
 	}
 	// The only file stays even if it is empty: it says where the row begins.
-	if err := last.handle.Truncate(r.size); err != nil {
-		return err
-	}
-	return last.handle.Sync(0, r.size)
+	r.missing = 0
+	return r.handles.with(last, func(handle env.File) error {
+		if err := handle.Truncate(r.size); err != nil {
+			return err
+		}
+		return handle.Sync(0, r.size)
+	})
 }
+
+func (r *Row) last() *file { return r.files[len(r.files)-1] }
 
 func (r *Row) path(start int64) string { return path.Join(r.dir, fmt.Sprintf("%020d", start)) }
 
 // Missing is how many bytes the last file lacks; only a row from Inspect may lack any.
-func (r *Row) Missing() int64 {
-	if r.Empty() {
-		return 0
-	}
-	return r.size - r.files[len(r.files)-1].handle.Size()
-}
+func (r *Row) Missing() int64 { return r.missing }
 
 // SegmentSize is the size of each file in bytes.
 func (r *Row) SegmentSize() int64 { return r.size }
@@ -148,7 +142,7 @@ func (r *Row) End() int64 {
 	if r.Empty() {
 		return 0
 	}
-	return r.files[len(r.files)-1].start + r.size
+	return r.last().start + r.size
 }
 
 // FileStart is where the file that holds offset begins.
@@ -164,7 +158,8 @@ func (r *Row) Create(offset int64) error {
 	if !r.Empty() && start != r.End() {
 		return fmt.Errorf("%s: cannot make the file at %d: the row ends at %d", r.dir, start, r.End())
 	}
-	handle, err := r.disk.Create(r.path(start))
+	made := &file{start: start, path: r.path(start)}
+	handle, err := r.disk.Create(made.path)
 	if err != nil {
 		return err
 	}
@@ -177,20 +172,21 @@ func (r *Row) Create(offset int64) error {
 	}
 	if err != nil {
 		// The next attempt must find the name free.
-		return errors.Join(err, handle.Close(), r.disk.Remove(r.path(start)))
+		return errors.Join(err, handle.Close(), r.disk.Remove(made.path))
 	}
-	r.files = append(r.files, file{start: start, handle: handle})
+	r.handles.adopt(made, handle)
+	r.files = append(r.files, made)
 	return nil
 }
 
 // find returns the file that holds [offset, offset+n).
-func (r *Row) find(offset int64, n int) (file, error) {
+func (r *Row) find(offset int64, n int) (*file, error) {
 	if !r.Has(offset) {
-		return file{}, fmt.Errorf("%s: %w: %d is outside [%d, %d)", r.dir, ErrGap, offset, r.Start(), r.End())
+		return nil, fmt.Errorf("%s: %w: %d is outside [%d, %d)", r.dir, ErrGap, offset, r.Start(), r.End())
 	}
 	f := r.files[(offset-r.files[0].start)/r.size]
 	if offset+int64(n) > f.start+r.size {
-		return file{}, fmt.Errorf("%s: [%d, %d) crosses the end of a file", r.dir, offset, offset+int64(n))
+		return nil, fmt.Errorf("%s: [%d, %d) crosses the end of a file", r.dir, offset, offset+int64(n))
 	}
 	return f, nil
 }
@@ -201,13 +197,16 @@ func (r *Row) WriteAt(p []byte, offset int64) error {
 	if err != nil {
 		return err
 	}
-	return f.handle.WriteAt(p, offset-f.start)
+	return r.handles.write(f, func(handle env.File) error { return handle.WriteAt(p, offset-f.start) })
 }
 
-// ReadAt fills p, which must lie within one file.
+// ReadAt fills p, which must lie within one file. A file that is removed meanwhile is still read.
 func (r *Row) ReadAt(p []byte, offset int64) error {
 	f, err := r.find(offset, len(p))
 	if err != nil {
+		return err
+	}
+	if err := r.handles.acquire(f); err != nil {
 		return err
 	}
 	n, err := f.handle.ReadAt(p, offset-f.start)
@@ -215,9 +214,9 @@ func (r *Row) ReadAt(p []byte, offset int64) error {
 	case err == nil && n < len(p) && r.bare:
 		clear(p[n:])
 	case err == nil && n < len(p):
-		err = fmt.Errorf("%s: the file ends at %d", r.path(f.start), f.start+int64(n))
+		err = fmt.Errorf("%s: the file ends at %d", f.path, f.start+int64(n))
 	}
-	return err
+	return errors.Join(err, r.handles.release(f))
 }
 
 // Sync makes [from, to) durable, file by file in order. It stops at the first failure.
@@ -230,7 +229,7 @@ func (r *Row) Sync(from, to int64) error {
 		if err != nil {
 			return err
 		}
-		if err := f.handle.Sync(max(from-start, 0), min(to-start, r.size)); err != nil {
+		if err := r.handles.sync(f, max(from-start, 0), min(to-start, r.size)); err != nil {
 			return err
 		}
 	}
@@ -263,31 +262,43 @@ func (r *Row) Rewrite(offset int64, n int) error {
 // the one that holds offset is cut there and extended again. The first file stays
 // unless it begins behind offset: it says where the row begins.
 func (r *Row) Cut(offset int64) error {
-	for len(r.files) > 1 && r.files[len(r.files)-1].start >= offset || r.Start() > offset {
+	for len(r.files) > 1 && r.last().start >= offset || r.Start() > offset {
 		if err := r.removeLast(); err != nil {
 			return err
 		}
 	}
-	if err := r.disk.SyncDir(r.dir); err != nil && !errors.Is(err, env.ErrNotExist) {
+	if err := r.syncDir(); err != nil {
 		return err
 	}
 	if r.Empty() || offset >= r.End() {
 		return nil
 	}
-	f := r.files[len(r.files)-1]
-	if err := f.handle.Truncate(offset - f.start); err != nil {
-		return err
-	}
-	if err := f.handle.Truncate(r.size); err != nil {
-		return err
-	}
-	return f.handle.Sync(0, r.size)
+	last := r.last()
+	return r.handles.with(last, func(handle env.File) error {
+		if err := handle.Truncate(offset - last.start); err != nil {
+			return err
+		}
+		if err := handle.Truncate(r.size); err != nil {
+			return err
+		}
+		return handle.Sync(0, r.size)
+	})
 }
 
+// syncDir makes names durable. A directory that was never made has none.
+func (r *Row) syncDir() error {
+	if err := r.disk.SyncDir(r.dir); err != nil && !errors.Is(err, env.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// removeLast removes the last file, durably: if a crash undid it and not the removal of the next one, there would
+// be a gap.
 func (r *Row) removeLast() error {
-	last := r.files[len(r.files)-1]
+	last := r.last()
 	r.files = r.files[:len(r.files)-1]
-	return errors.Join(last.handle.Close(), r.disk.Remove(r.path(last.start)))
+	return errors.Join(r.handles.drop(last), r.disk.Remove(last.path), r.disk.SyncDir(r.dir))
 }
 
 // RemoveAll removes all files, durably, the newest first. The directory stays.
@@ -297,10 +308,21 @@ func (r *Row) RemoveAll() error {
 			return err
 		}
 	}
-	if err := r.disk.SyncDir(r.dir); err != nil && !errors.Is(err, env.ErrNotExist) {
+	return r.syncDir()
+}
+
+// RemoveFirst removes the oldest file, durably. The last file stays: it says where the row ends. Who reads the removed file just now
+// reads it to the end.
+func (r *Row) RemoveFirst() error {
+	if len(r.files) < 2 {
+		return fmt.Errorf("%s: the only file is not removed", r.dir)
+	}
+	first := r.files[0]
+	if err := r.disk.Remove(first.path); err != nil {
 		return err
 	}
-	return nil
+	r.files = slices.Delete(r.files, 0, 1)
+	return errors.Join(r.handles.drop(first), r.disk.SyncDir(r.dir))
 }
 
 // RemoveBefore removes the files that end at or before offset, oldest first, and
@@ -308,27 +330,19 @@ func (r *Row) RemoveAll() error {
 func (r *Row) RemoveBefore(offset int64) (int, error) {
 	removed := 0
 	for len(r.files) > 1 && r.files[0].start+r.size <= offset {
-		first := r.files[0]
-		if err := r.disk.Remove(r.path(first.start)); err != nil {
+		if err := r.RemoveFirst(); err != nil {
 			return removed, err
 		}
-		r.files = slices.Delete(r.files, 0, 1)
 		removed++
-		if err := first.handle.Close(); err != nil {
-			return removed, err
-		}
 	}
-	if removed == 0 {
-		return 0, nil
-	}
-	return removed, r.disk.SyncDir(r.dir)
+	return removed, nil
 }
 
 // Close closes all files. It does not sync.
 func (r *Row) Close() error {
 	var errs []error
 	for _, f := range r.files {
-		errs = append(errs, f.handle.Close())
+		errs = append(errs, r.handles.drop(f))
 	}
 	r.files = nil
 	return errors.Join(errs...)

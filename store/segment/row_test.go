@@ -35,7 +35,7 @@ func openWith(t *testing.T, crashed bool, files map[string]int64, check func(dis
 		for path, length := range files {
 			require.NoError(t, place(disk, path, length))
 		}
-		r, err := segment.Open(disk, "row", size, crashed)
+		r, err := segment.Open(segment.NewHandles(disk, 2), "row", size, crashed)
 		check(disk, r, err)
 		return nil
 	})
@@ -124,7 +124,7 @@ func TestInspectChangesNothing(t *testing.T) {
 	w.do(t, func(disk env.Disk) error {
 		require.NoError(t, place(disk, name(0), 10))
 		before := w.machine.Disk().Stats()
-		r, err := segment.Inspect(disk, "row", size)
+		r, err := segment.Inspect(segment.NewHandles(disk, 2), "row", size)
 		require.NoError(t, err)
 		require.EqualValues(t, size, r.End())
 		require.EqualValues(t, size-10, r.Missing())
@@ -158,7 +158,7 @@ func TestAnEmptyRowMayBeginAnywhere(t *testing.T) {
 	w := newWorld(1)
 	defer w.kernel.Close()
 	w.do(t, func(disk env.Disk) error {
-		r := segment.New(disk, "row", size)
+		r := segment.New(segment.NewHandles(disk, 2), "row", size)
 		require.NoError(t, r.Create(7654))
 		require.EqualValues(t, 7000, r.Start())
 		require.NoError(t, r.Create(8000))
@@ -205,7 +205,7 @@ func TestAFailedCreateLeavesTheNameFree(t *testing.T) {
 	w := newWorld(1)
 	defer w.kernel.Close()
 	w.do(t, func(disk env.Disk) error {
-		r := segment.New(disk, "row", size)
+		r := segment.New(segment.NewHandles(disk, 2), "row", size)
 		sick := sim.DefaultDisk()
 		sick.SyncError = 1
 		w.machine.Disk().SetOptions(sick)
@@ -225,7 +225,7 @@ func TestNamesFoundAtOpenAreDurableAfterTheFirstSync(t *testing.T) {
 		w.do(t, func(disk env.Disk) error { return place(disk, name(0), size) })
 		w.machine.Crash(sim.KillProcess)
 		w.do(t, func(disk env.Disk) error {
-			r, err := segment.Open(disk, "row", size, true)
+			r, err := segment.Open(segment.NewHandles(disk, 2), "row", size, true)
 			require.NoError(t, err)
 			return errors.Join(r.WriteAt([]byte("bytes"), 0), r.Sync(0, 5))
 		})
