@@ -19,6 +19,8 @@ type CheckReport struct {
 	Records int64             // whole records in the log
 	Queues  int               // queues that have files
 	Entries int64             // queue entries that fit their record
+	Keys    int64             // keys of records that the key index has
+	Indexed message.LogOffset // how far the key index is durable, by the checkpoint
 	Saved   message.LogOffset // what the checkpoint says is durable in the queues; -1 without one of ours
 	// Damage lists what no crash leaves behind, each as a sentence with exact ranges.
 	Damage []string
@@ -32,8 +34,8 @@ func (r CheckReport) String() string {
 	if !r.Clean {
 		state = "crashed"
 	}
-	return fmt.Sprintf("%s store: log [%d, %d), %d records, %d queues, %d entries, checkpoint %d, %d damages, %d repairs",
-		state, r.Start, r.End, r.Records, r.Queues, r.Entries, r.Saved, len(r.Damage), len(r.Repairs))
+	return fmt.Sprintf("%s store: log [%d, %d), %d records, %d queues, %d entries, %d keys, checkpoint %d, %d damages, %d repairs",
+		state, r.Start, r.End, r.Records, r.Queues, r.Entries, r.Keys, r.Saved, len(r.Damage), len(r.Repairs))
 }
 
 // findingsMax bounds each list of a report; what is beyond is counted.
@@ -55,7 +57,7 @@ func Check(e env.Env, options Options, report func(done, total int64)) (CheckRep
 	if report == nil {
 		report = func(done, total int64) {}
 	}
-	c := &checker{env: e, options: options, files: segment.NewHandles(e.Disk, options.OpenFilesMax), progress: report, queues: map[QueueKey]*checkedQueue{}, dropped: map[*[]string]int{}}
+	c := &checker{env: e, options: options, files: segment.NewHandles(e.Disk, options.OpenFilesMax), progress: report, queues: map[QueueKey]*checkedQueue{}, excess: map[*[]string]int{}}
 	err = c.run()
 	return c.report, errors.Join(err, c.close(), lock.Unlock())
 }
@@ -71,9 +73,11 @@ type checker struct {
 	state    checkpointState
 	queues   map[QueueKey]*checkedQueue
 	order    []*checkedQueue
-	newestAt int64 // store time of the newest record
-	passed   bool  // a record begins at the checkpoint, or the log ends there
-	dropped  map[*[]string]int
+	index    *indexChecker
+	dropped  droppedTopics
+	newestAt int64             // store time of the newest record
+	passed   bool              // a record begins at the checkpoint, or the log ends there
+	excess   map[*[]string]int // findings beyond the limit of a list
 }
 
 func (c *checker) run() (err error) {
@@ -103,10 +107,20 @@ func (c *checker) runLog() error {
 	if n := c.log.Missing(); n > 0 {
 		c.find(message.LogOffset(c.log.End()-n), "the last file of the commit log lacks its last %d bytes", n)
 	}
+	var err error
+	if c.dropped, err = readDropped(c.env.Disk); err != nil {
+		c.damage("%v", err)
+	}
 	if err := c.openQueues(); err != nil {
 		return err
 	}
+	if err := c.openIndex(); err != nil {
+		return err
+	}
 	if err := c.checkRecords(); err != nil {
+		return err
+	}
+	if err := c.finishIndex(); err != nil {
 		return err
 	}
 	c.checkCheckpoint()
@@ -119,7 +133,7 @@ func (c *checker) runLog() error {
 	for _, q := range c.order {
 		c.reportTroubles(q, complete)
 	}
-	c.countDropped()
+	c.countExcess()
 	return nil
 }
 
@@ -142,15 +156,15 @@ func (c *checker) excused(at message.LogOffset) bool {
 
 func (c *checker) note(list *[]string, format string, args ...any) {
 	if len(*list) >= findingsMax {
-		c.dropped[list]++
+		c.excess[list]++
 		return
 	}
 	*list = append(*list, fmt.Sprintf(format, args...))
 }
 
-func (c *checker) countDropped() {
+func (c *checker) countExcess() {
 	for _, list := range []*[]string{&c.report.Damage, &c.report.Repairs} {
-		if n := c.dropped[list]; n > 0 {
+		if n := c.excess[list]; n > 0 {
 			*list = append(*list, fmt.Sprintf("… and %d more findings", n))
 		}
 	}
@@ -187,7 +201,10 @@ func (c *checker) checkRecord(scanner *logScanner) error {
 	c.report.Records++
 	c.report.End = scanner.at
 	c.newestAt = max(c.newestAt, r.StoredAt)
-	if !hasEntry(r) {
+	if err := c.checkKeys(r, scanner.at); err != nil {
+		return err
+	}
+	if !hasEntry(r) || c.dropped.covers(r) {
 		return nil
 	}
 	return c.checkEntry(r, scanner.at)
@@ -285,6 +302,9 @@ func (c *checker) close() error {
 	var errs []error
 	if c.log != nil {
 		errs = append(errs, c.log.Close())
+	}
+	if c.index != nil {
+		errs = append(errs, c.index.files.Close())
 	}
 	for _, q := range c.order {
 		if q.row != nil {

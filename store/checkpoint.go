@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/store/index"
 	"github.com/gantrymq/gantry/transport/message"
 )
 
@@ -17,36 +18,47 @@ import (
 //
 //	 0  physical timestamp   store time of the newest flushed record, ms
 //	 8  logics timestamp     store time of the newest record with a queue entry, ms
-//	16  index timestamp      0
+//	16  index timestamp      store time of the newest record in complete index files, ms
 //	24  master flushed, 32 confirm offset: 0
 //	40  magic "GANTRYCP"
 //	48  saved                log offset: the entries of all records before it are on the medium
 //	56  entries              how many entries these are, over all queues, counted from number 0
-//	64  CRC-32 of bytes 0 to 63
+//	64  indexed              log offset: the keys of all records before it are on the medium, in the key index
+//	72  index file           name of the newest index file, as a number; 0 for none
+//	80  index items          number of that file's next item; negative if the files are in doubt behind it
+//	88  index end            store time of the newest record with keys, ms
+//	96  CRC-32 of bytes 0 to 95
 const (
 	checkpointSize  = 4096
 	checkpointMagic = 0x47414E5452594350
 	ownWordsAt      = 40
-	checksumAt      = 64
-	usedBytes       = 68
+	checksumAt      = 96
+	usedBytes       = 100
 )
 
 // checkpointState is what the file says.
 type checkpointState struct {
 	physicalAt int64
 	logicsAt   int64
+	indexAt    int64
 	saved      message.LogOffset
 	entries    int64
-	own        bool // saved and entries are valid
+	mark       index.Mark
+	own        bool // saved, entries and mark are valid
 }
 
 func (c checkpointState) encode() []byte {
 	p := make([]byte, usedBytes)
-	binary.BigEndian.PutUint64(p[0:], uint64(c.physicalAt))
-	binary.BigEndian.PutUint64(p[8:], uint64(c.logicsAt))
-	binary.BigEndian.PutUint64(p[ownWordsAt:], checkpointMagic)
-	binary.BigEndian.PutUint64(p[ownWordsAt+8:], uint64(c.saved))
-	binary.BigEndian.PutUint64(p[ownWordsAt+16:], uint64(c.entries))
+	for i, word := range []int64{c.physicalAt, c.logicsAt, c.indexAt} {
+		binary.BigEndian.PutUint64(p[8*i:], uint64(word))
+	}
+	own := []int64{checkpointMagic, int64(c.saved), c.entries, int64(c.mark.Log), c.mark.File, int64(c.mark.Count), c.mark.EndAt}
+	if c.mark.InDoubt {
+		own[5] = -own[5]
+	}
+	for i, word := range own {
+		binary.BigEndian.PutUint64(p[ownWordsAt+8*i:], uint64(word))
+	}
 	binary.BigEndian.PutUint32(p[checksumAt:], crc32.ChecksumIEEE(p[:checksumAt]))
 	return p
 }
@@ -56,15 +68,18 @@ func decodeCheckpoint(p []byte) checkpointState {
 	if len(p) < usedBytes {
 		return c
 	}
-	c.physicalAt = int64(binary.BigEndian.Uint64(p[0:]))
-	c.logicsAt = int64(binary.BigEndian.Uint64(p[8:]))
-	c.saved = message.LogOffset(binary.BigEndian.Uint64(p[ownWordsAt+8:]))
-	c.entries = int64(binary.BigEndian.Uint64(p[ownWordsAt+16:]))
-	c.own = binary.BigEndian.Uint64(p[ownWordsAt:]) == checkpointMagic &&
-		binary.BigEndian.Uint32(p[checksumAt:]) == crc32.ChecksumIEEE(p[:checksumAt]) && c.saved >= 0
+	word := func(at int) int64 { return int64(binary.BigEndian.Uint64(p[at:])) }
+	c.physicalAt, c.logicsAt, c.indexAt = word(0), word(8), word(16)
+	c.own = word(ownWordsAt) == checkpointMagic && binary.BigEndian.Uint32(p[checksumAt:]) == crc32.ChecksumIEEE(p[:checksumAt])
 	if !c.own {
-		c.saved, c.entries = 0, 0
+		return c
 	}
+	c.saved, c.entries = message.LogOffset(word(48)), word(56)
+	c.mark = index.Mark{Log: message.LogOffset(word(64)), File: word(72), Count: int32(word(80)), EndAt: word(88)}
+	if c.mark.Count < 0 {
+		c.mark.Count, c.mark.InDoubt = -c.mark.Count, true
+	}
+	c.own = c.saved >= 0
 	return c
 }
 
@@ -92,7 +107,7 @@ func (s *Store) alone(save func() error) error {
 // checkpoint makes all queue entries of flushed records durable and then says so in the file. A
 // restart reads the log from there on.
 func (s *Store) checkpoint() error {
-	if s.flushed == s.saved {
+	if s.flushed == s.saved && s.keys.mark == s.marked {
 		return nil
 	}
 	return s.moveCheckpoint()
@@ -105,6 +120,7 @@ func (s *Store) moveCheckpoint() error {
 	// Flushed records have entries; unflushed ones may be gone after a crash. All of this is of one moment.
 	target := s.flushed
 	state := checkpointState{physicalAt: s.flushedAt, logicsAt: s.flushedAt, saved: target, entries: s.entriesBefore(target), own: true}
+	state.mark, state.indexAt = s.keys.mark, s.keys.completeAt()
 	if err := s.writeQueues(); err != nil {
 		return err
 	}
@@ -114,7 +130,7 @@ func (s *Store) moveCheckpoint() error {
 	if err := s.writeCheckpoint(state); err != nil {
 		return err
 	}
-	s.saved = target
+	s.saved, s.marked = target, state.mark
 	return nil
 }
 

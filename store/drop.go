@@ -1,16 +1,35 @@
 package store
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/transport/message"
 )
+
+// droppedPath is the file that remembers removed topics, until their records are gone from the log. A Java broker ignores it.
+const droppedPath = "droppedTopics.json"
+
+// droppedTopics holds for each removed topic a log offset: its records before that belong to no queue.
+type droppedTopics map[string]message.LogOffset
+
+// isDropped reports whether a record belongs to a topic that was removed after it was stored.
+func (s *Store) isDropped(r *message.Record) bool { return s.dropped.covers(r) }
+
+func (d droppedTopics) covers(r *message.Record) bool {
+	if len(d) == 0 {
+		return false
+	}
+	return r.LogOffset < d[string(r.Topic)]
+}
 
 // DropTopic removes the queues of a topic, durably. Its records stay in the log until their files are
 // removed, but nothing points to them any more. The caller sees to it that nobody appends to the topic
-// meanwhile. After an error some of the queues may be there after a restart. It waits for the disk.
+// meanwhile. After an error the topic may be gone or not after a restart. It waits for the disk.
 func (s *Store) DropTopic(topic string) error {
 	if err := s.Flush(); err != nil {
 		return err
@@ -29,26 +48,113 @@ func (s *Store) dropTopic(topic string) error {
 	if len(dropped) == 0 {
 		return nil
 	}
+	at := s.flushed
+	for _, q := range dropped {
+		at = max(at, q.lastEnd())
+	}
+	if err := s.remember(topic, at); err != nil {
+		return err
+	}
 	s.order = slices.DeleteFunc(s.order, ofTopic)
 	s.dirty = slices.DeleteFunc(s.dirty, ofTopic)
 	for _, q := range dropped {
 		delete(s.queues, q.key)
 	}
-	// A restart reads the log from the checkpoint on, where it must not find the topic's records
-	// again, and counts entries, where it must not miss the topic's.
-	if err := s.moveCheckpoint(); err != nil {
-		for _, q := range dropped {
-			s.addQueue(q)
-			q.dirty = false
-			s.keepDirty(q)
-		}
-		return err
-	}
-	var errs []error
+	// A restart counts entries, and must not miss the topic's.
+	errs := []error{s.moveCheckpoint()}
 	for _, q := range dropped {
 		errs = append(errs, s.removeFiles(q))
 	}
 	return errors.Join(errs...)
+}
+
+// lastEnd is where the record of the newest entry in memory ends.
+func (q *queueLog) lastEnd() message.LogOffset {
+	if len(q.tail) < entrySize {
+		return 0
+	}
+	return decodeEntry(q.tail[len(q.tail)-entrySize:]).end()
+}
+
+// remember makes durable that a topic has no records before a place in the log. Topics of which nothing is left in the log are forgotten.
+func (s *Store) remember(topic string, at message.LogOffset) error {
+	next := maps.Clone(s.dropped)
+	if next == nil {
+		next = droppedTopics{}
+	}
+	next[topic] = at
+	// order does not matter: each is looked at alone
+	maps.DeleteFunc(next, func(_ string, at message.LogOffset) bool { return at <= s.Start() })
+	text, err := json.Marshal(next)
+	if err != nil {
+		return fmt.Errorf("%s: %w", droppedPath, err)
+	}
+	if err := replaceFile(s.env.Disk, droppedPath, text); err != nil {
+		return err
+	}
+	s.dropped = next
+	return nil
+}
+
+// replaceFile gives a file new content, so that a crash leaves the old or the new one.
+func replaceFile(disk env.Disk, path string, content []byte) error {
+	draft := path + ".new"
+	if err := disk.Remove(draft); err != nil && !errors.Is(err, env.ErrNotExist) {
+		return err
+	}
+	f, err := disk.Create(draft)
+	if err != nil {
+		return err
+	}
+	if err = f.WriteAt(content, 0); err == nil {
+		err = f.Sync(0, int64(len(content)))
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = disk.Rename(draft, path)
+	}
+	if err == nil {
+		err = disk.SyncDir(".")
+	}
+	return err
+}
+
+// droppedSizeMax bounds the file that is read.
+const droppedSizeMax = 64 << 20
+
+// readDropped returns nothing if there is no file.
+func readDropped(disk env.Disk) (droppedTopics, error) {
+	f, err := disk.Open(droppedPath)
+	if errors.Is(err, env.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	text := make([]byte, min(f.Size(), droppedSizeMax))
+	n, err := f.ReadAt(text, 0)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	dropped := droppedTopics{}
+	if err := json.Unmarshal(text[:n], &dropped); err != nil {
+		return nil, fmt.Errorf("%s is damaged; without it the messages of removed topics come back if queues must be built again: repair it, or remove it: %w", droppedPath, err)
+	}
+	return dropped, nil
+}
+
+// finishDrop removes the files of a queue whose topic was removed, which a crash has left.
+func (s *Store) finishDrop(q *queueLog) error {
+	at, ok := s.dropped[q.key.Topic]
+	if !ok || q.row.Empty() {
+		return nil
+	}
+	first, last := message.QueueOffset(q.row.Start()/entrySize), message.QueueOffset(q.row.End()/entrySize)
+	n, err := q.search(first, last, func(e entry) bool { return e.size == fillerSize || e.possible() && e.log < at })
+	if err != nil || n == first {
+		return err
+	}
+	q.begin(0)
+	return q.row.RemoveAll()
 }
 
 func (s *Store) removeFiles(q *queueLog) error {

@@ -42,6 +42,7 @@ func (s *Store) confirm() {
 		s.show(a)
 		s.options.Arrived(a.queue.key, a.at.Queue, a.tagHash)
 	}
+	s.wakeFollowers()
 	s.answer()
 }
 

@@ -133,7 +133,7 @@ func requireClear(t require.TestingT, err error) {
 	require.NotErrorIs(t, err, errStuck)
 	require.NotErrorIs(t, err, segment.ErrGap, "a look outside the files")
 	require.NotContains(t, err.Error(), "panic")
-	require.Regexp(t, "contradict|files are missing|the topic|queue number|no message number", err.Error())
+	require.Regexp(t, "contradict|is damaged in|files are missing|the topic|queue number|no message number", err.Error())
 }
 
 // useArbitrary opens a store on arbitrary files, reads all, and sends a message.

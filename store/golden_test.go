@@ -14,6 +14,7 @@ import (
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/node/env/osenv"
 	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/store/index"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/stretchr/testify/require"
 )
@@ -27,11 +28,12 @@ func golden(t testing.TB) map[string][]byte {
 		"consumequeue/A/0/00000000000000000000": padded(readHex(t, "queue_a0.hex"), goldenOptions.QueueSegmentEntries*20),
 		"consumequeue/B/1/00000000000000000000": padded(readHex(t, "queue_b1.hex"), goldenOptions.QueueSegmentEntries*20),
 		"checkpoint":                            padded(readHex(t, "checkpoint.hex"), 4096),
+		"index/20231114221321002":               padded(readHex(t, "index.hex"), 40+4*4+20*4),
 		"lock":                                  {},
 	}
 }
 
-var goldenOptions = store.Options{LogSegmentSize: 66 << 10, BodySizeMax: 1 << 10, QueueSegmentEntries: 4}
+var goldenOptions = store.Options{LogSegmentSize: 66 << 10, BodySizeMax: 1 << 10, QueueSegmentEntries: 4, Index: index.Sizes{Slots: 4, Items: 4}}
 
 func padded(p []byte, size int64) []byte { return append(p, make([]byte, size-int64(len(p)))...) }
 
@@ -60,7 +62,7 @@ func (c *calendar) Wall() env.WallMillis { return c.at }
 
 // writeGolden stores the three messages.
 func writeGolden(e env.Env) error {
-	wall := &calendar{e.Clock, 1_700_000_001_000}
+	wall := &calendar{e.Clock, 1_700_000_000_999}
 	e.Clock = wall
 	s, err := store.Open(e, goldenOptions)
 	if err != nil {
@@ -74,6 +76,7 @@ func writeGolden(e env.Env) error {
 		{store.QueueKey{Topic: "B", ID: 1}, "", ""},
 		{store.QueueKey{Topic: "A", ID: 0}, "KEYS\x01k\x02TAGS\x01yy", "three"}, // the last separator left out
 	} {
+		wall.at++
 		a := &sending{changed: e.Tasks.NewCond()}
 		s.Append(m.key, []message.Record{{
 			Topic: []byte(m.key.Topic), QueueID: m.key.ID, Body: []byte(m.body), Properties: []byte(m.properties),
@@ -85,7 +88,6 @@ func writeGolden(e env.Env) error {
 		if status := a.wait(); status != store.AppendOK {
 			return errors.Join(errors.New(a.reason), s.Close())
 		}
-		wall.at++
 	}
 	return s.Close()
 }
@@ -148,7 +150,7 @@ func TestTheStoreWritesTheGoldenBytesToRealFiles(t *testing.T) {
 		require.NoError(t, expectGolden(t, e))
 		report, err := store.Check(e, goldenOptions, nil)
 		require.NoError(t, err)
-		require.Equal(t, store.CheckReport{Clean: true, End: 366, Records: 3, Queues: 2, Entries: 3, Saved: 366}, report)
+		require.Equal(t, store.CheckReport{Clean: true, End: 366, Records: 3, Queues: 2, Entries: 3, Keys: 1, Indexed: 366, Saved: 366}, report)
 	})
 	w.Wait()
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gantrymq/gantry/store/index"
 	"github.com/gantrymq/gantry/transport/message"
 )
 
@@ -85,6 +86,12 @@ type Options struct {
 	OpenFilesMax int
 	// ReplayMax is how many queue entries a restart keeps in memory before it writes them to their files.
 	ReplayMax int
+	// DisableIndex switches the key index off (messageIndexEnable=false): messages are not found by key.
+	DisableIndex bool
+	// Index are the sizes of its files (maxHashSlotNum, maxIndexNum).
+	Index index.Sizes
+	// Zone is the one of the local time that names the index files and in which the hours of DeleteAt are meant; UTC if nil.
+	Zone *time.Location
 	// Arrived is told of each entry that consumers may see now. It must not wait.
 	Arrived func(key QueueKey, offset message.QueueOffset, tagHash int64)
 	// Progress is told, during recovery, how far the log was read.
@@ -104,6 +111,7 @@ func DefaultOptions() Options {
 		CheckpointEvery:     10 * time.Second,
 		OpenFilesMax:        1024,
 		ReplayMax:           1 << 20,
+		Index:               index.Sizes{Slots: 5_000_000, Items: 20_000_000},
 	}
 }
 
@@ -122,6 +130,11 @@ func (o Options) withDefaults() Options {
 	fill(&o.CheckpointEvery, d.CheckpointEvery)
 	fill(&o.OpenFilesMax, d.OpenFilesMax)
 	fill(&o.ReplayMax, d.ReplayMax)
+	fill(&o.Index.Slots, d.Index.Slots)
+	fill(&o.Index.Items, d.Index.Items)
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
 	if o.Arrived == nil {
 		o.Arrived = func(QueueKey, message.QueueOffset, int64) {}
 	}
@@ -131,7 +144,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func fill[T int | int64 | time.Duration](field *T, value T) {
+func fill[T int | int32 | int64 | time.Duration](field *T, value T) {
 	if *field <= 0 {
 		*field = value
 	}
@@ -145,5 +158,5 @@ func (o Options) validate() error {
 	if o.LogSegmentSize < int64(o.BodySizeMax)+headerRoom+message.EndOfFileSize {
 		return fmt.Errorf("LogSegmentSize %d cannot hold a record with a body of BodySizeMax %d: make the segment larger or the message limit smaller", o.LogSegmentSize, o.BodySizeMax)
 	}
-	return nil
+	return o.Index.Validate()
 }

@@ -181,13 +181,16 @@ func (s *Store) Bounds(key QueueKey) (first, end message.QueueOffset) {
 	return 0, 0
 }
 
+// ErrNoRecord: no message, or a damaged one, begins at a place in the log.
+var ErrNoRecord = errors.New("no message begins there")
+
 // recordChunk is how much is read at once to find one record: most are smaller.
 const recordChunk = 4 << 10
 
 // RecordBytes reads one message, as it is stored, by its place in the log. It waits for the disk.
 func (s *Store) RecordBytes(at message.LogOffset) ([]byte, error) {
 	if at < s.Start() || at >= s.Confirmed() {
-		return nil, fmt.Errorf("%v: the log has [%d, %d)", at, s.Start(), s.Confirmed())
+		return nil, fmt.Errorf("%v: %w: the log has [%d, %d)", at, ErrNoRecord, s.Start(), s.Confirmed())
 	}
 	scanner := newLogScanner(s.log, at)
 	scanner.chunk = recordChunk
@@ -196,10 +199,10 @@ func (s *Store) RecordBytes(at message.LogOffset) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !ok && scanner.problem != nil:
-		return nil, scanner.problem
+		return nil, fmt.Errorf("%w: %w", ErrNoRecord, scanner.problem)
 	case !ok || scanner.record.LogOffset != at || scanner.at > s.Confirmed():
 		// An end-of-file marker leads to the record behind it.
-		return nil, fmt.Errorf("%v: no message begins there", at)
+		return nil, fmt.Errorf("%v: %w", at, ErrNoRecord)
 	}
 	return scanner.raw, nil
 }

@@ -26,6 +26,9 @@ func (s *Store) recover() error {
 	if err != nil {
 		return err
 	}
+	if s.dropped, err = readDropped(s.env.Disk); err != nil {
+		return err
+	}
 	from, err := s.scanFrom(state)
 	if err != nil {
 		return err
@@ -41,7 +44,10 @@ func (s *Store) recover() error {
 	if err != nil {
 		return err
 	}
-	return s.settle(r)
+	if err := s.settle(r); err != nil {
+		return err
+	}
+	return s.openIndex(r.state, clean)
 }
 
 // closedCleanly reports whether the last broker removed its crash marker.
@@ -98,6 +104,7 @@ type replay struct {
 	at      message.LogOffset // the log is read up to here
 	secured message.LogOffset // and durable up to here
 	whole   bool              // the log is read from its first record on
+	rebuild bool              // and the queues' files are not believed
 	fresh   int               // entries that were replayed and are not in their files
 	begun   map[*queueLog]bool
 }
@@ -127,22 +134,79 @@ func (r *replay) run(from message.LogOffset) error {
 			return err
 		}
 	}
-	if scanner.problem != nil {
-		s.env.Log.Warn("the log ends at a record in doubt", zap.Error(scanner.problem))
-	}
-	return nil
+	return r.endAt(scanner)
 }
 
-// runAll forgets the queue files and builds them from the whole log. The checkpoint goes back first: a crash
-// must not leave one that speaks of entries that are gone.
+// endAt decides whether the log may end where no valid record follows. What was durable does not end in a crash:
+// then it is damage, and an operator decides.
+func (r *replay) endAt(scanner *logScanner) error {
+	s := r.store
+	durable := r.state.saved
+	if !r.state.own && r.clean {
+		known, err := s.knownEnd()
+		if err != nil {
+			return err
+		}
+		durable = known
+	}
+	if scanner.at < durable {
+		to, err := nextValid(s.log, scanner.at)
+		if err != nil {
+			return err
+		}
+		return &DamageError{From: scanner.at, To: min(to, durable), Reason: orUnwritten(scanner.problem)}
+	}
+	if scanner.problem == nil {
+		return nil
+	}
+	first, last, err := nonZero(s.log, int64(scanner.at), s.log.End())
+	if err == nil && first < last {
+		s.env.Log.Warn("the log ends at a record in doubt: what stands behind was not durable and is cut off",
+			zap.Error(scanner.problem), zap.Int64("from", int64(scanner.at)), zap.Int64("to", last))
+	}
+	return err
+}
+
+// knownEnd is the end of the last record that any queue knows: after an orderly end of a Java broker, which keeps no better
+// note of it, the log goes that far.
+func (s *Store) knownEnd() (message.LogOffset, error) {
+	end := message.LogOffset(0)
+	for _, q := range s.order {
+		if q.row.Empty() {
+			continue
+		}
+		first, last := message.QueueOffset(q.row.Start()/entrySize), message.QueueOffset(q.row.End()/entrySize)
+		n, err := q.search(first, last, func(e entry) bool { return e.possible() || e.size == fillerSize })
+		if err != nil {
+			return 0, err
+		}
+		if n == first {
+			continue
+		}
+		e, err := q.fileEntry(n - 1)
+		if err != nil {
+			return 0, err
+		}
+		if e.possible() {
+			end = max(end, e.end())
+		}
+	}
+	return end, nil
+}
+
+// runAll builds the queues from the whole log. Only entries of messages that the log has no more are kept: without them a
+// queue would count from 0 again. The checkpoint goes back first: a crash must not leave one that speaks of entries that are gone.
 func (r *replay) runAll() error {
 	s := r.store
-	r.state = checkpointState{own: true}
+	durable := r.state.saved
+	r.state = checkpointState{own: true, mark: r.state.mark}
 	if err := s.writeCheckpoint(r.state); err != nil {
 		return err
 	}
+	// All of it was durable already. In memory only: the next run after a crash need not know.
+	r.state.saved, r.rebuild = durable, true
 	for _, q := range s.order {
-		if err := q.row.RemoveAll(); err != nil {
+		if err := q.row.Close(); err != nil {
 			return err
 		}
 	}
@@ -156,7 +220,7 @@ func (r *replay) runAll() error {
 func (r *replay) record(record *message.Record) error {
 	s := r.store
 	s.lastStoredAt, s.shownAt, s.flushedAt = record.StoredAt, record.StoredAt, record.StoredAt
-	if !hasEntry(record) {
+	if !hasEntry(record) || s.isDropped(record) {
 		return nil
 	}
 	key := QueueKey{string(record.Topic), record.QueueID}
@@ -185,6 +249,11 @@ func (r *replay) begin(q *queueLog, at message.QueueOffset) error {
 	first := !r.begun[q]
 	r.begun[q] = true
 	switch {
+	case first && r.rebuild && at == q.max:
+		return q.row.Cut(int64(at) * entrySize)
+	case first && r.rebuild:
+		q.begin(at)
+		return q.row.RemoveAll()
 	case first && r.whole && q.max == 0 && q.row.Empty():
 		q.begin(at)
 	case first && int64(at)*entrySize < q.row.Start():
@@ -348,6 +417,9 @@ func (s *Store) loadQueues(limit message.LogOffset) error {
 		if err := s.loadQueue(q, limit); err != nil {
 			return fmt.Errorf("queue %s: %w", key, err)
 		}
+		if err := s.finishDrop(q); err != nil {
+			return fmt.Errorf("queue %s of a removed topic: %w", key, err)
+		}
 	}
 	return nil
 }
@@ -388,13 +460,13 @@ func (s *Store) loadQueue(q *queueLog, limit message.LogOffset) error {
 // search returns the first number in [from, to) whose entry does not match, if matching ones
 // come first.
 func (q *queueLog) search(from, to message.QueueOffset, match func(entry) bool) (message.QueueOffset, error) {
-	var p [entrySize]byte
 	for from < to {
 		middle := from + (to-from)/2
-		if err := q.row.ReadAt(p[:], int64(middle)*entrySize); err != nil {
+		e, err := q.fileEntry(middle)
+		if err != nil {
 			return 0, err
 		}
-		if match(decodeEntry(p[:])) {
+		if match(e) {
 			from = middle + 1
 		} else {
 			to = middle
@@ -403,13 +475,19 @@ func (q *queueLog) search(from, to message.QueueOffset, match func(entry) bool) 
 	return from, nil
 }
 
+// fileEntry reads one entry of the queue's files.
+func (q *queueLog) fileEntry(number message.QueueOffset) (entry, error) {
+	var p [entrySize]byte
+	err := q.row.ReadAt(p[:], int64(number)*entrySize)
+	return decodeEntry(p[:]), err
+}
+
 // entryFits compares an entry with the record it points to, which must end at or before limit.
 func (s *Store) entryFits(q *queueLog, number message.QueueOffset, limit message.LogOffset) (bool, error) {
-	var p [entrySize]byte
-	if err := q.row.ReadAt(p[:], int64(number)*entrySize); err != nil {
+	e, err := q.fileEntry(number)
+	if err != nil {
 		return false, err
 	}
-	e := decodeEntry(p[:])
 	if !e.possible() || e.end() > limit || !s.log.Has(int64(e.log)) || s.log.FileStart(int64(e.log)) != s.log.FileStart(int64(e.end())-1) {
 		return false, nil
 	}
@@ -425,6 +503,6 @@ func (s *Store) entryFits(q *queueLog, number message.QueueOffset, limit message
 		return false, err
 	}
 	var r message.Record
-	_, err := message.DecodeRecord(raw, &r, false)
+	_, err = message.DecodeRecord(raw, &r, false)
 	return err == nil && r.QueueID == q.key.ID && string(r.Topic) == q.key.Topic, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/store/index"
 	"github.com/gantrymq/gantry/store/segment"
 	"github.com/gantrymq/gantry/transport/message"
 	"go.uber.org/zap"
@@ -58,6 +59,12 @@ type Store struct {
 	stop    env.Cond
 	saving  *env.Semaphore    // of the task that writes or removes queue files, or writes the checkpoint
 	saved   message.LogOffset // queue entries of records before it are durable
+	marked  index.Mark        // of the key index, in the last checkpoint
+
+	dropped droppedTopics // removed topics of which the log still has records
+
+	followers []*Follower
+	keys      keyIndex
 
 	lastStoredAt int64 // store time of the newest record, wall milliseconds
 	shownAt      int64 // store time of the newest visible record, wall milliseconds
@@ -84,8 +91,12 @@ func Open(e env.Env, options Options) (*Store, error) {
 		unflushed: e.Tasks.NewCond(), changed: e.Tasks.NewCond(), stop: e.Tasks.NewCond(),
 		tasks: env.NewGroup(e.Tasks), saving: env.NewSemaphore(e.Tasks, 1),
 	}
+	s.keys = keyIndex{store: s, hurry: e.Tasks.NewCond(), moved: e.Tasks.NewCond()}
 	if err := s.recover(); err != nil {
 		return nil, errors.Join(err, s.release())
+	}
+	if s.keys.files != nil {
+		s.tasks.Go("index keys", s.keys.run)
 	}
 	s.tasks.Go("flush log", s.flushLog)
 	s.tasks.Go("save queues", s.saveQueues)
@@ -153,6 +164,7 @@ func (s *Store) Close() error {
 	}
 	s.closing = true
 	s.stop.Broadcast()
+	s.wakeFollowers()
 	// A full disk refuses what waits to be written, and then nothing waits any more.
 	for s.writing || s.fence == nil && (!s.batch.empty() || s.flushed < s.written) {
 		s.Kick()
@@ -163,6 +175,7 @@ func (s *Store) Close() error {
 	s.stop.Broadcast()
 	s.unflushed.Broadcast()
 	s.changed.Broadcast()
+	s.keys.hurry.Broadcast()
 	s.tasks.Wait()
 	err := s.fence
 	if err == nil {
@@ -189,6 +202,9 @@ func (s *Store) release() error {
 	}
 	for _, q := range s.order {
 		errs = append(errs, q.row.Close())
+	}
+	if s.keys.files != nil {
+		errs = append(errs, s.keys.files.Close())
 	}
 	return errors.Join(append(errs, s.lock.Unlock())...)
 }

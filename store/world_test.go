@@ -9,6 +9,7 @@ import (
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/sim"
 	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/store/index"
 )
 
 // world is one simulated machine, whose disk outlives crashes, and what the test knows of
@@ -25,7 +26,8 @@ type world struct {
 func small(flush store.FlushMode) store.Options {
 	return store.Options{
 		Flush: flush, LogSegmentSize: 96 << 10, BodySizeMax: 16 << 10, QueueSegmentEntries: 7,
-		OpenFilesMax: 2, SaveQueuesEvery: 5 * time.Millisecond, CheckpointEvery: 20 * time.Millisecond, FlushEvery: 3 * time.Millisecond,
+		OpenFilesMax: 2, Index: index.Sizes{Slots: 50, Items: 40},
+		SaveQueuesEvery: 5 * time.Millisecond, CheckpointEvery: 20 * time.Millisecond, FlushEvery: 3 * time.Millisecond,
 	}
 }
 

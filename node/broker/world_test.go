@@ -11,6 +11,7 @@ import (
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/sim"
 	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/store/index"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
@@ -58,7 +59,7 @@ func prepareWorld(t *testing.T, change ...func(*broker.Options)) *world {
 func options() broker.Options {
 	return broker.Options{
 		AdvertisedIP: netip.MustParseAddr("10.0.0.1"),
-		Store:        store.Options{LogSegmentSize: 1 << 20, BodySizeMax: 64 << 10, QueueSegmentEntries: 1000},
+		Store:        store.Options{LogSegmentSize: 1 << 20, BodySizeMax: 64 << 10, QueueSegmentEntries: 1000, Index: index.Sizes{Slots: 100, Items: 1000}},
 	}
 }
 

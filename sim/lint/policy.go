@@ -19,7 +19,8 @@ const policy = `
 	transport/wire < transport/proto < client/assign;
 
 	node/env, transport/wire, transport/proto      < transport;
-	node/env, transport/message, store/segment     < store;
+	node/env, transport/message, store/segment     < store/index;
+	node/env, transport/message, store/segment, store/index < store;
 
 	node/env, transport, transport/wire, transport/proto
 		< node/namesrv;
@@ -34,12 +35,12 @@ const policy = `
 	node/env, node/env/osenv, client, client/assign, transport/proto, transport/message
 		< .;
 	node/env, node/env/osenv, node/namesrv, node/broker, node/controller, client, store,
-	transport/wire, transport/proto, transport/message, store/segment,
+	transport/wire, transport/proto, transport/message, store/segment, store/index,
 	cmd/gantry/commandline, cmd/gantry/config, cmd/gantry/table
 		< cmd/gantry;
 	NONE < cmd/gantry/commandline, cmd/gantry/table;
 	cmd/gantry/commandline < cmd/gantry/config;
-	sim, node/env, node/namesrv, node/broker, node/controller, node/replica, client, store
+	sim, node/env, node/namesrv, node/broker, node/controller, node/replica, client, store, store/index
 		< sim/cluster < sim/fault, sim/oracle < sim/scenario < cmd/gantrysim;
 	transport/proto, transport/message, linearizability
 		< sim/oracle < sim/scenario < cmd/gantrysim;

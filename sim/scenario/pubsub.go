@@ -13,6 +13,7 @@ import (
 	"github.com/gantrymq/gantry/sim/cluster"
 	"github.com/gantrymq/gantry/sim/fault"
 	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/store/index"
 )
 
 var pubsubScenario = Scenario{
@@ -141,6 +142,8 @@ func (p *pubsub) brokerOptions() (broker.Options, store.FlushMode) {
 			SaveQueuesEvery:     d.duration("queues saved every", 5*time.Millisecond, time.Second),
 			CheckpointEvery:     d.duration("checkpoint every", 20*time.Millisecond, 5*time.Second),
 			FlushEvery:          d.duration("flush every", time.Millisecond, 500*time.Millisecond),
+			OpenFilesMax:        int(d.number("open queue files", 2, 40)),
+			Index:               index.Sizes{Slots: int32(d.number("index slots", 10, 200)), Items: int32(d.number("index items", 20, 2000))},
 		},
 	}, flush
 }

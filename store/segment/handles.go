@@ -14,7 +14,7 @@ import (
 type Handles struct {
 	disk   env.Disk
 	max    int
-	recent list.List // of *file that are open, the last used in front
+	recent list.List // of *File that are open, the last used in front
 	failed error
 }
 
@@ -32,19 +32,8 @@ func (h *Handles) Failed() error { return h.failed }
 // String tells how many files are open.
 func (h *Handles) String() string { return fmt.Sprintf("%d of at most %d files open", h.Open(), h.max) }
 
-// file is one file of a row, open or not.
-type file struct {
-	start    int64 // a multiple of the row's size
-	path     string
-	handle   env.File      // nil while it is closed
-	place    *list.Element // in Handles.recent, while it is open
-	users    int           // calls under way; the file stays open meanwhile
-	unsynced bool          // written since the last sync; it is open then
-	removed  bool          // from the row: the last user closes it
-}
-
 // with runs use with the open file. It waits for the disk.
-func (h *Handles) with(f *file, use func(handle env.File) error) error {
+func (h *Handles) with(f *File, use func(handle env.File) error) error {
 	if err := h.acquire(f); err != nil {
 		return err
 	}
@@ -53,7 +42,7 @@ func (h *Handles) with(f *file, use func(handle env.File) error) error {
 }
 
 // write is with for a change that a later sync makes durable. Only writers wait until room is made by a sync.
-func (h *Handles) write(f *file, change func(handle env.File) error) error {
+func (h *Handles) write(f *File, change func(handle env.File) error) error {
 	err := h.with(f, func(handle env.File) error {
 		f.unsynced = true
 		return change(handle)
@@ -67,7 +56,7 @@ func (h *Handles) write(f *file, change func(handle env.File) error) error {
 }
 
 // sync makes [from, to) of a file durable. A file that is closed is durable already.
-func (h *Handles) sync(f *file, from, to int64) error {
+func (h *Handles) sync(f *File, from, to int64) error {
 	if h.failed != nil {
 		return h.failed
 	}
@@ -80,7 +69,7 @@ func (h *Handles) sync(f *file, from, to int64) error {
 	})
 }
 
-func (h *Handles) acquire(f *file) error {
+func (h *Handles) acquire(f *File) error {
 	if f.handle == nil {
 		handle, err := h.disk.Open(f.path)
 		if err != nil {
@@ -89,7 +78,7 @@ func (h *Handles) acquire(f *file) error {
 		if f.handle != nil || f.removed {
 			// Somebody else opened or removed it meanwhile.
 			if err := handle.Close(); err != nil || f.removed {
-				return errors.Join(err, gone(f))
+				return errors.Join(err, f.gone())
 			}
 		} else {
 			h.adopt(f, handle)
@@ -100,21 +89,14 @@ func (h *Handles) acquire(f *file) error {
 	return nil
 }
 
-func gone(f *file) error {
-	if f.removed {
-		return fmt.Errorf("%s: %w: the file was removed", f.path, ErrGap)
-	}
-	return nil
-}
-
 // adopt takes an open file.
-func (h *Handles) adopt(f *file, handle env.File) {
+func (h *Handles) adopt(f *File, handle env.File) {
 	f.handle = handle
 	f.place = h.recent.PushFront(f)
 }
 
 // release ends a use, and closes what is too much and needs no sync.
-func (h *Handles) release(f *file) error {
+func (h *Handles) release(f *File) error {
 	f.users--
 	var errs []error
 	if f.removed && f.users == 0 {
@@ -134,11 +116,11 @@ func (h *Handles) release(f *file) error {
 const victimsLooked = 16
 
 // victim returns the file to be closed next: one that is not in use, if possible without unsynced bytes.
-func (h *Handles) victim(maySync bool) *file {
-	var unsynced *file
+func (h *Handles) victim(maySync bool) *File {
+	var unsynced *File
 	looked := 0
 	for e := h.recent.Back(); e != nil && looked < victimsLooked; e = e.Prev() {
-		f := e.Value.(*file)
+		f := e.Value.(*File)
 		looked++
 		switch {
 		case f.users > 0:
@@ -152,7 +134,7 @@ func (h *Handles) victim(maySync bool) *file {
 }
 
 // closeSynced syncs a file and closes it, if nobody uses it meanwhile. It reports whether it did.
-func (h *Handles) closeSynced(f *file) bool {
+func (h *Handles) closeSynced(f *File) bool {
 	err := h.with(f, func(handle env.File) error {
 		f.unsynced = false
 		return handle.Sync(0, handle.Size())
@@ -167,7 +149,7 @@ func (h *Handles) closeSynced(f *file) bool {
 }
 
 // close closes an open file.
-func (h *Handles) close(f *file) error {
+func (h *Handles) close(f *File) error {
 	if f.handle == nil {
 		return nil
 	}
@@ -178,7 +160,7 @@ func (h *Handles) close(f *file) error {
 }
 
 // drop closes a file that leaves its row, at once or after its last user.
-func (h *Handles) drop(f *file) error {
+func (h *Handles) drop(f *File) error {
 	f.removed = true
 	if f.users > 0 {
 		return nil

@@ -23,7 +23,7 @@ type Row struct {
 	disk    env.Disk
 	dir     string
 	size    int64 // of each file
-	files   []*file
+	files   []*File
 	missing int64 // bytes that the last file lacks; not 0 only in a row from Inspect
 	found   bool  // the names were found at Open: a process that was killed may not have made them durable
 	bare    bool  // opened by Inspect: nothing was repaired
@@ -60,7 +60,7 @@ func Inspect(handles *Handles, dir string, size int64) (*Row, error) {
 		return nil, err
 	}
 	for _, start := range starts {
-		r.files = append(r.files, &file{start: start, path: r.path(start)})
+		r.files = append(r.files, r.file(start))
 	}
 	return r, nil
 }
@@ -107,16 +107,18 @@ func (r *Row) repairLast(crashed bool) error {
 		return r.wrongSize(path.Base(last.path), size)
 	}
 	// The only file stays even if it is empty: it says where the row begins.
+	missing := r.missing
 	r.missing = 0
-	return r.handles.with(last, func(handle env.File) error {
-		if err := handle.Truncate(r.size); err != nil {
-			return err
-		}
-		return handle.Sync(0, r.size)
-	})
+	return last.Erase(r.size-missing, r.size)
 }
 
-func (r *Row) last() *file { return r.files[len(r.files)-1] }
+func (r *Row) last() *File { return r.files[len(r.files)-1] }
+
+func (r *Row) file(start int64) *File {
+	f := r.handles.File(r.path(start))
+	f.start = start
+	return f
+}
 
 func (r *Row) path(start int64) string { return path.Join(r.dir, fmt.Sprintf("%020d", start)) }
 
@@ -158,29 +160,17 @@ func (r *Row) Create(offset int64) error {
 	if !r.Empty() && start != r.End() {
 		return fmt.Errorf("%s: cannot make the file at %d: the row ends at %d", r.dir, start, r.End())
 	}
-	made := &file{start: start, path: r.path(start)}
-	handle, err := r.disk.Create(made.path)
+	made, err := r.handles.Create(r.path(start), r.dir, r.size)
 	if err != nil {
 		return err
 	}
-	err = handle.Truncate(r.size)
-	if err == nil {
-		err = handle.Sync(0, r.size)
-	}
-	if err == nil {
-		err = r.disk.SyncDir(r.dir)
-	}
-	if err != nil {
-		// The next attempt must find the name free.
-		return errors.Join(err, handle.Close(), r.disk.Remove(made.path))
-	}
-	r.handles.adopt(made, handle)
+	made.start = start
 	r.files = append(r.files, made)
 	return nil
 }
 
 // find returns the file that holds [offset, offset+n).
-func (r *Row) find(offset int64, n int) (*file, error) {
+func (r *Row) find(offset int64, n int) (*File, error) {
 	if !r.Has(offset) {
 		return nil, fmt.Errorf("%s: %w: %d is outside [%d, %d)", r.dir, ErrGap, offset, r.Start(), r.End())
 	}
@@ -197,7 +187,7 @@ func (r *Row) WriteAt(p []byte, offset int64) error {
 	if err != nil {
 		return err
 	}
-	return r.handles.write(f, func(handle env.File) error { return handle.WriteAt(p, offset-f.start) })
+	return f.WriteAt(p, offset-f.start)
 }
 
 // ReadAt fills p, which must lie within one file. A file that is removed meanwhile is still read.
@@ -206,17 +196,14 @@ func (r *Row) ReadAt(p []byte, offset int64) error {
 	if err != nil {
 		return err
 	}
-	if err := r.handles.acquire(f); err != nil {
-		return err
-	}
-	n, err := f.handle.ReadAt(p, offset-f.start)
+	n, err := f.ReadAt(p, offset-f.start)
 	switch {
 	case err == nil && n < len(p) && r.bare:
 		clear(p[n:])
 	case err == nil && n < len(p):
 		err = fmt.Errorf("%s: the file ends at %d", f.path, f.start+int64(n))
 	}
-	return errors.Join(err, r.handles.release(f))
+	return err
 }
 
 // Sync makes [from, to) durable, file by file in order. It stops at the first failure.
@@ -229,7 +216,7 @@ func (r *Row) Sync(from, to int64) error {
 		if err != nil {
 			return err
 		}
-		if err := r.handles.sync(f, max(from-start, 0), min(to-start, r.size)); err != nil {
+		if err := f.Sync(max(from-start, 0), min(to-start, r.size)); err != nil {
 			return err
 		}
 	}
@@ -273,16 +260,7 @@ func (r *Row) Cut(offset int64) error {
 	if r.Empty() || offset >= r.End() {
 		return nil
 	}
-	last := r.last()
-	return r.handles.with(last, func(handle env.File) error {
-		if err := handle.Truncate(offset - last.start); err != nil {
-			return err
-		}
-		if err := handle.Truncate(r.size); err != nil {
-			return err
-		}
-		return handle.Sync(0, r.size)
-	})
+	return r.last().Erase(offset-r.last().start, r.size)
 }
 
 // syncDir makes names durable. A directory that was never made has none.
@@ -298,7 +276,7 @@ func (r *Row) syncDir() error {
 func (r *Row) removeLast() error {
 	last := r.last()
 	r.files = r.files[:len(r.files)-1]
-	return errors.Join(r.handles.drop(last), r.disk.Remove(last.path), r.disk.SyncDir(r.dir))
+	return errors.Join(last.Drop(), r.disk.Remove(last.path), r.disk.SyncDir(r.dir))
 }
 
 // RemoveAll removes all files, durably, the newest first. The directory stays.
@@ -322,7 +300,7 @@ func (r *Row) RemoveFirst() error {
 		return err
 	}
 	r.files = slices.Delete(r.files, 0, 1)
-	return errors.Join(r.handles.drop(first), r.disk.SyncDir(r.dir))
+	return errors.Join(first.Drop(), r.disk.SyncDir(r.dir))
 }
 
 // RemoveBefore removes the files that end at or before offset, oldest first, and
@@ -342,7 +320,7 @@ func (r *Row) RemoveBefore(offset int64) (int, error) {
 func (r *Row) Close() error {
 	var errs []error
 	for _, f := range r.files {
-		errs = append(errs, r.handles.drop(f))
+		errs = append(errs, f.Drop())
 	}
 	r.files = nil
 	return errors.Join(errs...)

@@ -1,0 +1,141 @@
+package store
+
+import (
+	"errors"
+
+	"github.com/gantrymq/gantry/store/index"
+	"github.com/gantrymq/gantry/transport/message"
+)
+
+// indexChecker compares the key index with the log. Items stand in the order of the log, so both are walked once, side
+// by side.
+type indexChecker struct {
+	files  *index.Index
+	cursor *index.Cursor
+	hash   int32             // of the next item
+	at     message.LogOffset // of its record
+	more   bool
+	absent span // records whose keys are not there, so far
+	lost   span // items that lead to no record with their key, so far
+}
+
+// span is a range of the log that a finding is about.
+type span struct{ from, to message.LogOffset }
+
+func (s *span) empty() bool { return s.from == s.to }
+
+func (c *checker) openIndex() error {
+	if c.options.DisableIndex {
+		return nil
+	}
+	files, err := index.Inspect(c.env.Disk, c.options.Index)
+	if errors.Is(err, index.ErrForeign) {
+		c.damage("key index: %v", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	inDoubt := !c.report.Clean || c.state.mark.InDoubt
+	if c.state.own && inDoubt {
+		// What was added later is thrown away by the next start.
+		files.Forget(c.state.mark)
+	}
+	x := &indexChecker{files: files, cursor: files.Cursor()}
+	c.index = x
+	c.report.Indexed = c.state.mark.Log
+	if !inDoubt {
+		findings, err := files.Verify()
+		if err != nil {
+			return err
+		}
+		for _, finding := range findings {
+			c.damage("%s", finding)
+		}
+	}
+	return x.next()
+}
+
+// next moves to the next item.
+func (x *indexChecker) next() (err error) {
+	x.hash, x.at, x.more, err = x.cursor.Next()
+	return err
+}
+
+// checkKeys compares a record's keys with the next items.
+func (c *checker) checkKeys(r *message.Record, end message.LogOffset) error {
+	x := c.index
+	if x == nil {
+		return nil
+	}
+	if err := c.passItems(r.LogOffset, false); err != nil {
+		return err
+	}
+	expected := r.SysFlags.Transaction() != message.TransactionRolledBack
+	missing := false
+	if expected {
+		for key := range message.IndexKeys(r.Properties) {
+			if x.more && x.at == r.LogOffset && x.hash == message.IndexKeyHash(r.Topic, key) {
+				c.report.Keys++
+				if err := x.next(); err != nil {
+					return err
+				}
+				continue
+			}
+			missing = true
+		}
+	}
+	// A Java broker that crashed adds keys again.
+	if err := c.passItems(end, !c.state.own); err != nil {
+		return err
+	}
+	if missing && c.state.own && r.LogOffset < c.state.mark.Log {
+		c.extend(&x.absent, r.LogOffset, end, "the key index lacks keys of records in [%d, %d)")
+	}
+	return nil
+}
+
+// passItems goes on to the items of records from a place on. Those before belong to no record there, unless they are of
+// records that are gone, or known.
+func (c *checker) passItems(to message.LogOffset, known bool) error {
+	x := c.index
+	for x.more && x.at < to {
+		if !known && x.at >= c.report.Start {
+			c.extend(&x.lost, x.at, x.at+1, "the key index has keys at [%d, %d) that no record there has")
+		}
+		if err := x.next(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extend gathers neighbours into one finding.
+func (c *checker) extend(s *span, from, to message.LogOffset, text string) {
+	if !s.empty() && from-s.to > scanChunk {
+		c.damage(text, s.from, s.to)
+		*s = span{}
+	}
+	if s.empty() {
+		s.from = from
+	}
+	s.to = max(s.to, to)
+}
+
+// finishIndex notes what is behind the last record.
+func (c *checker) finishIndex() error {
+	x := c.index
+	if x == nil {
+		return nil
+	}
+	if err := c.passItems(message.LogOffset(c.log.End())+1, false); err != nil {
+		return err
+	}
+	if !x.absent.empty() {
+		c.damage("the key index lacks keys of records in [%d, %d)", x.absent.from, x.absent.to)
+	}
+	if !x.lost.empty() {
+		c.damage("the key index has keys at [%d, %d) that no record there has", x.lost.from, x.lost.to)
+	}
+	return nil
+}

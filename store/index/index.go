@@ -1,0 +1,238 @@
+package index
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/store/segment"
+	"github.com/gantrymq/gantry/transport/message"
+)
+
+// Options of an index.
+type Options struct {
+	Sizes Sizes
+	Zone  *time.Location // for the names of files
+	// Clean says that the last broker closed the store; otherwise files may be torn.
+	Clean bool
+	// Mark is what the store's checkpoint says; nil if a Java broker wrote it.
+	Mark *Mark
+	// CompleteAt is the checkpoint's index timestamp, wall milliseconds: after a crash of a Java broker only files
+	// that end by then can be trusted.
+	CompleteAt int64
+}
+
+// Index is all index files of a store.
+type Index struct {
+	disk    env.Disk
+	handles *segment.Handles
+	options Options
+	tables  []*table          // oldest first; items are added to the last one
+	next    message.LogOffset // the keys of all records before it are added
+	have    message.LogOffset // keys of records before it were found by Open, and are not added again
+	durable Mark
+	closed  int64 // store time of the newest record of the files before the last one
+}
+
+// errDamaged: a file contradicts itself, so the index is made again.
+var errDamaged = errors.New("the index is damaged")
+
+// openMax is how many files are kept open.
+const openMax = 16
+
+// Open finds the files of an index, and brings them to the state of the mark. Files that do not fit are
+// removed: Next tells from where the log must be read again. Files of another name or size are ErrForeign.
+func Open(disk env.Disk, options Options) (*Index, error) {
+	if err := options.Sizes.Validate(); err != nil {
+		return nil, err
+	}
+	x := &Index{disk: disk, handles: segment.NewHandles(disk, openMax), options: options}
+	if err := x.load(false); err != nil {
+		return nil, errors.Join(err, x.Close())
+	}
+	err := x.recover()
+	if errors.Is(err, errDamaged) {
+		// It is derived from the log, so nothing is lost.
+		err = x.RemoveAll()
+	}
+	if err != nil {
+		return nil, errors.Join(err, x.Close())
+	}
+	return x, nil
+}
+
+// load finds the files and reads their headers. After a crash the last one may be shorter: it was being made, and is removed or,
+// by an inspection, left out; or its end was being erased by a repair, which begins again.
+func (x *Index) load(inspect bool) error {
+	entries, err := x.disk.List(Dir)
+	if err != nil {
+		return err
+	}
+	entries = slices.DeleteFunc(entries, func(e env.Entry) bool { return e.IsDir })
+	for i, e := range entries {
+		name, err := parseName(e.Name)
+		if err != nil {
+			return err
+		}
+		t := newTable(x.handles.File(pathOf(name)), name, x.options.Sizes)
+		short := i == len(entries)-1 && e.Size < x.options.Sizes.FileSize() && (inspect || x.options.inDoubt())
+		switch {
+		case short && inspect && e.Size < headerSize:
+			return nil
+		case short && !inspect && (x.options.Mark == nil || name != x.options.Mark.File):
+			return x.removeFile(t)
+		case !short && e.Size != x.options.Sizes.FileSize():
+			return t.wrongSize(e.Size)
+		}
+		x.tables = append(x.tables, t)
+		if err := t.readHeader(); err != nil && !errors.Is(err, errDamaged) {
+			return err
+		}
+	}
+	return nil
+}
+
+// inDoubt reports whether files may have more than the mark says, in any state.
+func (o Options) inDoubt() bool { return !o.Clean || o.Mark != nil && o.Mark.InDoubt }
+
+// Next is the log offset from which on records are to be added.
+func (x *Index) Next() message.LogOffset { return x.next }
+
+// EndAt is the store time of the newest record with keys, wall milliseconds.
+func (x *Index) EndAt() int64 {
+	if len(x.tables) == 0 {
+		return 0
+	}
+	return x.last().header.EndAt
+}
+
+// Durable is the mark of the last Save.
+func (x *Index) Durable() Mark { return x.durable }
+
+// CompleteAt is the store time of the newest record in files that are full and durable, wall
+// milliseconds: the index timestamp of Java's checkpoint.
+func (x *Index) CompleteAt() int64 { return x.closed }
+
+// Add adds the keys of records in the order of the log: afterwards all records before end are added. wall is
+// the time now. After an error nothing more can be added until the index is opened again, unless it is env.ErrNoSpace: then the
+// call can be repeated without the items that were added.
+func (x *Index) Add(items []Item, end message.LogOffset, wall int64) (added int, err error) {
+	for i, item := range items {
+		if item.Log < x.have {
+			continue
+		}
+		if err := x.roll(wall); err != nil {
+			return i, err
+		}
+		if err := x.last().add(item); err != nil {
+			return i, err
+		}
+	}
+	x.next = end
+	return len(items), nil
+}
+
+func (x *Index) last() *table { return x.tables[len(x.tables)-1] }
+
+// roll makes the next file if there is no room in the last one.
+func (x *Index) roll(wall int64) error {
+	newest := int64(0)
+	if len(x.tables) > 0 {
+		if !x.last().full() {
+			return nil
+		}
+		// Only the last file is looked at after a crash.
+		if err := x.last().save(); err != nil {
+			return err
+		}
+		newest = x.last().name
+	}
+	name := nameAt(wall, x.options.Zone, newest)
+	file, err := x.handles.Create(pathOf(name), Dir, x.options.Sizes.FileSize())
+	if err != nil {
+		return err
+	}
+	if len(x.tables) > 0 {
+		x.closed = x.last().header.EndAt
+		x.last().pages, x.last().tail = nil, nil
+	}
+	x.tables = append(x.tables, newTable(file, name, x.options.Sizes))
+	return nil
+}
+
+// Unwritten is how many bytes of items are only in memory.
+func (x *Index) Unwritten() int {
+	if len(x.tables) == 0 {
+		return 0
+	}
+	return len(x.last().tail)
+}
+
+// Write hands what was added to the operating system, which frees memory. It promises nothing.
+func (x *Index) Write() error {
+	if len(x.tables) == 0 {
+		return nil
+	}
+	return x.last().write()
+}
+
+// Save makes everything that was added durable.
+func (x *Index) Save() error {
+	mark := Mark{Log: x.next, Count: 1}
+	if len(x.tables) > 0 {
+		if err := x.last().save(); err != nil {
+			return err
+		}
+		mark.File, mark.Count, mark.EndAt = x.last().name, x.last().header.Count, x.last().header.EndAt
+	}
+	x.durable = mark
+	return nil
+}
+
+// RemoveBefore removes files of which all records are gone, durably, and returns how many. The newest file stays.
+func (x *Index) RemoveBefore(start message.LogOffset) (int, error) {
+	removed := 0
+	for len(x.tables) > 1 && x.tables[0].header.EndLog < start {
+		t := x.tables[0]
+		x.tables = slices.Delete(x.tables, 0, 1)
+		if err := x.removeFile(t); err != nil {
+			return removed, err
+		}
+		removed++
+	}
+	return removed, nil
+}
+
+// RemoveAll removes all files, durably, the newest first: everything is to be added again.
+func (x *Index) RemoveAll() error {
+	for len(x.tables) > 0 {
+		t := x.last()
+		x.tables = x.tables[:len(x.tables)-1]
+		if err := x.removeFile(t); err != nil {
+			return err
+		}
+	}
+	x.next, x.have, x.closed, x.durable = 0, 0, 0, Mark{Count: 1}
+	return nil
+}
+
+// removeFile removes a file that is not in the list any more.
+func (x *Index) removeFile(t *table) error {
+	return errors.Join(t.file.Drop(), x.disk.Remove(pathOf(t.name)), x.disk.SyncDir(Dir))
+}
+
+// Close closes all files. It does not save.
+func (x *Index) Close() error {
+	var errs []error
+	for _, t := range x.tables {
+		errs = append(errs, t.file.Drop())
+	}
+	return errors.Join(errs...)
+}
+
+// String tells the number of files and how far the index is.
+func (x *Index) String() string {
+	return fmt.Sprintf("index of %d files, up to %v, durable %v", len(x.tables), x.next, x.durable)
+}

@@ -1,0 +1,130 @@
+package index
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/gantrymq/gantry/store/segment"
+)
+
+// table is one index file. The newest one has changes in memory that save writes.
+type table struct {
+	name   int64
+	sizes  Sizes
+	file   *segment.File
+	header Header
+
+	// Items [written, header.Count) are in memory, and the slots' pages that were changed or looked at since the last save.
+	tail    []byte
+	written int32
+	pages   map[int32]*page
+}
+
+// page is a piece of the slots' table.
+type page struct {
+	slots   [pageSlots * slotSize]byte
+	changed bool // since it was written
+	used    bool // since the last save
+}
+
+// pageSlots makes a page 4 KiB.
+const pageSlots = 1024
+
+func newTable(file *segment.File, name int64, sizes Sizes) *table {
+	return &table{name: name, sizes: sizes, file: file, header: Header{Count: 1}, written: 1, pages: map[int32]*page{}}
+}
+
+// full reports whether there is no room for another item.
+func (t *table) full() bool { return t.header.Count >= t.sizes.Items }
+
+// add appends an item to its chain.
+func (t *table) add(item Item) error {
+	slot := t.sizes.slotOf(item.Hash)
+	p, err := t.page(slot)
+	if err != nil {
+		return err
+	}
+	h := &t.header
+	if h.Count == 1 {
+		h.BeginAt, h.BeginLog = item.StoredAt, item.Log
+	}
+	word := p.slots[slot%pageSlots*slotSize:][:slotSize]
+	previous := int32(binary.BigEndian.Uint32(word))
+	if previous == 0 {
+		h.Used++
+	}
+	stored := storedItem{hash: item.Hash, log: item.Log, seconds: secondsSince(h.BeginAt, item.StoredAt), previous: previous}
+	t.tail = stored.append(t.tail)
+	binary.BigEndian.PutUint32(word, uint32(h.Count))
+	p.changed = true
+	h.Count++
+	h.EndAt, h.EndLog = item.StoredAt, item.Log
+	return nil
+}
+
+// page returns the part of the table that has a slot. It waits for the disk the first time.
+func (t *table) page(slot int32) (*page, error) {
+	number := slot / pageSlots
+	p := t.pages[number]
+	if p == nil {
+		p = &page{}
+		if err := t.readFull(p.slots[:t.pageBytes(number)], t.sizes.slotAt(number*pageSlots)); err != nil {
+			return nil, err
+		}
+		t.pages[number] = p
+	}
+	p.used = true
+	return p, nil
+}
+
+// newest is the number of the newest item of a slot.
+func (t *table) newest(slot int32) (int32, error) {
+	if p := t.pages[slot/pageSlots]; p != nil {
+		return int32(binary.BigEndian.Uint32(p.slots[slot%pageSlots*slotSize:])), nil
+	}
+	var word [slotSize]byte
+	err := t.readFull(word[:], t.sizes.slotAt(slot))
+	return int32(binary.BigEndian.Uint32(word[:])), err
+}
+
+// item reads one item, which must exist.
+func (t *table) item(number int32) (storedItem, error) {
+	if number >= t.written {
+		return decodeItem(t.tail[(number-t.written)*itemSize:]), nil
+	}
+	var p [itemSize]byte
+	err := t.readFull(p[:], t.sizes.itemAt(number))
+	return decodeItem(p[:]), err
+}
+
+func (t *table) readFull(p []byte, at int64) error {
+	n, err := t.file.ReadAt(p, at)
+	if err == nil && n < len(p) {
+		err = fmt.Errorf("%s ends at %d", pathOf(t.name), at+int64(n))
+	}
+	return err
+}
+
+// readHeader reads and checks the header.
+func (t *table) readHeader() error {
+	p := make([]byte, headerSize)
+	if err := t.readFull(p, 0); err != nil {
+		return err
+	}
+	t.header = decodeHeader(p)
+	if t.header.Count > t.sizes.Items {
+		return fmt.Errorf("%s: %w: the header counts %d items, there is room for %d", pathOf(t.name), errDamaged, t.header.Count, t.sizes.Items)
+	}
+	t.written = t.header.Count
+	return nil
+}
+
+func (t *table) wrongSize(size int64) error {
+	return fmt.Errorf("%s: %w: it has %d bytes, %d slots and %d items take %d: set the sizes (maxHashSlotNum, maxIndexNum) this directory was made with, or remove %s/, it is made again from the log",
+		pathOf(t.name), ErrForeign, size, t.sizes.Slots, t.sizes.Items, t.sizes.FileSize(), Dir)
+}
+
+// String names the file and its range.
+func (t *table) String() string {
+	return fmt.Sprintf("%s: %d items, log [%d, %d]", pathOf(t.name), t.header.Count-1, t.header.BeginLog, t.header.EndLog)
+}

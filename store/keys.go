@@ -1,0 +1,307 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/store/index"
+	"github.com/gantrymq/gantry/transport/message"
+	"go.uber.org/zap"
+)
+
+// keyIndex is the key index of a store and the task that fills it: it follows the log. It may be behind; a
+// search waits for it.
+type keyIndex struct {
+	store    *Store
+	files    *index.Index
+	follower *Follower
+	hurry    env.Cond // somebody searches, or the store closes
+	moved    env.Cond // the index has come further, or ended
+	mark     index.Mark
+	failed   error // why no keys are added any more, until a restart
+	ended    bool
+	items    []index.Item // reused
+	skipped  int64        // bytes of damaged log that have no keys
+}
+
+// gatherKeys is how long records wait for their keys to be added, so that many are added at once.
+const gatherKeys = 50 * time.Millisecond
+
+// unwrittenKeysMax is how many bytes of items are kept in memory.
+const unwrittenKeysMax = 8 << 20
+
+// retryFull is how long a full disk is left alone.
+const retryFull = time.Second
+
+// openIndex opens the key index as far as the checkpoint vouches for it. It is filled later, while messages are taken.
+func (s *Store) openIndex(state checkpointState, clean bool) error {
+	s.keys.mark = state.mark
+	if s.options.DisableIndex {
+		return nil
+	}
+	options := index.Options{Sizes: s.options.Index, Zone: s.options.Zone, Clean: clean, CompleteAt: state.indexAt}
+	if state.own {
+		options.Mark = &state.mark
+	}
+	files, err := index.Open(s.env.Disk, options)
+	if err != nil {
+		return err
+	}
+	if next := files.Next(); next > s.flushed || next > 0 && next < s.Start() {
+		// The log was cut or removed there. What the index has of it leads nowhere.
+		s.env.Log.Warn("the key index does not fit the log: it is made again", zap.Int64("index", int64(next)), zap.Int64("log", int64(s.flushed)))
+		if err := files.RemoveAll(); err != nil {
+			return errors.Join(err, files.Close())
+		}
+	}
+	s.keys.files, s.keys.mark = files, files.Durable()
+	s.keys.follower = s.Follow("key index", max(files.Next(), s.Start()))
+	return nil
+}
+
+// run adds keys until the store is closed, and then makes them durable.
+func (k *keyIndex) run() {
+	err := k.fill()
+	if err == nil && k.store.fence == nil {
+		err = k.save()
+	}
+	k.end(err)
+}
+
+func (k *keyIndex) end(err error) {
+	k.failed, k.ended = err, true
+	if err != nil {
+		k.mark.InDoubt = true
+		k.store.env.Log.Error("the key index is not filled any more until the broker is restarted: messages are taken and consumed, and not found by key", zap.Error(err))
+	}
+	k.moved.Broadcast()
+}
+
+// catchUpMax is how many bytes of log are indexed at most when the store closes: the rest is indexed after the
+// next start.
+const catchUpMax = 256 << 20
+
+func (k *keyIndex) fill() error {
+	s := k.store
+	save := s.env.Clock.Now().Add(s.options.CheckpointEvery)
+	for s.fence == nil {
+		if k.follower.Behind() == 0 || s.drained && k.follower.Behind() > catchUpMax {
+			if s.drained {
+				return nil
+			}
+			k.follower.Wait(save)
+			// After the first record, or while the store closes and its last records are flushed.
+			k.hurry.WaitUntil(s.env.Clock.Now().Add(gatherKeys))
+		}
+		if err := k.retry(k.step); err != nil {
+			return err
+		}
+		if save.Reached(s.env.Clock.Now()) && !s.drained {
+			if err := k.retry(k.save); err != nil {
+				return err
+			}
+			save = s.env.Clock.Now().Add(s.options.CheckpointEvery)
+		}
+	}
+	return nil
+}
+
+// retry repeats what a full disk refused.
+func (k *keyIndex) retry(work func() error) error {
+	s := k.store
+	for {
+		err := work()
+		if !errors.Is(err, env.ErrNoSpace) || s.closing || s.fence != nil {
+			return err
+		}
+		s.env.Log.Warn("the disk is full: the key index waits for space", zap.Error(err))
+		s.stop.WaitUntil(s.env.Clock.Now().Add(retryFull))
+	}
+}
+
+// step adds the keys of the next records.
+func (k *keyIndex) step() error {
+	s := k.store
+	if len(k.items) > 0 {
+		return k.add()
+	}
+	records, err := k.follower.Next()
+	var damage *DamageError
+	if errors.As(err, &damage) {
+		s.env.Log.Error("messages in a damaged part of the log are not found by key; stop the broker and run gantry inspect check", zap.Error(damage))
+		k.skipped += int64(damage.To - damage.From)
+		k.follower.Skip(damage)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.env.Tasks.Offload(func() { k.extract(records) })
+	return k.add()
+}
+
+// extract finds the keys of records. Rollbacks have none.
+func (k *keyIndex) extract(records []Followed) {
+	for i := range records {
+		r := &records[i].Record
+		if r.SysFlags.Transaction() == message.TransactionRolledBack {
+			continue
+		}
+		for key := range message.IndexKeys(r.Properties) {
+			k.items = append(k.items, index.Item{Hash: message.IndexKeyHash(r.Topic, key), Log: r.LogOffset, StoredAt: r.StoredAt})
+		}
+	}
+}
+
+// add gives the found keys to the index. What it could not take stays for the next attempt.
+func (k *keyIndex) add() error {
+	added, err := k.files.Add(k.items, k.follower.At(), int64(k.store.env.Clock.Wall()))
+	k.items = slices.Delete(k.items, 0, added)
+	k.moved.Broadcast()
+	if err == nil && k.files.Unwritten() > unwrittenKeysMax {
+		err = k.files.Write()
+	}
+	return err
+}
+
+// save makes the index durable up to where it is, after the records are: the index must never know more than the log.
+func (k *keyIndex) save() error {
+	s := k.store
+	if k.files.Next() == k.mark.Log {
+		return nil
+	}
+	for s.flushed < k.files.Next() {
+		if s.fence != nil {
+			return nil
+		}
+		s.unflushed.Signal()
+		s.changed.Wait()
+	}
+	if err := k.files.Save(); err != nil {
+		return err
+	}
+	k.mark = k.files.Durable()
+	return nil
+}
+
+// KeyQuery asks for messages by key.
+type KeyQuery struct {
+	Topic    string
+	Key      string // one of its business keys, or its unique id
+	UniqueID bool   // only a unique id matches
+	From, To int64  // wall milliseconds when it was stored, both included
+	CountMax int
+	BytesMax int // of all records; the first one is returned whatever its size
+}
+
+// KeyResult is what a query found.
+type KeyResult struct {
+	Bytes []byte // whole records, in the order of the log
+	Count int
+	// IndexedTo is how far the index is: all messages before it were found. IndexedAt is the store time of the
+	// newest record with keys, wall milliseconds.
+	IndexedTo message.LogOffset
+	IndexedAt int64
+	Complete  bool // nothing that was confirmed before the query is missing
+}
+
+// queryPatience is how long a query waits for an index that is behind. It may be behind for long after it was lost.
+const queryPatience = time.Second
+
+// ErrNoIndex: the index is switched off.
+var ErrNoIndex = errors.New("messages cannot be found by key: the key index is switched off (messageIndexEnable)")
+
+// FindByKey returns the newest messages of a topic with a key. Keys are compared exactly, so no other message with the same hash is
+// among them. It waits for the index to be as far as the log is now, and for the disk.
+func (s *Store) FindByKey(q KeyQuery) (KeyResult, error) {
+	k := &s.keys
+	if k.files == nil {
+		return KeyResult{}, ErrNoIndex
+	}
+	complete := k.reach(s.Confirmed())
+	var found [][]byte
+	size, last := 0, message.LogOffset(-1)
+	hash := message.IndexKeyHash([]byte(q.Topic), []byte(q.Key))
+	err := k.files.Search(hash, q.From, q.To, func(at message.LogOffset) (bool, error) {
+		if at == last {
+			return true, nil // a message may have one key twice
+		}
+		raw, err := s.matching(at, &q)
+		if err != nil || raw == nil {
+			return err == nil, err
+		}
+		if len(found) > 0 && size+len(raw) > q.BytesMax {
+			return false, nil
+		}
+		last, size, found = at, size+len(raw), append(found, raw)
+		return len(found) < max(q.CountMax, 1), nil
+	})
+	if err != nil {
+		return KeyResult{}, err
+	}
+	slices.SortFunc(found, func(a, b []byte) int {
+		first, _ := message.PeekLogOffset(a)
+		second, _ := message.PeekLogOffset(b)
+		return cmp.Compare(first, second)
+	})
+	return KeyResult{Bytes: slices.Concat(found...), Count: len(found), IndexedTo: k.files.Next(), IndexedAt: k.files.EndAt(), Complete: complete}, nil
+}
+
+// reach waits until the index is as far as the log. It reports false if that takes too long.
+func (k *keyIndex) reach(target message.LogOffset) bool {
+	deadline := k.store.env.Clock.Now().Add(queryPatience)
+	for k.files.Next() < target && !k.ended {
+		k.hurry.Signal()
+		if !k.moved.WaitUntil(deadline) {
+			break
+		}
+	}
+	return k.files.Next() >= target && k.skipped == 0
+}
+
+// matching reads a record that may have the key. It returns nil if it has not, or is gone.
+func (s *Store) matching(at message.LogOffset, q *KeyQuery) ([]byte, error) {
+	if at < s.Start() || at >= s.Confirmed() {
+		return nil, nil
+	}
+	raw, err := s.RecordBytes(at)
+	if errors.Is(err, ErrNoRecord) || at < s.Start() {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var r message.Record
+	if _, err := message.DecodeRecord(raw, &r, false); err != nil {
+		return nil, fmt.Errorf("%v: %w", at, err)
+	}
+	if string(r.Topic) != q.Topic || r.StoredAt < q.From || r.StoredAt > q.To || s.isDropped(&r) || !hasKey(&r, q) {
+		return nil, nil
+	}
+	return raw, nil
+}
+
+func hasKey(r *message.Record, q *KeyQuery) bool {
+	if q.UniqueID {
+		id, ok := message.PropertyBytes(r.Properties, message.PropertyUniqueID)
+		return ok && string(id) == q.Key
+	}
+	for key := range message.IndexKeys(r.Properties) {
+		if string(key) == q.Key {
+			return true
+		}
+	}
+	return false
+}
+
+// completeAt is the store time of the newest record in index files that are complete, wall milliseconds.
+func (k *keyIndex) completeAt() int64 {
+	if k.files == nil {
+		return 0
+	}
+	return k.files.CompleteAt()
+}
