@@ -95,6 +95,10 @@ func (s *Store) admit() (AppendResult, bool) {
 		return AppendResult{Status: AppendUnavailable, Reason: s.fence.Error()}, false
 	case s.full != nil && !s.batchEmptyAndIdle():
 		return AppendResult{Status: AppendNoSpace, Reason: s.full.Error()}, false
+	case s.crowded != nil:
+		return AppendResult{Status: AppendNoSpace, Reason: s.crowded.Error()}, false
+	case s.writing && s.env.Clock.Now().Sub(s.writingSince) > s.options.BusyAfter:
+		return AppendResult{Status: AppendBusy, Reason: fmt.Sprintf("one write to the log takes longer than %v (osPageCacheBusyTimeOutMills): send again later", s.options.BusyAfter)}, false
 	case s.unconfirmed() >= s.options.WaitingMax:
 		return AppendResult{Status: AppendBusy, Reason: fmt.Sprintf("%d bytes wait for the disk, the limit is %d: send again later", s.unconfirmed(), s.options.WaitingMax)}, false
 	}

@@ -72,7 +72,7 @@ func (s *Store) saveQueues() {
 		if s.closing || s.fence != nil {
 			return
 		}
-		if !next.Reached(s.env.Clock.Now()) {
+		if !next.Reached(s.env.Clock.Now()) && int64(s.flushed-s.saved) < s.options.CheckpointBytes {
 			s.report("queue entries could not be saved; they will be tried again", s.alone(s.writeQueues))
 			continue
 		}

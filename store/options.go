@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -82,6 +83,16 @@ type Options struct {
 	// CheckpointEvery is how often queues are synced and the checkpoint moves on. It bounds
 	// how much log a restart after a crash must read.
 	CheckpointEvery time.Duration
+	// CheckpointBytes is how much log is written at most before the checkpoint moves on, whatever the time.
+	CheckpointBytes int64
+	// BusyAfter is how long one write to the log may take before appends are refused as busy (osPageCacheBusyTimeOutMills).
+	BusyAfter time.Duration
+	// Cached is how much of the newest log is taken to be in memory, in bytes (accessMessageInMemoryMaxRatio of the machine's memory);
+	// 0 is all of it. Of older messages, one read returns at most ColdCountMax with ColdBytesMax bytes
+	// (maxTransferCountOnMessageInDisk, maxTransferBytesOnMessageInDisk), and advises to read from a slave.
+	Cached       int64
+	ColdCountMax int
+	ColdBytesMax int
 	// OpenFilesMax is how many queue files are kept open. The files of queues that are not used are closed.
 	OpenFilesMax int
 	// ReplayMax is how many queue entries a restart keeps in memory before it writes them to their files.
@@ -92,6 +103,22 @@ type Options struct {
 	Index index.Sizes
 	// Zone is the one of the local time that names the index files and in which the hours of DeleteAt are meant; UTC if nil.
 	Zone *time.Location
+	// KeepFor is how long messages stay in the log (fileReservedTime): a file goes when its newest one is older.
+	KeepFor time.Duration
+	// DeleteAt are the hours of the day in which expired files go (deleteWhen).
+	DeleteAt []int
+	// DiskUse says what happens as the disk fills.
+	DiskUse DiskUse
+	// NeverForce keeps files until they expire, however full the disk is (cleanFileForciblyEnable=false).
+	NeverForce bool
+	// CleanEvery is how often is looked for what can go (cleanResourceInterval).
+	CleanEvery time.Duration
+	// DeleteMax is how many files of the log go at most each time (deleteFileBatchMax), DeletePause the time between
+	// two of them (deleteCommitLogFilesInterval).
+	DeleteMax   int
+	DeletePause time.Duration
+	// Retention, if not nil, gives topics limits of their own. It must not wait.
+	Retention func(topic string) Retention
 	// Arrived is told of each entry that consumers may see now. It must not wait.
 	Arrived func(key QueueKey, offset message.QueueOffset, tagHash int64)
 	// Progress is told, during recovery, how far the log was read.
@@ -109,8 +136,19 @@ func DefaultOptions() Options {
 		FlushEvery:          500 * time.Millisecond,
 		SaveQueuesEvery:     time.Second,
 		CheckpointEvery:     10 * time.Second,
+		CheckpointBytes:     256 << 20,
+		BusyAfter:           time.Second,
+		Cached:              math.MaxInt64,
+		ColdCountMax:        32,
+		ColdBytesMax:        256 << 10,
 		OpenFilesMax:        1024,
 		ReplayMax:           1 << 20,
+		KeepFor:             72 * time.Hour,
+		DeleteAt:            []int{4},
+		DiskUse:             DiskUse{Expire: 0.75, Force: 0.85, Refuse: 0.90},
+		CleanEvery:          10 * time.Second,
+		DeleteMax:           10,
+		DeletePause:         100 * time.Millisecond,
 		Index:               index.Sizes{Slots: 5_000_000, Items: 20_000_000},
 	}
 }
@@ -128,10 +166,25 @@ func (o Options) withDefaults() Options {
 	fill(&o.FlushEvery, d.FlushEvery)
 	fill(&o.SaveQueuesEvery, d.SaveQueuesEvery)
 	fill(&o.CheckpointEvery, d.CheckpointEvery)
+	fill(&o.CheckpointBytes, d.CheckpointBytes)
+	fill(&o.BusyAfter, d.BusyAfter)
+	fill(&o.Cached, d.Cached)
+	fill(&o.ColdCountMax, d.ColdCountMax)
+	fill(&o.ColdBytesMax, d.ColdBytesMax)
 	fill(&o.OpenFilesMax, d.OpenFilesMax)
 	fill(&o.ReplayMax, d.ReplayMax)
 	fill(&o.Index.Slots, d.Index.Slots)
 	fill(&o.Index.Items, d.Index.Items)
+	fill(&o.KeepFor, d.KeepFor)
+	fill(&o.CleanEvery, d.CleanEvery)
+	fill(&o.DeleteMax, d.DeleteMax)
+	fill(&o.DeletePause, d.DeletePause)
+	fill(&o.DiskUse.Expire, d.DiskUse.Expire)
+	fill(&o.DiskUse.Force, d.DiskUse.Force)
+	fill(&o.DiskUse.Refuse, d.DiskUse.Refuse)
+	if o.DeleteAt == nil {
+		o.DeleteAt = d.DeleteAt
+	}
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
@@ -144,7 +197,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func fill[T int | int32 | int64 | time.Duration](field *T, value T) {
+func fill[T int | int32 | int64 | float64 | time.Duration](field *T, value T) {
 	if *field <= 0 {
 		*field = value
 	}

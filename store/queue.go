@@ -79,9 +79,17 @@ type queueLog struct {
 	saved     message.QueueOffset // entries below are written to the file, and their records flushed; tailStart <= saved
 	synced    message.QueueOffset // entries below are on the medium; synced <= saved
 	dirty     bool                // listed in Store.dirty
+
+	minLog message.LogOffset // where message min stands; unknownLog if it was not looked up
+
+	// bytes are those of the records of [measured, measuredTo), if a limit was ever to be kept.
+	bytes                int64
+	measured, measuredTo message.QueueOffset
 }
 
-func newQueueLog(key QueueKey, row *segment.Row) *queueLog { return &queueLog{key: key, row: row} }
+func newQueueLog(key QueueKey, row *segment.Row) *queueLog {
+	return &queueLog{key: key, row: row, minLog: unknownLog}
+}
 
 // queueFor returns the queue and makes it if it does not exist.
 func (s *Store) queueFor(key QueueKey) *queueLog {

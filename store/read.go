@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gantrymq/gantry/store/segment"
 	"github.com/gantrymq/gantry/transport/message"
 )
 
@@ -24,6 +25,8 @@ type ReadResult struct {
 	Max    message.QueueOffset
 	Bytes  []byte // whole records, one after the other; the caller owns them
 	Count  int
+	// Cold says that what follows is not taken to be in memory: a slave should be asked next.
+	Cold bool
 }
 
 // entriesPerRead bounds how many entries one read looks at (maxFilterMessageSize / 20).
@@ -42,7 +45,11 @@ func (s *Store) Read(request ReadRequest, buffer []byte) (ReadResult, error) {
 	}
 	n := min(int(q.max-request.From), entriesPerRead, max(request.CountMax, 1)*entriesAhead(request))
 	entries := s.entryBuffer(n)
-	if err := q.readEntries(entries, request.From); err != nil {
+	if err := q.readEntries(entries, request.From); errors.Is(err, segment.ErrGap) {
+		// The file was removed meanwhile.
+		result.Status, result.Next = ReadOffsetFoundNull, q.nextFile(request.From)
+		return result, nil
+	} else if err != nil {
 		return ReadResult{}, fmt.Errorf("queue %s from %d: %w", q.key, request.From, err)
 	}
 	picked, err := s.choose(entries, request, &result)
@@ -53,6 +60,12 @@ func (s *Store) Read(request ReadRequest, buffer []byte) (ReadResult, error) {
 		return ReadResult{}, fmt.Errorf("queue %s: %w", q.key, err)
 	}
 	return result, nil
+}
+
+// nextFile is the first number of the file behind the one of a number.
+func (q *queueLog) nextFile(number message.QueueOffset) message.QueueOffset {
+	offset := q.row.FileStart(int64(number)*entrySize) + q.row.SegmentSize()
+	return min(message.QueueOffset(offset/entrySize), q.max)
 }
 
 // entriesAhead: without a filter no entry is read in vain.
@@ -112,9 +125,10 @@ func (s *Store) choose(entries []byte, request ReadRequest, result *ReadResult) 
 		case request.Matches != nil && !request.Matches(e.tagHash):
 			result.Next++
 			continue
-		case len(picked) > 0 && (len(picked) >= request.CountMax || bytes+int(e.size) > request.BytesMax):
+		case len(picked) > 0 && s.enough(len(picked), bytes+int(e.size), e, request):
 			return picked, nil
 		}
+		result.Cold = s.cold(e.log)
 		picked = append(picked, e)
 		bytes += int(e.size)
 		result.Next++
@@ -122,6 +136,21 @@ func (s *Store) choose(entries []byte, request ReadRequest, result *ReadResult) 
 	}
 	return picked, nil
 }
+
+// enough reports whether a record is one too many.
+func (s *Store) enough(count, bytes int, e chosen, request ReadRequest) bool {
+	countMax, bytesMax := request.CountMax, min(request.BytesMax, readBytesMax)
+	if s.cold(e.log) {
+		countMax, bytesMax = min(countMax, s.options.ColdCountMax), min(bytesMax, s.options.ColdBytesMax)
+	}
+	return count >= countMax || bytes > bytesMax
+}
+
+// readBytesMax bounds the answer to one read, whatever is asked for.
+const readBytesMax = 128 << 20
+
+// cold estimates that a part of the log is not in memory any more.
+func (s *Store) cold(at message.LogOffset) bool { return int64(s.written-at) > s.options.Cached }
 
 // readRecords reads the chosen records, neighbours in the log at once.
 func (s *Store) readRecords(picked []chosen, from message.QueueOffset, buffer []byte, result *ReadResult) error {

@@ -309,7 +309,7 @@ func hasEntry(r *message.Record) bool {
 // begin makes an empty queue start at a number: the messages before it are gone with their log files.
 func (q *queueLog) begin(at message.QueueOffset) {
 	q.min, q.max, q.next, q.tailStart, q.saved, q.synced = at, at, at, at, at, at
-	q.tail = nil
+	q.tail, q.minLog = nil, unknownLog
 }
 
 // cut forgets the entries from a number on. What the file says there is overwritten.

@@ -20,9 +20,10 @@ const (
 	AppendBusy                                   // OS_PAGE_CACHE_BUSY: too much waits for the disk
 	AppendIllegal                                // MESSAGE_ILLEGAL
 	AppendPropertiesTooLarge                     // PROPERTIES_SIZE_EXCEEDED
+	AppendNoFile                                 // CREATE_MAPPED_FILE_FAILED: the log's next file could not be made
 )
 
-var appendStatusNames = [...]string{"ok", "flush timed out", "failed", "unavailable", "no space", "busy", "illegal", "properties too large"}
+var appendStatusNames = [...]string{"ok", "flush timed out", "failed", "unavailable", "no space", "busy", "illegal", "properties too large", "no file"}
 
 // String names the status.
 func (s AppendStatus) String() string {

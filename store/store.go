@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -42,6 +43,7 @@ type Store struct {
 	waiting        fifo[waitingAppend] // appends that are not answered, in log order
 	arrivals       fifo[arrival]       // records that consumers do not see yet, in log order
 	writing        bool                // a task writes the log
+	writingSince   env.Instant         // when its current write began
 	unflushed      env.Cond            // written > flushed, or the store closes
 	changed        env.Cond            // flushed moved, an append was answered, or the store closes
 	propertyBuffer []byte              // reused by encode
@@ -53,6 +55,7 @@ type Store struct {
 
 	fence   error // why the store stopped taking appends, for good
 	full    error // why it refuses appends until space returns
+	crowded error // the same, by how full the disk is
 	closing bool  // no appends are taken any more
 	drained bool  // and nothing is left to be flushed
 	tasks   *env.Group
@@ -65,6 +68,10 @@ type Store struct {
 
 	followers []*Follower
 	keys      keyIndex
+
+	cleaned  Cleaned
+	manual   int // rounds of cleaning for which every hour is one of DeleteAt
+	cleanNow env.Cond
 
 	lastStoredAt int64 // store time of the newest record, wall milliseconds
 	shownAt      int64 // store time of the newest visible record, wall milliseconds
@@ -87,8 +94,8 @@ func Open(e env.Env, options Options) (*Store, error) {
 	s := &Store{
 		env: e, options: options, lock: lock,
 		logFiles: segment.NewHandles(e.Disk, openLogFilesMax), queueFiles: segment.NewHandles(e.Disk, options.OpenFilesMax),
-		queues:    map[QueueKey]*queueLog{},
-		unflushed: e.Tasks.NewCond(), changed: e.Tasks.NewCond(), stop: e.Tasks.NewCond(),
+		queues:   map[QueueKey]*queueLog{},
+		cleanNow: e.Tasks.NewCond(), unflushed: e.Tasks.NewCond(), changed: e.Tasks.NewCond(), stop: e.Tasks.NewCond(),
 		tasks: env.NewGroup(e.Tasks), saving: env.NewSemaphore(e.Tasks, 1),
 	}
 	s.keys = keyIndex{store: s, hurry: e.Tasks.NewCond(), moved: e.Tasks.NewCond()}
@@ -101,6 +108,7 @@ func Open(e env.Env, options Options) (*Store, error) {
 	s.tasks.Go("flush log", s.flushLog)
 	s.tasks.Go("save queues", s.saveQueues)
 	s.tasks.Go("time out appends", s.timeOutAppends)
+	s.tasks.Go("clean", s.clean)
 	return s, nil
 }
 
@@ -130,7 +138,7 @@ func (s *Store) Health() error {
 	if s.fence != nil {
 		return s.fence
 	}
-	return s.full
+	return cmp.Or(s.full, s.crowded)
 }
 
 // Queues lists the queues of the store in a stable order.
@@ -164,6 +172,7 @@ func (s *Store) Close() error {
 	}
 	s.closing = true
 	s.stop.Broadcast()
+	s.cleanNow.Broadcast()
 	s.wakeFollowers()
 	// A full disk refuses what waits to be written, and then nothing waits any more.
 	for s.writing || s.fence == nil && (!s.batch.empty() || s.flushed < s.written) {

@@ -36,6 +36,7 @@ func (s *Store) writeRest() {
 
 // writeBatch hands the gathered records to the operating system.
 func (s *Store) writeBatch() {
+	s.writingSince = s.env.Clock.Now()
 	batch := s.batch
 	s.batch = s.spare
 	s.batch.reset()
@@ -76,7 +77,7 @@ func (s *Store) writePiece(at message.LogOffset, part []byte) error {
 	}
 	if !s.log.Has(int64(at)) {
 		if err := s.log.Create(int64(at)); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", errCreate, err)
 		}
 	}
 	if err := s.log.WriteAt(part, int64(at)); err != nil {
@@ -89,13 +90,24 @@ func (s *Store) writePiece(at message.LogOffset, part []byte) error {
 	return nil
 }
 
+// errCreate: the log's next file could not be made, and nothing was written.
+var errCreate = errors.New("the next file of the log could not be made")
+
 // writeFailed takes back the places of everything that was not written. A full disk is
-// passing; any other failure is not.
+// passing, and so may be what prevents a new file; any other failure is not.
 func (s *Store) writeFailed(err error) {
-	if !errors.Is(err, env.ErrNoSpace) {
+	switch {
+	case errors.Is(err, env.ErrNoSpace):
+		s.refuseFull(err)
+	case errors.Is(err, errCreate):
+		s.env.Log.Error("messages are refused; the next ones try again", zap.Error(err))
+		s.takeBack(AppendNoFile, err.Error())
+	default:
 		s.fail("a write to the log", err)
-		return
 	}
+}
+
+func (s *Store) refuseFull(err error) {
 	if s.full == nil {
 		s.env.Log.Error("the disk is full: messages are refused until there is space", zap.Error(err))
 	}
@@ -105,12 +117,12 @@ func (s *Store) writeFailed(err error) {
 		s.fail("erasing what did not fit on the full disk", err)
 	}
 	if s.fence == nil {
-		s.takeBack()
+		s.takeBack(AppendNoSpace, s.full.Error())
 	}
 }
 
 // takeBack undoes appends after written: nobody has seen them.
-func (s *Store) takeBack() {
+func (s *Store) takeBack(status AppendStatus, reason string) {
 	s.arrivals.dropLast(func(a *arrival) bool {
 		if a.at.Log < s.written {
 			return false
@@ -123,7 +135,7 @@ func (s *Store) takeBack() {
 	written := s.written
 	for n := s.waiting.len(); n > 0; n-- {
 		if s.waiting.peek().end > written {
-			s.answerOne(AppendNoSpace, s.full.Error())
+			s.answerOne(status, reason)
 			continue
 		}
 		// It is written and still waits for its flush: keep the order.

@@ -1,0 +1,320 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gantrymq/gantry/transport/message"
+	"go.uber.org/zap"
+)
+
+// DiskUse are shares of the disk, 0 to 1, at which cleaning becomes stricter.
+type DiskUse struct {
+	Expire float64 // diskMaxUsedSpaceRatio: expired files go at any hour
+	Force  float64 // diskSpaceCleanForciblyRatio: the oldest files go, expired or not
+	Refuse float64 // diskSpaceWarningLevelRatio: messages are refused, too
+}
+
+// Cleaned counts what cleaning has removed since the store was opened.
+type Cleaned struct {
+	Files, Bytes int64 // of the log
+	// Forced files went before their time because the disk was full. Lost are the messages in them that consumers could still read.
+	ForcedFiles, ForcedBytes, Lost int64
+}
+
+// String tells the counts in one line.
+func (c Cleaned) String() string {
+	return fmt.Sprintf("%d files with %d bytes removed, of them %d with %d bytes and %d messages before their time", c.Files, c.Bytes, c.ForcedFiles, c.ForcedBytes, c.Lost)
+}
+
+// Cleaned tells what was removed so far.
+func (s *Store) Cleaned() Cleaned { return s.cleaned }
+
+// cleanReason is why a file of the log may go.
+type cleanReason int
+
+const (
+	keepFile     cleanReason = iota
+	fileUnshown              // no message in it is shown any more
+	fileExpired              // its newest message is older than the log keeps them
+	filePastHope             // the disk is too full
+)
+
+// manualRounds is for how many rounds CleanNow makes every hour one in which expired files go.
+const manualRounds = 20
+
+// CleanNow removes expired files soon, whatever the hour (DELETE_EXPIRED_COMMIT_LOG).
+func (s *Store) CleanNow() {
+	s.manual = manualRounds
+	s.cleanNow.Signal()
+}
+
+// clean looks now and then what can go.
+func (s *Store) clean() {
+	for !s.closing && s.fence == nil {
+		s.cleanNow.WaitUntil(s.env.Clock.Now().Add(s.options.CleanEvery))
+		if s.closing || s.fence != nil {
+			return
+		}
+		if err := s.alone(s.cleanRound); err != nil {
+			s.env.Log.Error("cleaning the store failed; it is tried again", zap.Error(err))
+		}
+	}
+}
+
+// cleanRound does what is due, in the order log, queues, index: what is derived never goes first.
+func (s *Store) cleanRound() error {
+	use := s.diskUse()
+	due := s.due(use)
+	if s.manual > 0 {
+		s.manual--
+	}
+	if err := s.expireMessages(); err != nil {
+		return err
+	}
+	before := s.Start()
+	err := s.cleanLog(due)
+	if s.Start() == before || err != nil {
+		return err
+	}
+	if err := s.cleanQueues(); err != nil {
+		return err
+	}
+	if s.keys.files != nil {
+		_, err = s.keys.files.RemoveBefore(s.Start())
+	}
+	return err
+}
+
+// diskUse is the used share of the disk, and whether messages are refused for it.
+func (s *Store) diskUse() float64 {
+	used, total, err := s.env.Disk.Usage()
+	if err != nil || total <= 0 {
+		s.report("how full the disk is cannot be found out", err)
+		return 0
+	}
+	use, limit := float64(used)/float64(total), s.options.DiskUse
+	if use <= limit.Refuse {
+		if s.crowded != nil {
+			s.env.Log.Info("there is space on the disk again: messages are taken", zap.Float64("used", use))
+		}
+		s.crowded = nil
+		return use
+	}
+	if s.crowded == nil {
+		s.env.Log.Error("the disk is too full: messages are refused", zap.Float64("used", use), zap.Float64("limit", limit.Refuse))
+	}
+	s.crowded = fmt.Errorf("the disk of the broker is %.1f %% full, above %.1f %% (diskSpaceWarningLevelRatio) no messages are taken; make space or add disk, messages are taken again by themselves", use*100, limit.Refuse*100)
+	return use
+}
+
+// due is the strongest reason for which files may go now.
+func (s *Store) due(use float64) cleanReason {
+	limit := s.options.DiskUse
+	hour := time.UnixMilli(int64(s.env.Clock.Wall())).In(s.options.Zone).Hour()
+	switch {
+	case use > limit.Force && !s.options.NeverForce:
+		return filePastHope
+	case use > limit.Expire || s.manual > 0 || slices.Contains(s.options.DeleteAt, hour):
+		return fileExpired
+	}
+	return fileUnshown
+}
+
+// cleanLog removes the oldest files of the log as far as they may go.
+func (s *Store) cleanLog(due cleanReason) error {
+	for n := 0; n < s.options.DeleteMax && !s.closing && s.fence == nil; n++ {
+		reason, err := s.mayGo(due)
+		if err != nil || reason == keepFile {
+			return err
+		}
+		if err := s.removeOldest(reason); err != nil {
+			return err
+		}
+		if err := s.moveMinima(reason); err != nil {
+			return err
+		}
+		s.stop.WaitUntil(s.env.Clock.Now().Add(s.options.DeletePause))
+		if reason == filePastHope {
+			due = s.due(s.diskUse())
+		}
+	}
+	return nil
+}
+
+// mayGo tells why the oldest file of the log may go, if the reason is due.
+func (s *Store) mayGo(due cleanReason) (cleanReason, error) {
+	end := message.LogOffset(s.log.Start() + s.log.SegmentSize())
+	if int64(end) >= s.log.End() || end > s.saved {
+		// The file that is written; or a restart would read it.
+		return keepFile, nil
+	}
+	unshown, err := s.shownFrom()
+	if err != nil {
+		return keepFile, err
+	}
+	expired, err := s.expired(end)
+	switch {
+	case err != nil:
+		return keepFile, err
+	case end > s.followedTo():
+		// Somebody still derives something from it.
+		if due < filePastHope {
+			return keepFile, nil
+		}
+		return filePastHope, nil
+	case end <= unshown:
+		return fileUnshown, nil
+	case due >= fileExpired && expired:
+		return fileExpired, nil
+	case due >= filePastHope:
+		return filePastHope, nil
+	}
+	return keepFile, nil
+}
+
+// expired reports whether the messages of the files before end are older than the log keeps them: those behind it were
+// stored later.
+func (s *Store) expired(end message.LogOffset) (bool, error) {
+	head := make([]byte, recordHead)
+	if err := s.log.ReadAt(head, int64(end)); err != nil {
+		return false, err
+	}
+	at, ok := message.PeekStoredAt(head)
+	return ok && at > 0 && int64(s.env.Clock.Wall())-at >= s.options.KeepFor.Milliseconds(), nil
+}
+
+// followedTo is how far all followers have read.
+func (s *Store) followedTo() message.LogOffset {
+	to := s.flushed
+	for _, f := range s.followers {
+		to = min(to, f.at)
+	}
+	return to
+}
+
+// unknownLog says that queueLog.minLog is to be read.
+const unknownLog = message.LogOffset(-1)
+
+// shownFrom is the first place in the log with a message that is shown. Without limits of topics
+// that is not looked for.
+func (s *Store) shownFrom() (message.LogOffset, error) {
+	if s.options.Retention == nil {
+		return 0, nil
+	}
+	from := s.saved
+	for _, q := range slices.Clone(s.order) {
+		first, err := q.firstLog()
+		if err != nil {
+			return 0, fmt.Errorf("queue %s: %w", q.key, err)
+		}
+		from = min(from, first)
+	}
+	return from, nil
+}
+
+// firstLog is where the first message of the queue stands; far behind everything if there is none.
+func (q *queueLog) firstLog() (message.LogOffset, error) {
+	if q.min >= q.max {
+		return message.LogOffset(queueOffsetMax), nil
+	}
+	if q.minLog == unknownLog {
+		number := q.min
+		e, err := q.entryAt(number)
+		if err != nil {
+			return 0, err
+		}
+		if number == q.min {
+			q.minLog = e.log
+		}
+		return e.log, nil
+	}
+	return q.minLog, nil
+}
+
+// removeOldest removes the first file of the log.
+func (s *Store) removeOldest(reason cleanReason) error {
+	start, size := s.log.Start(), s.log.SegmentSize()
+	fields := []zap.Field{zap.Int64("from", start), zap.Int64("to", start+size)}
+	if err := s.log.RemoveFirst(); err != nil {
+		return err
+	}
+	s.cleaned.Files++
+	s.cleaned.Bytes += size
+	if reason == filePastHope {
+		s.cleaned.ForcedFiles++
+		s.cleaned.ForcedBytes += size
+		s.env.Log.Warn("the disk is too full: a file of the log was removed before its time", fields...)
+	} else {
+		s.env.Log.Info("an old file of the log was removed", fields...)
+	}
+	return nil
+}
+
+// moveMinima lets all queues begin behind the messages that are gone.
+func (s *Store) moveMinima(reason cleanReason) error {
+	lost := map[string]int64{}
+	total := int64(0)
+	for _, q := range slices.Clone(s.order) {
+		n, err := s.moveMinimum(q)
+		if err != nil {
+			return fmt.Errorf("queue %s: %w", q.key, err)
+		}
+		if n > 0 {
+			lost[q.key.Topic] += n
+			total += n
+		}
+	}
+	if reason == filePastHope && total > 0 {
+		s.cleaned.Lost += total
+		s.env.Log.Warn("messages that could still be read were lost with it", zap.Int64("messages", total), zap.Any("of topics", lost))
+	}
+	return nil
+}
+
+func (s *Store) moveMinimum(q *queueLog) (gone int64, err error) {
+	first, err := q.firstLog()
+	if err != nil || first >= s.Start() {
+		return 0, err
+	}
+	before := q.min
+	from, to := q.min, q.max
+	for from < to {
+		middle := from + (to-from)/2
+		e, err := q.entryAt(middle)
+		if err != nil {
+			return 0, err
+		}
+		if e.log < s.Start() {
+			from = middle + 1
+		} else {
+			to = middle
+		}
+	}
+	q.hideBelow(from)
+	return int64(q.min - before), nil
+}
+
+// cleanQueues removes queue files of which all messages are gone.
+func (s *Store) cleanQueues() error {
+	for _, q := range slices.Clone(s.order) {
+		for q.row.End()-q.row.Start() > q.row.SegmentSize() {
+			last := message.QueueOffset((q.row.Start()+q.row.SegmentSize())/entrySize) - 1
+			if last >= q.synced {
+				break
+			}
+			e, err := q.fileEntry(last)
+			if err != nil {
+				return fmt.Errorf("queue %s: %w", q.key, err)
+			}
+			if e.size != fillerSize && e.log >= s.Start() {
+				break
+			}
+			if err := q.row.RemoveFirst(); err != nil {
+				return fmt.Errorf("queue %s: %w", q.key, err)
+			}
+		}
+	}
+	return nil
+}

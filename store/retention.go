@@ -1,0 +1,113 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gantrymq/gantry/transport/message"
+)
+
+// Retention says how long the messages of a topic can be read; zero fields set no limit of their own. Older messages are no longer
+// shown, and a file of the log goes once no message in it is shown. A Java broker knows no such limit.
+type Retention struct {
+	Age        time.Duration // since a message was stored
+	QueueBytes int64         // of the records in each queue of the topic
+}
+
+// String names the limits.
+func (r Retention) String() string {
+	return fmt.Sprintf("at most %v old, at most %d bytes a queue", r.Age, r.QueueBytes)
+}
+
+// expireMessages hides the messages that are beyond the limits of their topics.
+func (s *Store) expireMessages() error {
+	if s.options.Retention == nil {
+		return nil
+	}
+	for _, q := range slices.Clone(s.order) {
+		limit := s.options.Retention(q.key.Topic)
+		if err := s.expire(q, limit); err != nil {
+			return fmt.Errorf("queue %s: %w", q.key, err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) expire(q *queueLog, limit Retention) error {
+	if limit.Age > 0 && q.min < q.max {
+		oldest, err := s.OffsetAt(q.key, int64(s.env.Clock.Wall())-limit.Age.Milliseconds()+1, false)
+		if err != nil {
+			return err
+		}
+		q.hideBelow(oldest)
+	}
+	if limit.QueueBytes > 0 {
+		first, err := q.firstWithin(limit.QueueBytes)
+		if err != nil {
+			return err
+		}
+		q.hideBelow(first)
+	}
+	return nil
+}
+
+// hideBelow moves the first message that can be read. It never moves back.
+func (q *queueLog) hideBelow(number message.QueueOffset) {
+	if number > q.min {
+		q.min, q.minLog = min(number, q.max), unknownLog
+	}
+}
+
+// firstWithin returns the first message of the newest ones that together have at most so many bytes.
+func (q *queueLog) firstWithin(limit int64) (message.QueueOffset, error) {
+	if err := q.measure(); err != nil {
+		return 0, err
+	}
+	first := q.measured
+	for q.bytes > limit && first < q.max {
+		n := min(entriesPerRead, int(q.max-first))
+		p := make([]byte, n*entrySize)
+		if err := q.readEntries(p, first); err != nil {
+			return 0, err
+		}
+		for ; len(p) > 0 && q.bytes > limit; p = p[entrySize:] {
+			q.bytes -= entryBytes(decodeEntry(p))
+			first++
+			q.measured = first
+		}
+	}
+	return first, nil
+}
+
+// measure brings bytes to the records of [min, max): what was added since the last time, and what went.
+func (q *queueLog) measure() error {
+	if q.measured > q.min || q.measuredTo < q.min {
+		q.measured, q.measuredTo, q.bytes = q.min, q.min, 0
+	}
+	for _, part := range []struct {
+		from, to message.QueueOffset
+		sign     int64
+	}{{q.measured, q.min, -1}, {q.measuredTo, q.max, 1}} {
+		for from := part.from; from < part.to; {
+			n := min(entriesPerRead, int(part.to-from))
+			p := make([]byte, n*entrySize)
+			if err := q.readEntries(p, from); err != nil {
+				return err
+			}
+			for ; len(p) > 0; p = p[entrySize:] {
+				q.bytes += part.sign * entryBytes(decodeEntry(p))
+			}
+			from += message.QueueOffset(n)
+		}
+	}
+	q.measured, q.measuredTo = q.min, max(q.measuredTo, q.max)
+	return nil
+}
+
+func entryBytes(e entry) int64 {
+	if !e.possible() {
+		return 0
+	}
+	return int64(e.size)
+}
