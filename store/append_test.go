@@ -128,7 +128,7 @@ func TestTooMuchThatWaitsForTheDiskIsRefusedAsBusy(t *testing.T) {
 			e.Tasks.Sleep(1100 * time.Millisecond)
 			last.wait()
 			require.Equal(t, store.AppendOK, w.ledger.send(e, s, key0, 1000))
-			require.NoError(t, w.ledger.verify(s, false))
+			require.NoError(t, w.ledger.verify(e, s, w.options, false))
 		})
 	}
 }
@@ -318,7 +318,7 @@ func TestAppendsThatRaceWithAFullDiskKeepTheirOrder(t *testing.T) {
 			if outcomes[store.AppendOK] == 0 || outcomes[store.AppendNoSpace] == 0 || len(outcomes) != 2 {
 				return fmt.Errorf("outcomes %v", outcomes)
 			}
-			return w.ledger.verify(s, false)
+			return w.ledger.verify(e, s, w.options, false)
 		})
 		require.NoError(t, err, "seed %d", seed)
 		w.machine.Crash(sim.PowerLoss)

@@ -226,6 +226,11 @@ func (c *checker) stopped(scanner *logScanner, from message.LogOffset) (goOn boo
 	}
 	next := c.resume(scanner)
 	c.damage("commit log [%d, %d): no valid record: %v", at, next, orUnwritten(scanner.problem))
+	if c.index != nil {
+		if err := c.passItems(next, true); err != nil {
+			return false, err
+		}
+	}
 	*scanner = *newLogScanner(c.log, next)
 	return true, nil
 }

@@ -201,6 +201,10 @@ func (c *checker) checkExpired(q *checkedQueue, from, to message.QueueOffset) (m
 // checkUnused checks that nothing stands behind the last entry: a Java broker would take it for messages.
 func (c *checker) checkUnused(q *checkedQueue, from, to message.QueueOffset) error {
 	first, last, err := nonZero(q.row, int64(from)*entrySize, int64(to)*entrySize)
+	if _, dropped := c.dropped[q.key.Topic]; dropped && first < last {
+		c.note(&c.report.Repairs, "queue %s: files of a topic that was removed", q.key)
+		return err
+	}
 	if err == nil && first < last {
 		c.find(c.report.End, "queue %s: entries [%d, %d) point to no record", q.key, first/entrySize, (last+entrySize-1)/entrySize)
 	}

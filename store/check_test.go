@@ -69,30 +69,30 @@ func TestCheckFindsDamageAndSaysWhere(t *testing.T) {
 		says   []string
 	}{
 		{"a byte of a body", func(w *world) { w.machine.Disk().Corrupt(firstLog, 700, 1) },
-			[]string{"commit log [612, 9745): no valid record: log offset 612: body checksum differs", "queue topic-0: message"}},
+			[]string{"commit log [652, 9795): no valid record: log offset 652: body checksum differs", "queue topic-0: message"}},
 		{"a byte of a property", func(w *world) { w.machine.Disk().Corrupt(firstLog, 130, 1) },
-			[]string{"commit log [0, 153): no valid record"}},
-		{"the size of a record", func(w *world) { w.machine.Disk().Corrupt(firstLog, 612, 0x40) },
-			[]string{"commit log [612, 98304): no valid record: log offset 612: a size of"}},
-		{"the position of a record", func(w *world) { w.machine.Disk().Corrupt(firstLog, 612+35, 1) },
-			[]string{"commit log [612, 9745): no valid record: log offset 612: the record says that it stands at 613"}},
+			[]string{"commit log [0, 163): no valid record"}},
+		{"the size of a record", func(w *world) { w.machine.Disk().Corrupt(firstLog, 652, 0x40) },
+			[]string{"commit log [652, 98304): no valid record: log offset 652: a size of"}},
+		{"the position of a record", func(w *world) { w.machine.Disk().Corrupt(firstLog, 652+35, 1) },
+			[]string{"commit log [652, 9795): no valid record: log offset 652: the record says that it stands at 653"}},
 		{"a byte behind the end", func(w *world) { w.machine.Disk().Corrupt(lastLog, 98_000, 1) },
-			[]string{"commit log [294608, 294609): bytes behind the end of the log at 233140 are not zero"}},
+			[]string{"commit log [294608, 294609): bytes behind the end of the log at 233180 are not zero"}},
 		{"the place in an entry", func(w *world) { w.machine.Disk().Corrupt(firstQueue, 2*20+7, 1) },
-			[]string{"queue topic-0: messages [2, 3), of records from 37144 on, have entries that do not fit their records"}},
+			[]string{"queue topic-0: messages [2, 3), of records from 37224 on, have entries that do not fit their records"}},
 		{"the size in an entry", func(w *world) { w.machine.Disk().Corrupt(firstQueue, 11, 1) },
-			[]string{"queue topic-0: messages [0, 1), of records from 612 on, have entries that do not fit their records"}},
+			[]string{"queue topic-0: messages [0, 1), of records from 652 on, have entries that do not fit their records"}},
 		{"the tag in two entries", func(w *world) {
 			w.machine.Disk().Corrupt(firstQueue, 20+19, 1)
 			w.machine.Disk().Corrupt(firstQueue, 40+19, 1)
 		},
-			[]string{"queue topic-0: messages [1, 3), of records from 18878 on, have entries that do not fit their records"}},
+			[]string{"queue topic-0: messages [1, 3), of records from 18938 on, have entries that do not fit their records"}},
 		{"an entry behind the end", func(w *world) { w.machine.Disk().Corrupt("consumequeue/topic/0/00000000000000000140", 6*20, 1) },
 			[]string{"queue topic-0: entries [13, 14) point to no record"}},
 		{"an entry that is gone", func(w *world) { w.overwrite(t, firstQueue, 20, make([]byte, 20)) },
-			[]string{"queue topic-0: messages [1, 2), of records from 18878 on, have no entry"}},
+			[]string{"queue topic-0: messages [1, 2), of records from 18938 on, have no entry"}},
 		{"a queue that is gone", func(w *world) { w.remove(t, "consumequeue/quiet/0") },
-			[]string{"the checkpoint counts 28 queue entries of records before 233140, there are 25", "queue quiet-0: messages [0, 3), of records from 0 on, have no entry"}},
+			[]string{"the checkpoint counts 28 queue entries of records before 233180, there are 25", "queue quiet-0: messages [0, 3), of records from 0 on, have no entry"}},
 		{"a queue file of a wrong size", func(w *world) { w.overwrite(t, firstQueue, 140, []byte{0}) },
 			[]string{"queue topic-0: consumequeue/topic/0/00000000000000000000: not a row of files: the file has 141 bytes"}},
 		{"a short last file of the log", func(w *world) { w.truncate(t, lastLog, 60_000) },
@@ -102,11 +102,11 @@ func TestCheckFindsDamageAndSaysWhere(t *testing.T) {
 		{"a file of the log", func(w *world) { w.remove(t, "commitlog/00000000000000098304") },
 			[]string{"the file before 00000000000000196608 is missing"}},
 		{"the end of the log", func(w *world) { w.remove(t, lastLog) },
-			[]string{"the checkpoint says that the log is durable up to 233140, but it ends at 196608"}},
-		{"a checkpoint inside a record", func(w *world) { w.overwrite(t, "checkpoint", 0, store.EncodeCheckpoint(0, 613, 4)) },
-			[]string{"the checkpoint says 613, where no record begins"}},
+			[]string{"the checkpoint says that the log is durable up to 233180, but it ends at 196608"}},
+		{"a checkpoint inside a record", func(w *world) { w.overwrite(t, "checkpoint", 0, store.EncodeCheckpoint(0, 653, 4)) },
+			[]string{"the checkpoint says 653, where no record begins"}},
 		{"a checkpoint of the future", func(w *world) {
-			w.overwrite(t, "checkpoint", 0, store.EncodeCheckpoint(int64(w.machine.Wall())+4000, 233140, 28))
+			w.overwrite(t, "checkpoint", 0, store.EncodeCheckpoint(int64(w.machine.Wall())+4000, 233180, 28))
 		},
 			[]string{"are ahead of the newest record's"}},
 	} {
@@ -148,12 +148,12 @@ func TestCheckTellsDamageFromWhatACrashLeaves(t *testing.T) {
 	report, err := w.check()
 	require.NoError(t, err)
 	require.Empty(t, report.Damage)
-	require.Contains(t, report.Findings(), "repair: the log ends at a record in doubt: log offset 214874: body checksum differs")
+	require.Contains(t, report.Findings(), "repair: the log ends at a record in doubt: log offset 214894: body checksum differs")
 	require.Contains(t, report.Findings(), "repair: queue topic-0: entries [11, 12) point to no record")
 	w.machine.Disk().Corrupt(firstLog, 700, 1)
 	report, err = w.check()
 	require.NoError(t, err)
-	require.Contains(t, report.Findings(), "damage: commit log [612, 9745)")
+	require.Contains(t, report.Findings(), "damage: commit log [652, 9795)")
 }
 
 func TestCheckBoundsItsFindings(t *testing.T) {

@@ -110,16 +110,17 @@ func (s *Store) checkpoint() error {
 	if s.flushed == s.saved && s.keys.mark == s.marked {
 		return nil
 	}
-	return s.moveCheckpoint()
+	return s.moveCheckpoint(nil)
 }
 
-func (s *Store) moveCheckpoint() error {
+// moveCheckpoint is checkpoint without asking whether there is anything new. The entries of queues that leave are not counted.
+func (s *Store) moveCheckpoint(leaves func(q *queueLog) bool) error {
 	if s.queuesFailed != nil {
 		return s.queuesFailed
 	}
 	// Flushed records have entries; unflushed ones may be gone after a crash. All of this is of one moment.
 	target := s.flushed
-	state := checkpointState{physicalAt: s.flushedAt, logicsAt: s.flushedAt, saved: target, entries: s.entriesBefore(target), own: true}
+	state := checkpointState{physicalAt: s.flushedAt, logicsAt: s.flushedAt, saved: target, entries: s.entriesBefore(target, leaves), own: true}
 	state.mark, state.indexAt = s.keys.mark, s.keys.completeAt()
 	if err := s.writeQueues(); err != nil {
 		return err
@@ -135,9 +136,12 @@ func (s *Store) moveCheckpoint() error {
 }
 
 // entriesBefore counts the entries of records that end at or before limit, over all queues, from number 0 on.
-func (s *Store) entriesBefore(limit message.LogOffset) int64 {
+func (s *Store) entriesBefore(limit message.LogOffset, without func(q *queueLog) bool) int64 {
 	sum := int64(0)
 	for _, q := range s.order {
+		if without != nil && without(q) {
+			continue
+		}
 		sum += int64(q.endBefore(limit))
 	}
 	return sum

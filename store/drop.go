@@ -29,7 +29,7 @@ func (d droppedTopics) covers(r *message.Record) bool {
 
 // DropTopic removes the queues of a topic, durably. Its records stay in the log until their files are
 // removed, but nothing points to them any more. The caller sees to it that nobody appends to the topic
-// meanwhile. After an error the topic may be gone or not after a restart. It waits for the disk.
+// meanwhile. After an error the topic may be gone after a restart. It waits for the disk.
 func (s *Store) DropTopic(topic string) error {
 	if err := s.Flush(); err != nil {
 		return err
@@ -52,16 +52,21 @@ func (s *Store) dropTopic(topic string) error {
 	for _, q := range dropped {
 		at = max(at, q.lastEnd())
 	}
-	if err := s.remember(topic, at); err != nil {
+	// A restart counts entries, and must not miss the topic's. They are still saved: the topic may stay.
+	if err := s.moveCheckpoint(ofTopic); err != nil {
 		return err
 	}
+	renamed, err := s.remember(topic, at)
+	if !renamed {
+		return err
+	}
+	// From here on a restart may find it gone.
+	errs := []error{err}
 	s.order = slices.DeleteFunc(s.order, ofTopic)
 	s.dirty = slices.DeleteFunc(s.dirty, ofTopic)
 	for _, q := range dropped {
 		delete(s.queues, q.key)
 	}
-	// A restart counts entries, and must not miss the topic's.
-	errs := []error{s.moveCheckpoint()}
 	for _, q := range dropped {
 		errs = append(errs, s.removeFiles(q))
 	}
@@ -76,8 +81,9 @@ func (q *queueLog) lastEnd() message.LogOffset {
 	return decodeEntry(q.tail[len(q.tail)-entrySize:]).end()
 }
 
-// remember makes durable that a topic has no records before a place in the log. Topics of which nothing is left in the log are forgotten.
-func (s *Store) remember(topic string, at message.LogOffset) error {
+// remember makes durable that a topic has no records before a place in the log. renamed says that a restart may know it, whatever
+// the error. Topics of which nothing is left in the log are forgotten.
+func (s *Store) remember(topic string, at message.LogOffset) (renamed bool, err error) {
 	next := maps.Clone(s.dropped)
 	if next == nil {
 		next = droppedTopics{}
@@ -87,35 +93,36 @@ func (s *Store) remember(topic string, at message.LogOffset) error {
 	maps.DeleteFunc(next, func(_ string, at message.LogOffset) bool { return at <= s.Start() })
 	text, err := json.Marshal(next)
 	if err != nil {
-		return fmt.Errorf("%s: %w", droppedPath, err)
+		return false, fmt.Errorf("%s: %w", droppedPath, err)
 	}
-	if err := replaceFile(s.env.Disk, droppedPath, text); err != nil {
-		return err
+	renamed, err = replaceFile(s.env.Disk, droppedPath, text)
+	if renamed {
+		s.dropped = next
 	}
-	s.dropped = next
-	return nil
+	return renamed, err
 }
 
-// replaceFile gives a file new content, so that a crash leaves the old or the new one.
-func replaceFile(disk env.Disk, path string, content []byte) error {
+// replaceFile gives a file new content, so that a crash leaves the old or the new one. renamed says that the new one is there,
+// durable if there is no error.
+func replaceFile(disk env.Disk, path string, content []byte) (renamed bool, err error) {
 	draft := path + ".new"
 	if err := disk.Remove(draft); err != nil && !errors.Is(err, env.ErrNotExist) {
-		return err
+		return false, err
 	}
 	f, err := disk.Create(draft)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err = f.WriteAt(content, 0); err == nil {
 		err = f.Sync(0, int64(len(content)))
 	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = disk.Rename(draft, path)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return false, err
 	}
-	if err == nil {
-		err = disk.SyncDir(".")
+	if err := disk.Rename(draft, path); err != nil {
+		return false, err
 	}
-	return err
+	return true, disk.SyncDir(".")
 }
 
 // droppedSizeMax bounds the file that is read.

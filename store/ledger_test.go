@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"strings"
 
@@ -24,9 +25,14 @@ type sentMessage struct {
 	answered bool
 	status   store.AppendStatus
 	place    store.Place
-	lost     bool // gone in a crash that allows it; it must stay away
+	lost     bool // gone in a crash that allows it, or its topic was removed; it must stay away
+	dropping bool // its topic was being removed when the machine crashed
 	found    int  // the verification that found it last
+	sentAt   env.WallMillis
 }
+
+// searchKey is the key by which only this message can be found.
+func (m *sentMessage) searchKey() string { return "key" + m.body[min(len("message "), len(m.body)):min(14, len(m.body))] }
 
 // forbidden reports whether the message must not be in the store.
 func (m *sentMessage) forbidden() bool {
@@ -79,7 +85,7 @@ func (l *ledger) append(e env.Env, s *store.Store, key store.QueueKey, sizes ...
 	records := make([]message.Record, len(sizes))
 	for i, size := range sizes {
 		n := len(l.messages)
-		m := &sentMessage{key: key, body: fmt.Sprintf("message %06d%s", n, strings.Repeat("x", max(size-14, 0))), tag: fmt.Sprint("tag", n%3)}
+		m := &sentMessage{sentAt: e.Clock.Wall(), key: key, body: fmt.Sprintf("message %06d%s", n, strings.Repeat("x", max(size-14, 0))), tag: fmt.Sprint("tag", n%3)}
 		l.messages = append(l.messages, m)
 		l.byBody[m.body] = m
 		a.messages = append(a.messages, m)
@@ -99,13 +105,13 @@ func (l *ledger) send(e env.Env, s *store.Store, key store.QueueKey, sizes ...in
 func recordOf(m *sentMessage) message.Record {
 	return message.Record{
 		Topic: []byte(m.key.Topic), QueueID: m.key.ID, Body: []byte(m.body), BornHost: testHost, StoreHost: testHost,
-		Properties: []byte("TAGS\x01" + m.tag + "\x02KEYS\x01k"),
+		Properties: []byte("TAGS\x01" + m.tag + "\x02KEYS\x01k " + m.searchKey()),
 	}
 }
 
 // verify reads the whole store and compares it with the ledger. With lossy set, the newest messages may be
 // gone; they are then forgotten, and must stay away.
-func (l *ledger) verify(s *store.Store, lossy bool) error {
+func (l *ledger) verify(e env.Env, s *store.Store, options store.Options, lossy bool) error {
 	l.round++
 	newest := message.LogOffset(-1)
 	for _, key := range s.Queues() {
@@ -118,12 +124,65 @@ func (l *ledger) verify(s *store.Store, lossy bool) error {
 		}
 	}
 	for _, m := range l.messages {
-		if m.owed() && m.found != l.round {
-			if !lossy || m.place.Log <= newest {
-				return fmt.Errorf("%v lacks message %d at %d, which was acknowledged: %.14s", m.key, m.place.Queue, m.place.Log, m.body)
+		if m.found != l.round && m.owed() {
+			if err := l.missing(m, e, s, options, lossy && m.place.Log > newest); err != nil {
+				return err
 			}
-			m.lost = true
 		}
+	}
+	return l.search(s)
+}
+
+// missing says whether an acknowledged message may have gone, and remembers that it has.
+func (l *ledger) missing(m *sentMessage, e env.Env, s *store.Store, options store.Options, mayBeLost bool) error {
+	expired := options.KeepFor > 0 && int64(e.Clock.Wall()-m.sentAt) >= options.KeepFor.Milliseconds()
+	switch {
+	case m.dropping, mayBeLost, m.place.Log < s.Start() && expired:
+		m.lost = true
+		return nil
+	}
+	return fmt.Errorf("%v lacks message %d at %d, which was acknowledged: %.14s; the log begins at %d", m.key, m.place.Queue, m.place.Log, m.body, s.Start())
+}
+
+// search looks for messages by their keys.
+func (l *ledger) search(s *store.Store) error {
+	stride := 1 + len(l.messages)/100
+	for i := l.round % stride; i < len(l.messages); i += stride {
+		m := l.messages[i]
+		result, err := s.FindByKey(store.KeyQuery{Topic: m.key.Topic, Key: m.searchKey(), To: math.MaxInt64, CountMax: 4, BytesMax: 1 << 20})
+		if err != nil {
+			return err
+		}
+		want := 0
+		if m.found == l.round {
+			want = 1
+		}
+		if result.Count != want || !result.Complete {
+			return fmt.Errorf("%d messages have the key %s, expected %d; complete %v", result.Count, m.searchKey(), want, result.Complete)
+		}
+		for r, err := range message.DecodeRecords(result.Bytes, true) {
+			if err != nil || string(r.Body) != m.body {
+				return fmt.Errorf("the key %s finds %.14q: %w", m.searchKey(), r.Body, err)
+			}
+		}
+	}
+	return nil
+}
+
+// drop removes a topic.
+func (l *ledger) drop(s *store.Store, topic string) error {
+	var dropped []*sentMessage
+	for _, m := range l.messages {
+		if m.key.Topic == topic {
+			m.dropping = true
+			dropped = append(dropped, m)
+		}
+	}
+	if err := s.DropTopic(topic); err != nil {
+		return err
+	}
+	for _, m := range dropped {
+		m.lost = true
 	}
 	return nil
 }
@@ -140,7 +199,7 @@ func (l *ledger) found(r *message.Record, key store.QueueKey) error {
 		return fmt.Errorf("message %d is there twice", r.QueueOffset)
 	case m.forbidden():
 		return fmt.Errorf("message %d was refused or lost, and is there: %v, lost %v", r.QueueOffset, m.status, m.lost)
-	case m.owed() && (m.place != store.Place{Log: r.LogOffset, Queue: r.QueueOffset}):
+	case m.owed() && m.answered && (m.place != store.Place{Log: r.LogOffset, Queue: r.QueueOffset}):
 		return fmt.Errorf("message %d at %d was acknowledged as %v", r.QueueOffset, r.LogOffset, m.place)
 	}
 	m.found = l.round

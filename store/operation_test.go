@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// script opens a store, sends so much that files of the log and of the queues roll while entries are saved and
-// the checkpoint moves on, and closes the store.
+// script opens a store, sends so much that files of the log, of the queues and of the index roll while entries are saved,
+// the checkpoint moves on and, with cleaning, old files go; removes a topic and makes it again; and closes the store.
 func (w *world) script(e env.Env) error {
 	s, err := store.Open(e, w.options)
 	if err != nil {
@@ -26,6 +26,14 @@ func (w *world) script(e env.Env) error {
 		// Two appends go into one write, the larger sometimes across the end of a file.
 		second = append(second, w.ledger.append(e, s, store.QueueKey{Topic: "other", ID: 0}, 20, 300))
 		w.ledger.send(e, s, key, 9000+n*400)
+		switch n {
+		case 3, 13:
+			w.ledger.send(e, s, brief, 20, 400)
+		case 9:
+			if err := w.ledger.drop(s, brief.Topic); err != nil {
+				return errors.Join(err, s.Close())
+			}
+		}
 		e.Tasks.Sleep(time.Duration(n%4) * 3 * time.Millisecond)
 	}
 	s.Kick()
@@ -33,6 +41,25 @@ func (w *world) script(e env.Env) error {
 		a.wait()
 	}
 	return s.Close()
+}
+
+var brief = store.QueueKey{Topic: "brief", ID: 2}
+
+// cleaning lets files of the log expire after some messages more.
+func cleaning(o store.Options) store.Options {
+	o.KeepFor, o.CleanEvery, o.DeletePause = 25*time.Millisecond, 4*time.Millisecond, time.Millisecond
+	for hour := range 24 {
+		o.DeleteAt = append(o.DeleteAt, hour)
+	}
+	return o
+}
+
+// scripted are the options of a run of the script; every second one cleans.
+func scripted(call int, flush store.FlushMode) store.Options {
+	if call%2 == 0 {
+		return cleaning(small(flush))
+	}
+	return small(flush)
 }
 
 var key0 = store.QueueKey{Topic: "topic", ID: 0}
@@ -91,7 +118,7 @@ func stride(short int) int {
 }
 
 func crashAtOperation(call int, flush store.FlushMode, style, other sim.CrashStyle) (ended bool, err error) {
-	w := newWorld(uint64(call), small(flush))
+	w := newWorld(uint64(call), scripted(call, flush))
 	defer w.kernel.Close()
 	if ended, err = w.runUntil(call, style, w.script); err != nil {
 		return ended, err
@@ -120,7 +147,7 @@ func TestRecoverySurvivesACrashAtEveryOperation(t *testing.T) {
 
 // crashInRecovery crashes the script at one operation and the recovery at another.
 func crashInRecovery(first, call int, flush store.FlushMode) (ended bool, err error) {
-	w := newWorld(uint64(first), small(flush))
+	w := newWorld(uint64(first), scripted(first/19, flush))
 	defer w.kernel.Close()
 	style := sim.CrashStyle(first % 2)
 	if _, err := w.runUntil(first, style, w.script); err != nil {
@@ -133,7 +160,7 @@ func crashInRecovery(first, call int, flush store.FlushMode) (ended bool, err er
 		if err != nil {
 			return err
 		}
-		err = errors.Join(w.ledger.verify(s, lossy), w.again(e, s))
+		err = errors.Join(w.ledger.verify(e, s, w.options, lossy), w.again(e, s))
 		lossy = false
 		return errors.Join(err, s.Close())
 	})
@@ -144,7 +171,7 @@ func crashInRecovery(first, call int, flush store.FlushMode) (ended bool, err er
 	if err := w.expectNoDamage("after the second crash"); err != nil {
 		return false, err
 	}
-	err = w.use(func(e env.Env, s *store.Store) error { return w.ledger.verify(s, lossy || w.lossy(style)) })
+	err = w.use(func(e env.Env, s *store.Store) error { return w.ledger.verify(e, s, w.options, lossy || w.lossy(style)) })
 	return ended, errors.Join(err, w.expectOrder())
 }
 
@@ -181,7 +208,7 @@ func TestTheStoreSurvivesAFullDiskAtEveryOperation(t *testing.T) {
 
 // failAtOperation runs the script with failing calls and crashes the machine once it has ended.
 func failAtOperation(call, length int, flush store.FlushMode, with error) (ended bool, err error) {
-	w := newWorld(uint64(call), small(flush))
+	w := newWorld(uint64(call), scripted(call, flush))
 	defer w.kernel.Close()
 	w.failing(call, length, with)
 	failed := w.do(w.script)

@@ -29,6 +29,12 @@ func (s *Store) recover() error {
 	if s.dropped, err = readDropped(s.env.Disk); err != nil {
 		return err
 	}
+	if len(s.dropped) > 0 && !clean {
+		// A crash may have come before the name was durable. What it says must not be acted on before it is.
+		if err := s.env.Disk.SyncDir("."); err != nil {
+			return err
+		}
+	}
 	from, err := s.scanFrom(state)
 	if err != nil {
 		return err
@@ -116,7 +122,7 @@ func (r *replay) run(from message.LogOffset) error {
 	if err := s.loadQueues(from); err != nil {
 		return err
 	}
-	if found := s.entriesBefore(from); r.state.own && found < r.state.entries {
+	if found := s.entriesBefore(from, nil); r.state.own && found < r.state.entries {
 		return fmt.Errorf("%w: the checkpoint counts %d queue entries, there are %d", errContradiction, r.state.entries, found)
 	}
 	scanner := newLogScanner(s.log, from)

@@ -417,7 +417,7 @@ func TestDroppingATopicSurvivesACrashAtEveryOperation(t *testing.T) {
 			for _, m := range w.ledger.messages {
 				m.lost = m.key.Topic == "topic"
 			}
-			return w.ledger.verify(s, false)
+			return w.ledger.verify(e, s, w.options, false)
 		}), "operation %d", call)
 		require.NoError(t, w.expectOrder(), "operation %d", call)
 		require.True(t, !ended || opened)

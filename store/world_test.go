@@ -103,7 +103,7 @@ func (w *world) recheck(style sim.CrashStyle) error {
 
 // repaired is recheck for files that may be damaged before the store is opened.
 func (w *world) repaired(style sim.CrashStyle) error {
-	err := w.use(func(e env.Env, s *store.Store) error { return w.ledger.verify(s, w.lossy(style)) })
+	err := w.use(func(e env.Env, s *store.Store) error { return w.ledger.verify(e, s, w.options, w.lossy(style)) })
 	if err != nil {
 		return err
 	}
