@@ -9,23 +9,24 @@ import (
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/sim/oracle"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/stretchr/testify/require"
 )
 
 // answered appends records and expects an answer at once.
-func answered(t *testing.T, e env.Env, s *store.Store, key store.QueueKey, records ...message.Record) *sending {
+func answered(t *testing.T, e env.Env, s *store.Store, key store.QueueKey, records ...message.Record) *oracle.Sending {
 	t.Helper()
-	a := &sending{changed: e.Tasks.NewCond()}
+	a := oracle.NewSending(e)
 	s.Append(key, records, a)
-	require.True(t, a.answered)
+	require.True(t, a.Answered)
 	return a
 }
 
 func TestIllegalAppendsAreRefusedWithAReason(t *testing.T) {
 	record := func(change func(r *message.Record)) []message.Record {
-		r := recordOf(&sentMessage{key: key0, body: "body"})
+		r := oracle.RecordOf(&oracle.Sent{Key: key0, Body: "body"})
 		change(&r)
 		return []message.Record{r}
 	}
@@ -48,13 +49,13 @@ func TestIllegalAppendsAreRefusedWithAReason(t *testing.T) {
 			{store.QueueKey{Topic: "topic", ID: -1}, record(func(r *message.Record) { r.QueueID = -1 }), store.AppendIllegal, "negative"},
 		} {
 			a := answered(t, e, s, c.key, c.records...)
-			require.Equal(t, c.status, a.status, "%v", c.reason)
-			require.Contains(t, a.reason, c.reason)
+			require.Equal(t, c.status, a.Status, "%v", c.reason)
+			require.Contains(t, a.Reason, c.reason)
 		}
 		require.Empty(t, s.Queues())
-		a := w.ledger.append(e, s, key0, 16<<10, 16<<10, 16<<10, 16<<10, 16<<10, 16<<10)
-		require.Equal(t, store.AppendIllegal, a.status)
-		require.Contains(t, a.reason, "send smaller batches")
+		a := w.ledger.Append(e, s, key0, 16<<10, 16<<10, 16<<10, 16<<10, 16<<10, 16<<10)
+		require.Equal(t, store.AppendIllegal, a.Status)
+		require.Contains(t, a.Reason, "send smaller batches")
 		require.Zero(t, s.Written())
 	})
 }
@@ -66,17 +67,17 @@ func TestARecordThatFillsAFileToTheLastByteIsTaken(t *testing.T) {
 	defer w.kernel.Close()
 	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
 		// What a record takes beside its body is found with a first one.
-		require.Equal(t, store.AppendOK, w.ledger.send(e, s, key0, 100))
+		require.Equal(t, store.AppendOK, w.ledger.Send(e, s, key0, 100))
 		beside := int(s.Written()) - 100
 		left := 96<<10 - int(s.Written())
 		// Two large ones, then one that leaves exactly the room of a marker.
-		w.ledger.send(e, s, key0, 32<<10-8)
-		w.ledger.send(e, s, key0, 32<<10-8)
+		w.ledger.Send(e, s, key0, 32<<10-8)
+		w.ledger.Send(e, s, key0, 32<<10-8)
 		left -= 2 * (32<<10 - 8 + beside)
 		// measure assumes IPv6 hosts, so the last 24 bytes are given away.
-		require.Equal(t, store.AppendOK, w.ledger.send(e, s, key0, left-8-24-beside))
+		require.Equal(t, store.AppendOK, w.ledger.Send(e, s, key0, left-8-24-beside))
 		require.EqualValues(t, 96<<10-8-24, s.Written(), "it fits")
-		require.Equal(t, store.AppendOK, w.ledger.send(e, s, key0, 14))
+		require.Equal(t, store.AppendOK, w.ledger.Send(e, s, key0, 14))
 		require.EqualValues(t, 96<<10+14+beside, s.Written(), "the next one does not")
 		return nil
 	}))
@@ -89,14 +90,14 @@ func TestAnAppendThatWaitsTooLongForTheDiskIsAnsweredAndStays(t *testing.T) {
 	opened(t, options, func(w *world, e env.Env, s *store.Store) {
 		o := sim.DefaultDisk()
 		o.StuckUntil = e.Clock.Now().Add(time.Second)
-		require.Equal(t, store.AppendOK, w.ledger.send(e, s, key0, 100))
+		require.Equal(t, store.AppendOK, w.ledger.Send(e, s, key0, 100))
 		w.machine.Disk().SetOptions(o)
 		began := e.Clock.Now()
-		require.Equal(t, store.AppendFlushTimeout, w.ledger.send(e, s, key0, 100))
+		require.Equal(t, store.AppendFlushTimeout, w.ledger.Send(e, s, key0, 100))
 		took := e.Clock.Now().Sub(began)
 		require.GreaterOrEqual(t, took, 100*time.Millisecond)
 		require.Less(t, took, 140*time.Millisecond)
-		require.EqualValues(t, 1, w.ledger.messages[1].place.Queue, "it has a place")
+		require.EqualValues(t, 1, w.ledger.Messages[1].Place.Queue, "it has a place")
 		require.Equal(t, store.ReadOffsetOverflowOne, read(t, s, key0, 1).Status)
 		require.NoError(t, s.Flush())
 		require.Equal(t, store.ReadFound, read(t, s, key0, 1).Status)
@@ -108,16 +109,16 @@ func TestTooMuchThatWaitsForTheDiskIsRefusedAsBusy(t *testing.T) {
 		options := small(store.SyncFlush)
 		options.WaitingMax, options.FlushTimeout = 20_000, timeout
 		opened(t, options, func(w *world, e env.Env, s *store.Store) {
-			require.Equal(t, store.AppendOK, w.ledger.send(e, s, key0, 1000))
+			require.Equal(t, store.AppendOK, w.ledger.Send(e, s, key0, 1000))
 			o := sim.DefaultDisk()
 			o.StuckUntil = e.Clock.Now().Add(time.Second)
 			w.machine.Disk().SetOptions(o)
-			var last *sending
+			var last *oracle.Sending
 			for taken := 0; ; taken++ {
-				a := w.ledger.append(e, s, key0, 1000)
+				a := w.ledger.Append(e, s, key0, 1000)
 				s.Kick()
-				if a.answered && a.status == store.AppendBusy {
-					require.Contains(t, a.reason, "send again later")
+				if a.Answered && a.Status == store.AppendBusy {
+					require.Contains(t, a.Reason, "send again later")
 					break
 				}
 				last = a
@@ -126,9 +127,9 @@ func TestTooMuchThatWaitsForTheDiskIsRefusedAsBusy(t *testing.T) {
 				e.Tasks.Sleep(10 * time.Millisecond)
 			}
 			e.Tasks.Sleep(1100 * time.Millisecond)
-			last.wait()
-			require.Equal(t, store.AppendOK, w.ledger.send(e, s, key0, 1000))
-			require.NoError(t, w.ledger.verify(e, s, w.options, false))
+			last.Wait()
+			require.Equal(t, store.AppendOK, w.ledger.Send(e, s, key0, 1000))
+			require.NoError(t, w.ledger.Verify(e, s, false))
 		})
 	}
 }
@@ -140,18 +141,18 @@ func TestAClosingStoreFlushesWhatItTookAndTakesNoMore(t *testing.T) {
 			require.NoError(t, w.do(func(e env.Env) error {
 				s, err := store.Open(e, w.options)
 				require.NoError(t, err)
-				taken := []*sending{w.ledger.append(e, s, key0, 5000)}
+				taken := []*oracle.Sending{w.ledger.Append(e, s, key0, 5000)}
 				e.Tasks.Go("kick", s.Kick)
 				e.Tasks.Sleep(time.Duration(seed) * 20 * time.Microsecond)
-				taken = append(taken, w.ledger.append(e, s, key0, 5000))
+				taken = append(taken, w.ledger.Append(e, s, key0, 5000))
 				e.Tasks.Go("late", func() {
-					late := answered(t, e, s, key0, recordOf(&sentMessage{key: key0}))
-					require.Equal(t, store.AppendUnavailable, late.status)
+					late := answered(t, e, s, key0, oracle.RecordOf(&oracle.Sent{Key: key0}))
+					require.Equal(t, store.AppendUnavailable, late.Status)
 				})
 				require.NoError(t, s.Close())
 				for _, a := range taken {
-					require.True(t, a.answered)
-					require.Equal(t, store.AppendOK, a.status, a.reason)
+					require.True(t, a.Answered)
+					require.Equal(t, store.AppendOK, a.Status, a.Reason)
 				}
 				return nil
 			}), "seed %d, %v", seed, flush)
@@ -169,23 +170,23 @@ func TestAStoreThatClosesOnAFullDiskFlushesWhatWasWritten(t *testing.T) {
 		require.NoError(t, w.do(func(e env.Env) error {
 			s, err := store.Open(e, w.options)
 			require.NoError(t, err)
-			w.ledger.send(e, s, key0, 900)
-			before := w.ledger.append(e, s, key0, 900)
+			w.ledger.Send(e, s, key0, 900)
+			before := w.ledger.Append(e, s, key0, 900)
 			s.Kick()
 			o := sim.DefaultDisk()
 			o.SyncMin, o.SyncMax = 10*time.Millisecond, 20*time.Millisecond
 			o.Full = true
 			w.machine.Disk().SetOptions(o)
-			refused := w.ledger.append(e, s, key0, 9000)
+			refused := w.ledger.Append(e, s, key0, 9000)
 			e.Tasks.Go("kick", s.Kick)
 			e.Tasks.Sleep(time.Duration(seed) * time.Millisecond)
-			late := w.ledger.append(e, s, key0, 9000)
+			late := w.ledger.Append(e, s, key0, 9000)
 			// The queues may need space too.
 			err = s.Close()
 			require.True(t, err == nil || errors.Is(err, env.ErrNoSpace), "%v", err)
-			require.Equal(t, store.AppendOK, before.status, before.reason)
-			require.Equal(t, store.AppendNoSpace, refused.status)
-			require.Equal(t, store.AppendNoSpace, late.status)
+			require.Equal(t, store.AppendOK, before.Status, before.Reason)
+			require.Equal(t, store.AppendNoSpace, refused.Status)
+			require.Equal(t, store.AppendNoSpace, late.Status)
 			return nil
 		}), "seed %d", seed)
 		w.machine.Crash(sim.PowerLoss)
@@ -203,15 +204,15 @@ func TestAppendsAreAnsweredInTimeWhileTheStoreClosesOnAStuckDisk(t *testing.T) {
 	require.NoError(t, w.do(func(e env.Env) error {
 		s, err := store.Open(e, w.options)
 		require.NoError(t, err)
-		require.Equal(t, store.AppendOK, w.ledger.send(e, s, key0, 100))
+		require.Equal(t, store.AppendOK, w.ledger.Send(e, s, key0, 100))
 		o := sim.DefaultDisk()
 		o.StuckUntil = e.Clock.Now().Add(10 * time.Second)
 		w.machine.Disk().SetOptions(o)
-		a := w.ledger.append(e, s, key0, 100)
+		a := w.ledger.Append(e, s, key0, 100)
 		s.Kick()
 		began := e.Clock.Now()
 		e.Tasks.Go("close", func() { require.NoError(t, s.Close()) })
-		require.Equal(t, store.AppendFlushTimeout, a.wait())
+		require.Equal(t, store.AppendFlushTimeout, a.Wait())
 		require.Less(t, e.Clock.Now().Sub(began), 200*time.Millisecond)
 		e.Tasks.Sleep(11 * time.Second)
 		return nil
@@ -226,7 +227,7 @@ func TestASecondBrokerIsLockedOut(t *testing.T) {
 		require.ErrorContains(t, err, "stop the other broker")
 		_, err = store.Check(e, w.options, nil)
 		require.ErrorIs(t, err, env.ErrLocked)
-		require.Equal(t, store.AppendOK, w.ledger.send(e, s, key0, 100), "the first one did not notice")
+		require.Equal(t, store.AppendOK, w.ledger.Send(e, s, key0, 100), "the first one did not notice")
 	})
 }
 
@@ -255,27 +256,27 @@ func TestAFullDiskRefusesAndTheStoreRecoversByItself(t *testing.T) {
 			for round := range 3 {
 				o := sim.DefaultDisk()
 				o.Full = true
-				w.ledger.send(e, s, key0, 700)
-				before := w.ledger.append(e, s, key0, 900)
+				w.ledger.Send(e, s, key0, 700)
+				before := w.ledger.Append(e, s, key0, 900)
 				s.Kick()
 				w.machine.Disk().SetOptions(o)
-				refused := w.ledger.append(e, s, key0, 300, 300, 9000, 3000)
+				refused := w.ledger.Append(e, s, key0, 300, 300, 9000, 3000)
 				s.Kick()
-				require.Equal(t, store.AppendNoSpace, refused.wait())
-				require.Contains(t, refused.reason, "full")
+				require.Equal(t, store.AppendNoSpace, refused.Wait())
+				require.Contains(t, refused.Reason, "full")
 				require.Error(t, s.Health())
 				require.NoError(t, s.Fenced())
-				require.Equal(t, store.AppendOK, before.wait(), "it was written before")
-				probe := w.ledger.append(e, s, key0, 5000)
-				require.False(t, probe.answered, "one is let through, to see whether there is space")
-				require.Equal(t, store.AppendNoSpace, w.ledger.append(e, s, key0, 50).status, "others are not")
+				require.Equal(t, store.AppendOK, before.Wait(), "it was written before")
+				probe := w.ledger.Append(e, s, key0, 5000)
+				require.False(t, probe.Answered, "one is let through, to see whether there is space")
+				require.Equal(t, store.AppendNoSpace, w.ledger.Append(e, s, key0, 50).Status, "others are not")
 				s.Kick()
-				require.Equal(t, store.AppendNoSpace, probe.wait())
+				require.Equal(t, store.AppendNoSpace, probe.Wait())
 				if round == 2 {
 					break
 				}
 				w.machine.Disk().SetOptions(sim.DefaultDisk())
-				require.Equal(t, store.AppendOK, w.ledger.send(e, s, key0, 600))
+				require.Equal(t, store.AppendOK, w.ledger.Send(e, s, key0, 600))
 				require.NoError(t, s.Health())
 			}
 			if seed%3 == 0 {
@@ -298,12 +299,12 @@ func TestAppendsThatRaceWithAFullDiskKeepTheirOrder(t *testing.T) {
 		w := newWorld(seed, small(store.FlushMode(seed%2)))
 		random := w.kernel.Stream("race")
 		err := w.use(func(e env.Env, s *store.Store) error {
-			var all []*sending
+			var all []*oracle.Sending
 			for n := range 120 {
 				o := sim.DefaultDisk()
 				o.Full = n/10%3 == 1
 				w.machine.Disk().SetOptions(o)
-				all = append(all, w.ledger.append(e, s, store.QueueKey{Topic: "t", ID: int32(n % 2)}, 14+random.IntN(4000)))
+				all = append(all, w.ledger.Append(e, s, store.QueueKey{Topic: "t", ID: int32(n % 2)}, 14+random.IntN(4000)))
 				if random.Chance(0.6) {
 					e.Tasks.Go("kick", s.Kick)
 				}
@@ -313,12 +314,12 @@ func TestAppendsThatRaceWithAFullDiskKeepTheirOrder(t *testing.T) {
 			s.Kick()
 			outcomes := map[store.AppendStatus]int{}
 			for _, a := range all {
-				outcomes[a.wait()]++
+				outcomes[a.Wait()]++
 			}
 			if outcomes[store.AppendOK] == 0 || outcomes[store.AppendNoSpace] == 0 || len(outcomes) != 2 {
 				return fmt.Errorf("outcomes %v", outcomes)
 			}
-			return w.ledger.verify(e, s, w.options, false)
+			return w.ledger.Verify(e, s, false)
 		})
 		require.NoError(t, err, "seed %d", seed)
 		w.machine.Crash(sim.PowerLoss)
@@ -333,17 +334,17 @@ func TestAFailedSyncFencesTheStore(t *testing.T) {
 	require.NoError(t, w.do(func(e env.Env) error {
 		s, err := store.Open(e, w.options)
 		require.NoError(t, err)
-		require.Equal(t, store.AppendOK, w.ledger.send(e, s, key0, 100))
+		require.Equal(t, store.AppendOK, w.ledger.Send(e, s, key0, 100))
 		o := sim.DefaultDisk()
 		o.SyncError = 1
 		w.machine.Disk().SetOptions(o)
-		require.Equal(t, store.AppendFailed, w.ledger.send(e, s, key0, 100))
+		require.Equal(t, store.AppendFailed, w.ledger.Send(e, s, key0, 100))
 		w.machine.Disk().SetOptions(sim.DefaultDisk())
 		require.ErrorIs(t, s.Fenced(), env.ErrIO)
 		require.ErrorIs(t, s.Health(), env.ErrIO)
-		late := answered(t, e, s, key0, recordOf(&sentMessage{key: key0}))
-		require.Equal(t, store.AppendUnavailable, late.status)
-		require.Contains(t, late.reason, "check the disk")
+		late := answered(t, e, s, key0, oracle.RecordOf(&oracle.Sent{Key: key0}))
+		require.Equal(t, store.AppendUnavailable, late.Status)
+		require.Contains(t, late.Reason, "check the disk")
 		require.ErrorIs(t, s.Flush(), env.ErrIO)
 		require.Equal(t, store.ReadFound, read(t, s, key0, 0).Status, "what was confirmed can be read")
 		require.Equal(t, store.ReadOffsetOverflowOne, read(t, s, key0, 1).Status)
@@ -371,8 +372,8 @@ func TestACheckpointBetweenTwoPiecesOfAWriteMissesNothing(t *testing.T) {
 		done, failure := w.start(func(e env.Env) error {
 			s, err := store.Open(e, w.options)
 			for n := 0; err == nil && n < 40; n++ {
-				w.ledger.append(e, s, store.QueueKey{Topic: "t", ID: int32(n)}, 14_000)
-				w.ledger.send(e, s, key0, 14_000)
+				w.ledger.Append(e, s, store.QueueKey{Topic: "t", ID: int32(n)}, 14_000)
+				w.ledger.Send(e, s, key0, 14_000)
 			}
 			return err
 		})

@@ -163,7 +163,7 @@ func TestCheckBoundsItsFindings(t *testing.T) {
 	defer w.kernel.Close()
 	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
 		for range 25 {
-			w.ledger.send(e, s, key0, make([]int, 100)...)
+			w.ledger.Send(e, s, key0, make([]int, 100)...)
 		}
 		return nil
 	}))

@@ -28,7 +28,7 @@ func (w *world) keep(e env.Env, s *store.Store, random *sim.Stream, worker int) 
 		for i := range sizes {
 			sizes[i] = 14 + random.IntN(3000)
 		}
-		switch w.ledger.send(e, s, key, sizes...) {
+		switch w.ledger.Send(e, s, key, sizes...) {
 		case store.AppendUnavailable, store.AppendFailed:
 			return
 		case store.AppendNoSpace:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/sim/oracle"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/store/segment"
 	"github.com/gantrymq/gantry/transport/message"
@@ -88,7 +89,7 @@ func TestPropOpenCopesWithFilesThatContradictEachOther(t *testing.T) {
 
 // appendArbitrary adds a record as a Java broker writes it, for a queue and with a number drawn from few.
 func appendArbitrary(t *rapid.T, log []byte) []byte {
-	r := recordOf(&sentMessage{key: store.QueueKey{
+	r := oracle.RecordOf(&oracle.Sent{Key: store.QueueKey{
 		Topic: rapid.SampledFrom([]string{"A", "A", "A", "B", "..", "a/b"}).Draw(t, "topic"),
 		ID:    rapid.SampledFrom([]int32{0, 0, 0, 1, -1}).Draw(t, "queue"),
 	}})
@@ -143,7 +144,7 @@ func (w *world) useArbitrary(e env.Env) error {
 		return err
 	}
 	for _, key := range s.Queues() {
-		err := readQueue(s, key, func(r *message.Record) error {
+		err := oracle.EachMessage(s, key, func(r *message.Record) error {
 			if string(r.Topic) != key.Topic || r.QueueID != key.ID {
 				return errors.New("a message of another queue was shown")
 			}
@@ -153,7 +154,7 @@ func (w *world) useArbitrary(e env.Env) error {
 			return err
 		}
 	}
-	if status := w.ledger.send(e, s, store.QueueKey{Topic: "A", ID: 0}, 100); status != store.AppendOK {
+	if status := w.ledger.Send(e, s, store.QueueKey{Topic: "A", ID: 0}, 100); status != store.AppendOK {
 		return errors.New("a message was not taken: " + status.String())
 	}
 	return w.findSent(s)
@@ -161,13 +162,13 @@ func (w *world) useArbitrary(e env.Env) error {
 
 // findSent looks for the message that was sent last.
 func (w *world) findSent(s *store.Store) error {
-	sent := w.ledger.messages[len(w.ledger.messages)-1]
-	result, err := s.Read(store.ReadRequest{Queue: sent.key, From: sent.place.Queue, CountMax: 1, BytesMax: 1}, nil)
+	sent := w.ledger.Messages[len(w.ledger.Messages)-1]
+	result, err := s.Read(store.ReadRequest{Queue: sent.Key, From: sent.Place.Queue, CountMax: 1, BytesMax: 1}, nil)
 	if err != nil {
 		return err
 	}
 	for r, err := range message.DecodeRecords(result.Bytes, true) {
-		if err == nil && string(r.Body) == sent.body && r.QueueOffset == sent.place.Queue {
+		if err == nil && string(r.Body) == sent.Body && r.QueueOffset == sent.Place.Queue {
 			return nil
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/node/env/osenv"
+	"github.com/gantrymq/gantry/sim/oracle"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/store/index"
 	"github.com/gantrymq/gantry/transport/message"
@@ -77,7 +78,7 @@ func writeGolden(e env.Env) error {
 		{store.QueueKey{Topic: "A", ID: 0}, "KEYS\x01k\x02TAGS\x01yy", "three"}, // the last separator left out
 	} {
 		wall.at++
-		a := &sending{changed: e.Tasks.NewCond()}
+		a := oracle.NewSending(e)
 		s.Append(m.key, []message.Record{{
 			Topic: []byte(m.key.Topic), QueueID: m.key.ID, Body: []byte(m.body), Properties: []byte(m.properties),
 			BornAt: 1_700_000_000_000, BornHost: netip.MustParseAddrPort("10.0.0.1:40000"), StoreHost: netip.MustParseAddrPort("10.0.0.2:10911"),
@@ -85,8 +86,8 @@ func writeGolden(e env.Env) error {
 			QueueOffset: 77, LogOffset: 88, StoredAt: 99,
 		}}, a)
 		s.Kick()
-		if status := a.wait(); status != store.AppendOK {
-			return errors.Join(errors.New(a.reason), s.Close())
+		if status := a.Wait(); status != store.AppendOK {
+			return errors.Join(errors.New(a.Reason), s.Close())
 		}
 	}
 	return s.Close()
@@ -166,7 +167,7 @@ func TestTheStoreReadsTheGoldenBytes(t *testing.T) {
 		require.Equal(t, []store.QueueKey{{Topic: "A", ID: 0}, {Topic: "B", ID: 1}}, s.Queues())
 		var bodies []string
 		for _, key := range s.Queues() {
-			require.NoError(t, readQueue(s, key, func(r *message.Record) error {
+			require.NoError(t, oracle.EachMessage(s, key, func(r *message.Record) error {
 				bodies = append(bodies, string(r.Body))
 				return nil
 			}))
@@ -183,16 +184,16 @@ func TestAFileOfTheLogEndsWithAMarker(t *testing.T) {
 	key := store.QueueKey{Topic: "A", ID: 0}
 	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
 		for s.Written() < message.LogOffset(goldenOptions.LogSegmentSize) {
-			w.ledger.send(e, s, key, 1000)
+			w.ledger.Send(e, s, key, 1000)
 		}
 		return nil
 	}))
-	last := w.ledger.messages[len(w.ledger.messages)-1]
-	require.EqualValues(t, goldenOptions.LogSegmentSize, last.place.Log)
+	last := w.ledger.Messages[len(w.ledger.Messages)-1]
+	require.EqualValues(t, goldenOptions.LogSegmentSize, last.Place.Log)
 	content, _ := w.machine.Disk().Content("commitlog/00000000000000000000")
-	size := w.ledger.messages[1].place.Log
-	at := last.place.Log % size
-	marker := content[last.place.Log-at:]
+	size := w.ledger.Messages[1].Place.Log
+	at := last.Place.Log % size
+	marker := content[last.Place.Log-at:]
 	require.Equal(t, []byte{0, 0, byte(at >> 8), byte(at), 0xCB, 0xD4, 0x31, 0x94}, marker[:8])
 	require.Empty(t, bytes.Trim(marker[8:], "\x00"))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/sim/oracle"
 	"github.com/gantrymq/gantry/store"
 	"github.com/stretchr/testify/require"
 )
@@ -20,17 +21,17 @@ func (w *world) script(e env.Env) error {
 	if err != nil {
 		return err
 	}
-	second := make([]*sending, 0, 20)
+	second := make([]*oracle.Sending, 0, 20)
 	for n := range 18 {
 		key := store.QueueKey{Topic: "topic", ID: int32(n % 2)}
 		// Two appends go into one write, the larger sometimes across the end of a file.
-		second = append(second, w.ledger.append(e, s, store.QueueKey{Topic: "other", ID: 0}, 20, 300))
-		w.ledger.send(e, s, key, 9000+n*400)
+		second = append(second, w.ledger.Append(e, s, store.QueueKey{Topic: "other", ID: 0}, 20, 300))
+		w.ledger.Send(e, s, key, 9000+n*400)
 		switch n {
 		case 3, 13:
-			w.ledger.send(e, s, brief, 20, 400)
+			w.ledger.Send(e, s, brief, 20, 400)
 		case 9:
-			if err := w.ledger.drop(s, brief.Topic); err != nil {
+			if err := w.ledger.Drop(s, brief.Topic); err != nil {
 				return errors.Join(err, s.Close())
 			}
 		}
@@ -38,7 +39,7 @@ func (w *world) script(e env.Env) error {
 	}
 	s.Kick()
 	for _, a := range second {
-		a.wait()
+		a.Wait()
 	}
 	return s.Close()
 }
@@ -67,7 +68,7 @@ var key0 = store.QueueKey{Topic: "topic", ID: 0}
 // again sends a little more, so that the store builds on what a recovery left.
 func (w *world) again(e env.Env, s *store.Store) error {
 	for range 6 {
-		if status := w.ledger.send(e, s, key0, 700, 700); status != store.AppendOK {
+		if status := w.ledger.Send(e, s, key0, 700, 700); status != store.AppendOK {
 			return fmt.Errorf("after the recovery: %v", status)
 		}
 	}
@@ -160,7 +161,7 @@ func crashInRecovery(first, call int, flush store.FlushMode) (ended bool, err er
 		if err != nil {
 			return err
 		}
-		err = errors.Join(w.ledger.verify(e, s, w.options, lossy), w.again(e, s))
+		err = errors.Join(w.ledger.Verify(e, s, lossy), w.again(e, s))
 		lossy = false
 		return errors.Join(err, s.Close())
 	})
@@ -171,7 +172,7 @@ func crashInRecovery(first, call int, flush store.FlushMode) (ended bool, err er
 	if err := w.expectNoDamage("after the second crash"); err != nil {
 		return false, err
 	}
-	err = w.use(func(e env.Env, s *store.Store) error { return w.ledger.verify(e, s, w.options, lossy || w.lossy(style)) })
+	err = w.use(func(e env.Env, s *store.Store) error { return w.ledger.Verify(e, s, lossy || w.lossy(style)) })
 	return ended, errors.Join(err, w.expectOrder())
 }
 
@@ -219,8 +220,8 @@ func failAtOperation(call, length int, flush store.FlushMode, with error) (ended
 		return ended, failed
 	}
 	if errors.Is(with, env.ErrNoSpace) && failed == nil && healthyEnd {
-		if last := w.ledger.messages[len(w.ledger.messages)-1]; last.status != store.AppendOK {
-			return ended, fmt.Errorf("the store did not take messages again: %v", last.status)
+		if last := w.ledger.Messages[len(w.ledger.Messages)-1]; last.Status != store.AppendOK {
+			return ended, fmt.Errorf("the store did not take messages again: %v", last.Status)
 		}
 	}
 	// The machine and its cache live on; then a power loss shows what the medium really has.

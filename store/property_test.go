@@ -7,6 +7,7 @@ import (
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/sim/oracle"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/stretchr/testify/require"
@@ -18,8 +19,8 @@ type memory struct {
 	world  *world
 	env    env.Env
 	store  *store.Store
-	queues map[store.QueueKey][]*sentMessage
-	sizes  map[*sentMessage]int // bytes of the record
+	queues map[store.QueueKey][]*oracle.Sent
+	sizes  map[*oracle.Sent]int // bytes of the record
 }
 
 var propertyKeys = []store.QueueKey{{Topic: "topic", ID: 0}, {Topic: "topic", ID: 1}, {Topic: "%RETRY%group", ID: 0}, {Topic: "订单", ID: 7}}
@@ -29,7 +30,7 @@ func TestPropTheStoreIsAListPerQueue(t *testing.T) {
 		flush := rapid.SampledFrom([]store.FlushMode{store.SyncFlush, store.AsyncFlush}).Draw(t, "flush")
 		w := newWorld(rapid.Uint64().Draw(t, "seed"), small(flush))
 		defer w.kernel.Close()
-		m := &memory{world: w, queues: map[store.QueueKey][]*sentMessage{}, sizes: map[*sentMessage]int{}}
+		m := &memory{world: w, queues: map[store.QueueKey][]*oracle.Sent{}, sizes: map[*oracle.Sent]int{}}
 		m.open(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"append": m.append,
@@ -80,17 +81,17 @@ func (m *memory) append(t *rapid.T) {
 	key := rapid.SampledFrom(propertyKeys).Draw(t, "queue")
 	sizes := rapid.SliceOfN(rapid.OneOf(rapid.IntRange(14, 300), rapid.IntRange(14, 16<<10)), 1, 5).Draw(t, "sizes")
 	m.do(t, func() error {
-		a := m.world.ledger.append(m.env, m.store, key, sizes...)
+		a := m.world.ledger.Append(m.env, m.store, key, sizes...)
 		m.store.Kick()
-		if status := a.wait(); status != store.AppendOK {
-			return fmt.Errorf("%v: %s", status, a.reason)
+		if status := a.Wait(); status != store.AppendOK {
+			return fmt.Errorf("%v: %s", status, a.Reason)
 		}
-		for _, sent := range a.messages {
-			if sent.place.Queue != message.QueueOffset(len(m.queues[key])) {
-				return fmt.Errorf("message %d got the number %d", len(m.queues[key]), sent.place.Queue)
+		for _, sent := range a.Messages {
+			if sent.Place.Queue != message.QueueOffset(len(m.queues[key])) {
+				return fmt.Errorf("message %d got the number %d", len(m.queues[key]), sent.Place.Queue)
 			}
 			m.queues[key] = append(m.queues[key], sent)
-			p, err := m.store.RecordBytes(sent.place.Log)
+			p, err := m.store.RecordBytes(sent.Place.Log)
 			if err != nil {
 				return err
 			}
@@ -131,13 +132,13 @@ func (m *memory) read(t *rapid.T) {
 }
 
 // compare says what the read must have found, by the rules.
-func (m *memory) compare(list []*sentMessage, request store.ReadRequest, tag string, got store.ReadResult) error {
+func (m *memory) compare(list []*oracle.Sent, request store.ReadRequest, tag string, got store.ReadResult) error {
 	status, next, want := m.expect(list, request, tag)
 	if got.Status != status || got.Next != next || got.Count != len(want) {
 		return fmt.Errorf("%+v of %d: %v, next %d, %d found; expected %v, next %d, %d", request, len(list), got.Status, got.Next, got.Count, status, next, len(want))
 	}
 	for r, err := range message.DecodeRecords(got.Bytes, true) {
-		if err != nil || len(want) == 0 || string(r.Body) != want[0].body || r.QueueOffset != want[0].place.Queue {
+		if err != nil || len(want) == 0 || string(r.Body) != want[0].Body || r.QueueOffset != want[0].Place.Queue {
 			return fmt.Errorf("%+v: %v, %v, expected %v", request, r, err, want)
 		}
 		want = want[1:]
@@ -148,7 +149,7 @@ func (m *memory) compare(list []*sentMessage, request store.ReadRequest, tag str
 	return nil
 }
 
-func (m *memory) expect(list []*sentMessage, request store.ReadRequest, tag string) (store.ReadStatus, message.QueueOffset, []*sentMessage) {
+func (m *memory) expect(list []*oracle.Sent, request store.ReadRequest, tag string) (store.ReadStatus, message.QueueOffset, []*oracle.Sent) {
 	end := message.QueueOffset(len(list))
 	switch {
 	case end == 0:
@@ -160,12 +161,12 @@ func (m *memory) expect(list []*sentMessage, request store.ReadRequest, tag stri
 	case request.From > end:
 		return store.ReadOffsetOverflowBadly, end, nil
 	}
-	var found []*sentMessage
+	var found []*oracle.Sent
 	bytes := 0
 	next := request.From
 	for ; next < end; next++ {
 		sent := list[next]
-		if tag != "" && sent.tag != tag {
+		if tag != "" && sent.Tag != tag {
 			continue
 		}
 		if len(found) > 0 && (len(found) >= request.CountMax || bytes+m.sizes[sent] > request.BytesMax) {

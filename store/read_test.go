@@ -35,11 +35,11 @@ func TestReadStatusesAndNextOffsets(t *testing.T) {
 	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
 		require.Equal(t, store.ReadResult{Status: store.ReadNoMatchedLogicQueue}, read(t, s, key0, 0))
 		require.Equal(t, store.ReadResult{Status: store.ReadNoMatchedLogicQueue}, read(t, s, key0, 7))
-		a := w.ledger.append(e, s, key0, 100, 100, 100)
+		a := w.ledger.Append(e, s, key0, 100, 100, 100)
 		require.Equal(t, store.ReadNoMessageInQueue, read(t, s, key0, 0).Status, "the queue is there, and nothing is confirmed")
 		require.Zero(t, read(t, s, key0, 5).Next)
 		s.Kick()
-		require.Equal(t, store.AppendOK, a.wait())
+		require.Equal(t, store.AppendOK, a.Wait())
 		for _, c := range []struct {
 			from   message.QueueOffset
 			status store.ReadStatus
@@ -66,7 +66,7 @@ func TestReadStatusesAndNextOffsets(t *testing.T) {
 func TestReadKeepsToItsLimits(t *testing.T) {
 	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
 		for range 40 {
-			require.Equal(t, store.AppendOK, w.ledger.send(e, s, key0, 500))
+			require.Equal(t, store.AppendOK, w.ledger.Send(e, s, key0, 500))
 		}
 		size := len(read(t, s, key0, 0).Bytes) / 32
 		for _, c := range []struct{ count, bytes, found int }{
@@ -91,7 +91,7 @@ func TestReadKeepsToItsLimits(t *testing.T) {
 
 func TestReadUsesTheCallersMemoryIfItSuffices(t *testing.T) {
 	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
-		w.ledger.send(e, s, key0, 500)
+		w.ledger.Send(e, s, key0, 500)
 		buffer := make([]byte, 10, 4096)
 		result, err := s.Read(store.ReadRequest{Queue: key0, CountMax: 1, BytesMax: 1}, buffer)
 		require.NoError(t, err)
@@ -106,7 +106,7 @@ func TestReadUsesTheCallersMemoryIfItSuffices(t *testing.T) {
 func TestReadFiltersByTag(t *testing.T) {
 	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
 		for range 30 {
-			w.ledger.send(e, s, key0, 100)
+			w.ledger.Send(e, s, key0, 100)
 		}
 		only := func(tag string) func(int64) bool {
 			return func(hash int64) bool { return hash == message.TagHash([]byte(tag)) }
@@ -136,11 +136,11 @@ func TestAFilteredReadLooksAtNoMoreThan800Entries(t *testing.T) {
 	opened(t, options, func(w *world, e env.Env, s *store.Store) {
 		sizes := make([]int, 100)
 		for range 10 {
-			w.ledger.send(e, s, key0, sizes...)
+			w.ledger.Send(e, s, key0, sizes...)
 		}
 		e.Tasks.Sleep(20 * time.Millisecond) // some entries are in files, some in memory
 		for range 2 {
-			w.ledger.send(e, s, key0, sizes...)
+			w.ledger.Send(e, s, key0, sizes...)
 		}
 		nothing := func(int64) bool { return false }
 		result, err := s.Read(store.ReadRequest{Queue: key0, From: 50, CountMax: 32, BytesMax: 1, Matches: nothing}, nil)
@@ -155,21 +155,21 @@ func TestAFilteredReadLooksAtNoMoreThan800Entries(t *testing.T) {
 func TestRecordBytesFindsExactlyWhereARecordBegins(t *testing.T) {
 	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
 		for range 9 {
-			w.ledger.send(e, s, key0, 14_000)
+			w.ledger.Send(e, s, key0, 14_000)
 		}
 		var last message.LogOffset
-		for _, m := range w.ledger.messages {
-			p, err := s.RecordBytes(m.place.Log)
+		for _, m := range w.ledger.Messages {
+			p, err := s.RecordBytes(m.Place.Log)
 			require.NoError(t, err)
 			var r message.Record
 			_, err = message.DecodeRecord(p, &r, true)
 			require.NoError(t, err)
-			require.Equal(t, m.body, string(r.Body))
-			if last = m.place.Log; r.QueueOffset == 6 {
+			require.Equal(t, m.Body, string(r.Body))
+			if last = m.Place.Log; r.QueueOffset == 6 {
 				require.EqualValues(t, 96<<10, last, "the seventh record begins the second file")
 			}
 		}
-		marker := w.ledger.messages[5].place.Log + (w.ledger.messages[5].place.Log - w.ledger.messages[4].place.Log)
+		marker := w.ledger.Messages[5].Place.Log + (w.ledger.Messages[5].Place.Log - w.ledger.Messages[4].Place.Log)
 		for _, at := range []message.LogOffset{-1, 1, last - 1, last + 1, marker, s.Confirmed(), s.Confirmed() + 1, 1 << 60} {
 			_, err := s.RecordBytes(at)
 			require.Error(t, err, "%v", at)
@@ -179,20 +179,20 @@ func TestRecordBytesFindsExactlyWhereARecordBegins(t *testing.T) {
 
 func TestNothingUnconfirmedIsShown(t *testing.T) {
 	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
-		w.ledger.send(e, s, key0, 100)
+		w.ledger.Send(e, s, key0, 100)
 		o := sim.DefaultDisk()
 		o.StuckUntil = e.Clock.Now().Add(time.Second)
 		w.machine.Disk().SetOptions(o)
 		end := s.Confirmed()
-		a := w.ledger.append(e, s, key0, 100)
+		a := w.ledger.Append(e, s, key0, 100)
 		s.Kick()
 		require.Greater(t, s.Written(), end)
 		require.Equal(t, end, s.Confirmed())
 		require.Equal(t, store.ReadOffsetOverflowOne, read(t, s, key0, 1).Status)
 		_, err := s.RecordBytes(end)
 		require.Error(t, err)
-		require.False(t, a.answered)
-		require.Equal(t, store.AppendOK, a.wait())
+		require.False(t, a.Answered)
+		require.Equal(t, store.AppendOK, a.Wait())
 		require.Equal(t, store.ReadFound, read(t, s, key0, 1).Status)
 	})
 }
@@ -204,11 +204,11 @@ func TestArrivedTellsOfMessagesThatCanBeReadNow(t *testing.T) {
 		told = append(told, fmt.Sprintf("%v %d %v", key, offset, tagHash == message.TagHash([]byte("tag1"))))
 	}
 	opened(t, options, func(w *world, e env.Env, s *store.Store) {
-		w.ledger.append(e, s, key0, 100, 100)
-		a := w.ledger.append(e, s, store.QueueKey{Topic: "other", ID: 3}, 100)
+		w.ledger.Append(e, s, key0, 100, 100)
+		a := w.ledger.Append(e, s, store.QueueKey{Topic: "other", ID: 3}, 100)
 		require.Empty(t, told)
 		s.Kick()
-		a.wait()
+		a.Wait()
 		require.Equal(t, []string{"topic-0 0 false", "topic-0 1 true", "other-3 0 false"}, told)
 	})
 }
@@ -217,7 +217,7 @@ func TestOffsetAtFindsMessagesByStoreTime(t *testing.T) {
 	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
 		var times []int64
 		for range 10 {
-			w.ledger.send(e, s, key0, 100, 100)
+			w.ledger.Send(e, s, key0, 100, 100)
 			at, ok, err := s.StoredAt(key0, message.QueueOffset(2*len(times)))
 			require.NoError(t, err)
 			require.True(t, ok)
@@ -250,7 +250,7 @@ func requireOffsetAt(t *testing.T, s *store.Store, wall int64, upper bool, want 
 func TestReadPassesOverMessagesThatWereRemoved(t *testing.T) {
 	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
 		for range 12 {
-			w.ledger.send(e, s, key0, 14_000)
+			w.ledger.Send(e, s, key0, 14_000)
 		}
 		require.NoError(t, store.RemoveLogBefore(s, 96<<10))
 		for _, c := range []struct {
@@ -282,7 +282,7 @@ func TestReadsOfADamagedQueueFailAndSayWhatToDo(t *testing.T) {
 	}{{0, 0x80}, {4, 1}, {7, 1}, {8, 0x80}, {8, 1}, {11, 1}, {10, 0xff}} {
 		w := newWorld(1, small(store.SyncFlush))
 		require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
-			w.ledger.send(e, s, key0, 100, 100, 100, 100, 100, 100)
+			w.ledger.Send(e, s, key0, 100, 100, 100, 100, 100, 100)
 			return nil
 		}))
 		require.True(t, w.machine.Disk().Corrupt("consumequeue/topic/0/00000000000000000000", 20+flip.at, flip.bits))

@@ -23,10 +23,10 @@ func filled(t *testing.T) *world {
 	w := newWorld(1, small(store.SyncFlush))
 	t.Cleanup(w.kernel.Close)
 	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
-		w.ledger.send(e, s, store.QueueKey{Topic: "quiet", ID: 0}, 20, 20, 20)
-		w.ledger.send(e, s, store.QueueKey{Topic: "quiet", ID: 11}, 20)
+		w.ledger.Send(e, s, store.QueueKey{Topic: "quiet", ID: 0}, 20, 20, 20)
+		w.ledger.Send(e, s, store.QueueKey{Topic: "quiet", ID: 11}, 20)
 		for n := range 24 {
-			require.Equal(t, store.AppendOK, w.ledger.send(e, s, store.QueueKey{Topic: "topic", ID: int32(n % 2)}, 9_000))
+			require.Equal(t, store.AppendOK, w.ledger.Send(e, s, store.QueueKey{Topic: "topic", ID: int32(n % 2)}, 9_000))
 			e.Tasks.Sleep(time.Millisecond)
 		}
 		return nil
@@ -72,7 +72,7 @@ func (w *world) complete(t *testing.T) {
 	require.NoError(t, w.repaired(sim.KillProcess))
 	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
 		for _, key := range s.Queues() {
-			require.Equal(t, store.AppendOK, w.ledger.send(e, s, key, 100))
+			require.Equal(t, store.AppendOK, w.ledger.Send(e, s, key, 100))
 		}
 		return w.again(e, s)
 	}))
@@ -140,8 +140,8 @@ func TestAQueueKeepsItsNumbersWhenTheFirstFilesOfTheLogAreGone(t *testing.T) {
 		w := filled(t)
 		w.remove(t, "commitlog/00000000000000000000")
 		w.remove(t, also)
-		for _, m := range w.ledger.messages {
-			m.lost = m.place.Log < 96<<10
+		for _, m := range w.ledger.Messages {
+			m.Lost = m.Place.Log < 96<<10
 		}
 		w.complete(t)
 		require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
@@ -187,8 +187,8 @@ func TestBuildingQueuesThatBeginInsideAFileSurvivesAFailureOfEveryOperation(t *t
 			w := filled(t)
 			w.remove(t, "commitlog/00000000000000000000")
 			w.remove(t, "consumequeue/")
-			for _, m := range w.ledger.messages {
-				m.lost = m.place.Log < 96<<10
+			for _, m := range w.ledger.Messages {
+				m.Lost = m.Place.Log < 96<<10
 			}
 			w.failing(call, 1, with)
 			err := w.do(func(e env.Env) error {
@@ -337,24 +337,24 @@ func TestRecordsThatAJavaBrokerCutOffStayAway(t *testing.T) {
 		w := newWorld(1, small(store.SyncFlush))
 		require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
 			for range 9 {
-				w.ledger.send(e, s, key0, 500)
+				w.ledger.Send(e, s, key0, 500)
 			}
 			return nil
 		}))
 		w.asJava(t, int64(w.machine.Wall()))
-		w.overwrite(t, "commitlog/00000000000000000000", int64(w.ledger.messages[5].place.Log), make([]byte, 8))
+		w.overwrite(t, "commitlog/00000000000000000000", int64(w.ledger.Messages[5].Place.Log), make([]byte, 8))
 		w.overwrite(t, "consumequeue/topic/0/00000000000000000000", 5*20, make([]byte, 40))
 		w.remove(t, "consumequeue/topic/0/00000000000000000140")
 		if crashed {
 			w.overwrite(t, "abort", 0, nil)
 		}
-		for _, m := range w.ledger.messages[5:] {
-			m.lost = true
+		for _, m := range w.ledger.Messages[5:] {
+			m.Lost = true
 		}
 		require.NoError(t, w.do(func(e env.Env) error {
 			s, err := store.Open(e, w.options)
 			if err == nil {
-				w.ledger.send(e, s, key0, 500)
+				w.ledger.Send(e, s, key0, 500)
 			}
 			return err
 		}))
@@ -373,8 +373,8 @@ func TestADroppedTopicIsGoneAndMayBeMadeAgain(t *testing.T) {
 		require.NoError(t, s.DropTopic("never was"))
 		require.Len(t, s.Queues(), 2)
 		require.Equal(t, store.ReadNoMatchedLogicQueue, read(t, s, key0, 0).Status)
-		for _, m := range w.ledger.messages {
-			m.lost = m.key.Topic == "topic"
+		for _, m := range w.ledger.Messages {
+			m.Lost = m.Key.Topic == "topic"
 		}
 		return nil
 	}))
@@ -414,10 +414,10 @@ func TestDroppingATopicSurvivesACrashAtEveryOperation(t *testing.T) {
 			if err := s.DropTopic("topic"); err != nil {
 				return err
 			}
-			for _, m := range w.ledger.messages {
-				m.lost = m.key.Topic == "topic"
+			for _, m := range w.ledger.Messages {
+				m.Lost = m.Key.Topic == "topic"
 			}
-			return w.ledger.verify(e, s, w.options, false)
+			return w.ledger.Verify(e, s, false)
 		}), "operation %d", call)
 		require.NoError(t, w.expectOrder(), "operation %d", call)
 		require.True(t, !ended || opened)
@@ -434,7 +434,7 @@ func TestARecordWhoseEndWasTornOffIsNotTaken(t *testing.T) {
 		w.remove(t, "checkpoint")
 		w.overwrite(t, "abort", 0, nil)
 		w.overwrite(t, firstLog, int64(report.End)-torn, make([]byte, torn))
-		w.ledger.messages[len(w.ledger.messages)-1].lost = true
+		w.ledger.Messages[len(w.ledger.Messages)-1].Lost = true
 		require.NoError(t, w.repaired(sim.KillProcess), "%d bytes", torn)
 		w.kernel.Close()
 	}

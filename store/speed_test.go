@@ -6,6 +6,7 @@ import (
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/node/env/osenv"
+	"github.com/gantrymq/gantry/sim/oracle"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/stretchr/testify/require"
@@ -45,7 +46,7 @@ func (c *counting) Appended(result store.AppendResult) {
 // kilobyte is a record with a body of 1 KiB, as a broker makes it.
 func kilobyte(key store.QueueKey) message.Record {
 	return message.Record{
-		Topic: []byte(key.Topic), QueueID: key.ID, Body: make([]byte, 1024), BornHost: testHost, StoreHost: testHost,
+		Topic: []byte(key.Topic), QueueID: key.ID, Body: make([]byte, 1024), BornHost: oracle.RecordOf(&oracle.Sent{}).BornHost, StoreHost: oracle.RecordOf(&oracle.Sent{}).BornHost,
 		Properties: []byte("TAGS\x01TagA\x02UNIQ_KEY\x017F0000012A9F000000000000000003E8\x02CLUSTER\x01DefaultCluster\x02"),
 	}
 }

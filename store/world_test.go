@@ -8,6 +8,7 @@ import (
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/sim/oracle"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/store/index"
 )
@@ -18,7 +19,7 @@ type world struct {
 	kernel  *sim.Kernel
 	machine *sim.Machine
 	options store.Options
-	ledger  *ledger
+	ledger  *oracle.Ledger
 	meddler *meddler // between the store and its disk; nil is none
 }
 
@@ -33,9 +34,11 @@ func small(flush store.FlushMode) store.Options {
 
 func newWorld(seed uint64, options store.Options) *world {
 	k := sim.New(seed, sim.Options{})
+	l := oracle.NewLedger()
+	l.KeepFor = options.KeepFor
 	return &world{
 		kernel: k, machine: k.AddMachine("a", netip.MustParseAddr("10.0.0.1")),
-		options: options, ledger: newLedger(),
+		options: options, ledger: l,
 	}
 }
 
@@ -103,7 +106,7 @@ func (w *world) recheck(style sim.CrashStyle) error {
 
 // repaired is recheck for files that may be damaged before the store is opened.
 func (w *world) repaired(style sim.CrashStyle) error {
-	err := w.use(func(e env.Env, s *store.Store) error { return w.ledger.verify(e, s, w.options, w.lossy(style)) })
+	err := w.use(func(e env.Env, s *store.Store) error { return w.ledger.Verify(e, s, w.lossy(style)) })
 	if err != nil {
 		return err
 	}

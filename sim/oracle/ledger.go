@@ -1,0 +1,289 @@
+package oracle
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/transport/message"
+)
+
+// Ledger is what the user of a message store knows: what was sent and what was answered. After each crash it says
+// whether the store has kept its word. Every body is unique.
+type Ledger struct {
+	Messages []*Sent
+	// KeepFor is how old messages may become before they may be gone; 0 is for ever.
+	KeepFor time.Duration
+	// Spoiled, if not nil, reports whether the medium has damaged a message, so that nobody could keep it.
+	Spoiled func(m *Sent) bool
+
+	byBody map[string]*Sent
+	round  int // number of the verification
+}
+
+// Sent is a message that was handed to the store.
+type Sent struct {
+	Key      store.QueueKey
+	Body     string
+	Tag      string
+	At       env.WallMillis // when it was handed over
+	Answered bool
+	Status   store.AppendStatus
+	Place    store.Place
+	// Seen says that a reader got it. From then on it must stay.
+	Seen bool
+	// Lost says that it is gone, in a way that is allowed, and must stay away.
+	Lost     bool
+	dropping bool // its topic was being removed when the machine crashed
+	found    int  // the verification that found it last
+}
+
+// String names the message.
+func (m *Sent) String() string {
+	return fmt.Sprintf("%.14s to %v, answered %v with %v at %v", m.Body, m.Key, m.Answered, m.Status, m.Place)
+}
+
+// SearchKey is the key by which only this message can be found.
+func (m *Sent) SearchKey() string { return "key" + m.Body[min(len("message "), len(m.Body)):min(14, len(m.Body))] }
+
+// forbidden reports whether the message must not be in the store.
+func (m *Sent) forbidden() bool {
+	switch m.Status {
+	case store.AppendOK, store.AppendFlushTimeout, store.AppendFailed:
+		return m.Lost
+	}
+	return m.Answered
+}
+
+// owed reports whether the message must be in the store.
+func (m *Sent) owed() bool { return (m.Answered && m.Status == store.AppendOK || m.Seen) && !m.Lost }
+
+// NewLedger returns an empty ledger.
+func NewLedger() *Ledger { return &Ledger{byBody: map[string]*Sent{}} }
+
+// Sending is one call of Append.
+type Sending struct {
+	Messages []*Sent
+	Answered bool
+	Status   store.AppendStatus
+	Reason   string
+	changed  env.Cond
+}
+
+// NewSending returns a completion without messages.
+func NewSending(e env.Env) *Sending { return &Sending{changed: e.Tasks.NewCond()} }
+
+// Appended notes the outcome.
+func (s *Sending) Appended(result store.AppendResult) {
+	s.Answered, s.Status, s.Reason = true, result.Status, result.Reason
+	for i, m := range s.Messages {
+		m.Answered, m.Status = true, result.Status
+		if len(result.Places) > 0 {
+			m.Place = result.Places[i]
+		}
+	}
+	s.changed.Broadcast()
+}
+
+// Wait returns once the append is answered.
+func (s *Sending) Wait() store.AppendStatus {
+	for !s.Answered {
+		s.changed.Wait()
+	}
+	return s.Status
+}
+
+// String tells the outcome.
+func (s *Sending) String() string {
+	return fmt.Sprintf("%d messages, answered %v with %v: %s", len(s.Messages), s.Answered, s.Status, s.Reason)
+}
+
+var host = netip.MustParseAddrPort("10.0.0.1:10911")
+
+// Append hands messages of the given body sizes to the store, without waiting. Bodies have at least 14 bytes.
+func (l *Ledger) Append(e env.Env, s *store.Store, key store.QueueKey, sizes ...int) *Sending {
+	a := NewSending(e)
+	records := make([]message.Record, len(sizes))
+	for i, size := range sizes {
+		n := len(l.Messages)
+		m := &Sent{At: e.Clock.Wall(), Key: key, Body: fmt.Sprintf("message %06d%s", n, strings.Repeat("x", max(size-14, 0))), Tag: fmt.Sprint("tag", n%3)}
+		l.Messages = append(l.Messages, m)
+		l.byBody[m.Body] = m
+		a.Messages = append(a.Messages, m)
+		records[i] = RecordOf(m)
+	}
+	s.Append(key, records, a)
+	return a
+}
+
+// Send appends, writes and waits.
+func (l *Ledger) Send(e env.Env, s *store.Store, key store.QueueKey, sizes ...int) store.AppendStatus {
+	a := l.Append(e, s, key, sizes...)
+	s.Kick()
+	return a.Wait()
+}
+
+// RecordOf is the record of a message.
+func RecordOf(m *Sent) message.Record {
+	return message.Record{
+		Topic: []byte(m.Key.Topic), QueueID: m.Key.ID, Body: []byte(m.Body), BornHost: host, StoreHost: host,
+		Properties: []byte("TAGS\x01" + m.Tag + "\x02KEYS\x01k " + m.SearchKey()),
+	}
+}
+
+// Verify reads the whole store and compares it with the ledger. With lossy set, the newest messages may be
+// gone; they are then forgotten, and must stay away.
+func (l *Ledger) Verify(e env.Env, s *store.Store, lossy bool) error {
+	l.round++
+	newest := message.LogOffset(-1)
+	for _, key := range s.Queues() {
+		err := l.eachOf(s, key, func(r *message.Record) error {
+			newest = max(newest, r.LogOffset)
+			return l.check(r, key)
+		})
+		if err != nil {
+			return fmt.Errorf("%v: %w", key, err)
+		}
+	}
+	for _, m := range l.Messages {
+		if m.found != l.round && m.owed() {
+			if err := l.missing(m, e, s, lossy && m.Place.Log > newest); err != nil {
+				return err
+			}
+		}
+	}
+	return l.search(s)
+}
+
+// Saw notes a message that a reader got while the store runs.
+func (l *Ledger) Saw(r *message.Record, key store.QueueKey) error {
+	m, err := l.known(r, key)
+	if err != nil {
+		return err
+	}
+	m.Seen, m.Place = true, store.Place{Log: r.LogOffset, Queue: r.QueueOffset}
+	return nil
+}
+
+// known compares a record that was read with what was sent.
+func (l *Ledger) known(r *message.Record, key store.QueueKey) (*Sent, error) {
+	m := l.byBody[string(r.Body)]
+	switch {
+	case m == nil:
+		return nil, fmt.Errorf("message %d was never sent: %.20q", r.QueueOffset, r.Body)
+	case m.Key != key || string(r.Topic) != key.Topic || r.QueueID != key.ID:
+		return nil, fmt.Errorf("message %d belongs to %v", r.QueueOffset, m.Key)
+	case m.forbidden():
+		return nil, fmt.Errorf("message %d was refused or lost, and is there: %v, lost %v", r.QueueOffset, m.Status, m.Lost)
+	case m.owed() && (m.Place != store.Place{Log: r.LogOffset, Queue: r.QueueOffset}):
+		return nil, fmt.Errorf("message %d at %d was acknowledged or read as %v", r.QueueOffset, r.LogOffset, m.Place)
+	}
+	return m, nil
+}
+
+func (l *Ledger) check(r *message.Record, key store.QueueKey) error {
+	m, err := l.known(r, key)
+	if err != nil {
+		return err
+	}
+	if m.found == l.round {
+		return fmt.Errorf("message %d is there twice", r.QueueOffset)
+	}
+	m.found = l.round
+	return l.Saw(r, key)
+}
+
+// missing says whether an owed message may have gone, and remembers that it has.
+func (l *Ledger) missing(m *Sent, e env.Env, s *store.Store, mayBeLost bool) error {
+	expired := l.KeepFor > 0 && int64(e.Clock.Wall()-m.At) >= l.KeepFor.Milliseconds()
+	switch {
+	case m.dropping, mayBeLost, m.Place.Log < s.Start() && expired:
+		m.Lost = true
+		return nil
+	case l.Spoiled != nil && l.Spoiled(m):
+		return nil
+	}
+	return fmt.Errorf("%v lacks message %d at %d, which was acknowledged or read: %.14s; the log begins at %d", m.Key, m.Place.Queue, m.Place.Log, m.Body, s.Start())
+}
+
+// search looks for messages by their keys.
+func (l *Ledger) search(s *store.Store) error {
+	stride := 1 + len(l.Messages)/100
+	for i := l.round % stride; i < len(l.Messages); i += stride {
+		m := l.Messages[i]
+		result, err := s.FindByKey(store.KeyQuery{Topic: m.Key.Topic, Key: m.SearchKey(), To: math.MaxInt64, CountMax: 4, BytesMax: 1 << 20})
+		if err != nil {
+			return err
+		}
+		want := 0
+		if m.found == l.round {
+			want = 1
+		}
+		if result.Count != want || !result.Complete {
+			return fmt.Errorf("%d messages have the key %s, expected %d; complete %v", result.Count, m.SearchKey(), want, result.Complete)
+		}
+		for r, err := range message.DecodeRecords(result.Bytes, true) {
+			if err != nil || string(r.Body) != m.Body {
+				return fmt.Errorf("the key %s finds %.14q: %w", m.SearchKey(), r.Body, err)
+			}
+		}
+	}
+	return nil
+}
+
+// Drop removes a topic.
+func (l *Ledger) Drop(s *store.Store, topic string) error {
+	var dropped []*Sent
+	for _, m := range l.Messages {
+		if m.Key.Topic == topic {
+			m.dropping = true
+			dropped = append(dropped, m)
+		}
+	}
+	if err := s.DropTopic(topic); err != nil {
+		return err
+	}
+	for _, m := range dropped {
+		m.Lost = true
+	}
+	return nil
+}
+
+// eachOf is EachMessage that passes over what the medium has damaged.
+func (l *Ledger) eachOf(s *store.Store, key store.QueueKey, each func(r *message.Record) error) error {
+	return EachMessage(s, key, each)
+}
+
+// EachMessage reads a queue from its first message to its end, as a consumer does.
+func EachMessage(s *store.Store, key store.QueueKey, each func(r *message.Record) error) error {
+	at, end := s.Bounds(key)
+	for at < end {
+		result, err := s.Read(store.ReadRequest{Queue: key, From: at, CountMax: 16, BytesMax: 64 << 10}, nil)
+		if err != nil {
+			return err
+		}
+		if result.Status != store.ReadFound {
+			return fmt.Errorf("message %d: %v", at, result.Status)
+		}
+		for r, err := range message.DecodeRecords(result.Bytes, true) {
+			if err == nil && r.QueueOffset != at {
+				err = fmt.Errorf("it says that it is message %d", r.QueueOffset)
+			}
+			if err == nil {
+				err = each(r)
+			}
+			if err != nil {
+				return fmt.Errorf("message %d: %w", at, err)
+			}
+			at++
+		}
+		if at != result.Next {
+			return fmt.Errorf("the read on is at %d, expected %d", result.Next, at)
+		}
+	}
+	return nil
+}

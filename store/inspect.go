@@ -1,0 +1,253 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/store/index"
+	"github.com/gantrymq/gantry/store/segment"
+	"github.com/gantrymq/gantry/transport/message"
+)
+
+// Inspector reads the files of a store, whether a broker uses it or not. It takes no lock and changes nothing. On
+// a live directory what it sees may be incomplete at the ends. All its calls wait for the disk.
+type Inspector struct {
+	env     env.Env
+	options Options
+	files   *segment.Handles
+	log     *segment.Row
+}
+
+// Inspect looks at the store in the environment's directory.
+func Inspect(e env.Env, options Options) (*Inspector, error) {
+	options = options.withDefaults()
+	files := segment.NewHandles(e.Disk, options.OpenFilesMax)
+	log, err := segment.Inspect(files, logDir, options.LogSegmentSize)
+	if err != nil {
+		return nil, err
+	}
+	return &Inspector{env: e, options: options, files: files, log: log}, nil
+}
+
+// Close closes the files.
+func (i *Inspector) Close() error { return i.log.Close() }
+
+// Log returns the range of the log's files. The log may end before the end of the last one.
+func (i *Inspector) Log() (start, end message.LogOffset) {
+	return message.LogOffset(i.log.Start()), message.LogOffset(i.log.End())
+}
+
+// String names the range of the log.
+func (i *Inspector) String() string {
+	return fmt.Sprintf("log files [%d, %d)", i.log.Start(), i.log.End())
+}
+
+// Records calls each with the records from a place on, where one begins, until it returns false. It
+// returns where it ended, and, if no valid record stands there, why. Nothing is wrong with a log that ends at unwritten bytes.
+func (i *Inspector) Records(from message.LogOffset, each func(r *message.Record, end message.LogOffset) bool) (at message.LogOffset, problem, err error) {
+	scanner := newLogScanner(i.log, from)
+	for {
+		ok, err := scanner.next()
+		if err != nil || !ok {
+			return scanner.at, scanner.problem, err
+		}
+		if !each(&scanner.record, scanner.at) {
+			return scanner.at, nil, nil
+		}
+	}
+}
+
+// NextRecord returns the first place behind one where a whole valid record or an end-of-file marker stands, or the end of the file.
+func (i *Inspector) NextRecord(from message.LogOffset) (message.LogOffset, error) {
+	return nextValid(i.log, from)
+}
+
+// FileStart is where the file of the log begins that holds a place.
+func (i *Inspector) FileStart(at message.LogOffset) message.LogOffset {
+	return message.LogOffset(i.log.FileStart(int64(at)))
+}
+
+// Record returns the record that begins at a place. The error is ErrNoRecord if none does.
+func (i *Inspector) Record(at message.LogOffset) (*message.Record, error) {
+	if !i.log.Has(int64(at)) {
+		return nil, fmt.Errorf("%v: %w: %v", at, ErrNoRecord, i)
+	}
+	scanner := newLogScanner(i.log, at)
+	ok, err := scanner.next()
+	switch {
+	case err != nil:
+		return nil, err
+	case scanner.problem != nil:
+		return nil, fmt.Errorf("%w: %w", ErrNoRecord, scanner.problem)
+	case !ok || scanner.record.LogOffset != at:
+		return nil, fmt.Errorf("%v: %w", at, ErrNoRecord)
+	}
+	return scanner.record.Clone(), nil
+}
+
+// QueueInfo describes the files of a queue.
+type QueueInfo struct {
+	Key   QueueKey
+	First message.QueueOffset // first message that the log still has
+	End   message.QueueOffset // one past the last entry
+	Files int
+}
+
+// String tells the queue's range.
+func (q QueueInfo) String() string { return fmt.Sprintf("%v [%d, %d)", q.Key, q.First, q.End) }
+
+// Queues lists the queues that have a directory.
+func (i *Inspector) Queues() ([]QueueKey, error) { return listQueues(i.env.Disk) }
+
+// Queue looks at the files of a queue.
+func (i *Inspector) Queue(key QueueKey) (QueueInfo, error) {
+	q, err := i.open(key)
+	if err != nil {
+		return QueueInfo{}, err
+	}
+	info := QueueInfo{Key: key, Files: int((q.row.End() - q.row.Start()) / q.row.SegmentSize())}
+	from, to := message.QueueOffset(q.row.Start()/entrySize), message.QueueOffset(q.row.End()/entrySize)
+	if info.End, err = q.search(from, to, func(e entry) bool { return e.size == fillerSize || e.possible() }); err == nil {
+		info.First, err = q.search(from, info.End, func(e entry) bool { return e.size == fillerSize || int64(e.log) < i.log.Start() })
+	}
+	return info, errors.Join(err, q.row.Close())
+}
+
+func (i *Inspector) open(key QueueKey) (*queueLog, error) {
+	if reason := key.illegal(); reason != "" {
+		return nil, errors.New(reason)
+	}
+	row, err := segment.Inspect(i.files, queuePath(key), i.options.QueueSegmentEntries*entrySize)
+	if err != nil {
+		return nil, err
+	}
+	if row.Empty() {
+		return nil, fmt.Errorf("%s: %w", queuePath(key), env.ErrNotExist)
+	}
+	return newQueueLog(key, row), nil
+}
+
+// Entry is what a queue says of one of its messages.
+type Entry struct {
+	Number  message.QueueOffset
+	Log     message.LogOffset
+	Size    int32 // of the record in bytes
+	TagHash int64
+	Filler  bool // it stands for a message that the log no longer had when the queue was made
+}
+
+// String tells the entry in one line.
+func (e Entry) String() string {
+	return fmt.Sprintf("message %d at %d, %d bytes, tag %d", e.Number, e.Log, e.Size, e.TagHash)
+}
+
+// Entries calls each with the entries of a queue from a number on, until it returns false.
+func (i *Inspector) Entries(key QueueKey, from message.QueueOffset, each func(Entry) bool) error {
+	q, err := i.open(key)
+	if err != nil {
+		return err
+	}
+	return errors.Join(q.eachEntry(from, each), q.row.Close())
+}
+
+func (q *queueLog) eachEntry(from message.QueueOffset, each func(Entry) bool) error {
+	number, end := max(from, message.QueueOffset(q.row.Start()/entrySize)), message.QueueOffset(q.row.End()/entrySize)
+	for number < end {
+		offset := int64(number) * entrySize
+		p := make([]byte, min(entriesPerRead*entrySize, q.row.FileStart(offset)+q.row.SegmentSize()-offset))
+		if err := q.row.ReadAt(p, offset); err != nil {
+			return err
+		}
+		for ; len(p) > 0; p = p[entrySize:] {
+			e := decodeEntry(p)
+			if e == (entry{}) || !each(Entry{Number: number, Log: e.log, Size: e.size, TagHash: e.tagHash, Filler: e.size == fillerSize}) {
+				return nil
+			}
+			number++
+		}
+	}
+	return nil
+}
+
+// CheckpointInfo is what the checkpoint file says. Times are wall milliseconds.
+type CheckpointInfo struct {
+	PhysicalAt, LogicsAt, IndexAt int64
+	Own                           bool // the words below are ours, and valid
+	Saved                         message.LogOffset
+	Entries                       int64
+	Index                         index.Mark
+	Running                       bool // the crash marker is there: a broker runs, or has crashed
+}
+
+// Checkpoint reads the checkpoint file and looks for the crash marker.
+func (i *Inspector) Checkpoint() (CheckpointInfo, error) {
+	state, err := readCheckpoint(i.env.Disk)
+	if err != nil {
+		return CheckpointInfo{}, err
+	}
+	clean, err := closedCleanly(i.env.Disk)
+	return CheckpointInfo{
+		PhysicalAt: state.physicalAt, LogicsAt: state.logicsAt, IndexAt: state.indexAt,
+		Own: state.own, Saved: state.saved, Entries: state.entries, Index: state.mark, Running: !clean,
+	}, err
+}
+
+// String tells the main words in one line.
+func (c CheckpointInfo) String() string {
+	return fmt.Sprintf("saved %d, %d entries, index %v, running %v", c.Saved, c.Entries, c.Index, c.Running)
+}
+
+// Dropped lists removed topics of which the log may still have records: for each the place before which they are not shown.
+func (i *Inspector) Dropped() (map[string]message.LogOffset, error) { return readDropped(i.env.Disk) }
+
+// IndexFiles describes the files of the key index.
+func (i *Inspector) IndexFiles() ([]index.FileInfo, error) {
+	files, err := index.Inspect(i.env.Disk, i.options.Index)
+	if err != nil {
+		return nil, err
+	}
+	return files.Files(), files.Close()
+}
+
+// Find calls each with the places where the key index leads for a key of a topic, the newest first, until it returns false. Other
+// keys with the same hash are among them.
+func (i *Inspector) Find(topic, key string, each func(at message.LogOffset) bool) error {
+	files, err := index.Inspect(i.env.Disk, i.options.Index)
+	if err != nil {
+		return err
+	}
+	err = files.Search(message.IndexKeyHash([]byte(topic), []byte(key)), math.MinInt64, math.MaxInt64, func(at message.LogOffset) (bool, error) { return each(at), nil })
+	return errors.Join(err, files.Close())
+}
+
+// WithSizesOf returns the options with the sizes of the log's and the queues' files as the directory has them: they are written
+// nowhere, so a tool that was not told looks at the files. The index files' sizes cannot be told from outside.
+func WithSizesOf(e env.Env, options Options) (Options, error) {
+	entries, err := e.Disk.List(logDir)
+	if err != nil {
+		return options, err
+	}
+	for _, file := range entries {
+		if !file.IsDir && file.Size > 0 {
+			options.LogSegmentSize = file.Size
+			break
+		}
+	}
+	keys, err := listQueues(e.Disk)
+	if err != nil {
+		return options, err
+	}
+	for _, key := range keys {
+		files, err := e.Disk.List(queuePath(key))
+		if err != nil {
+			return options, err
+		}
+		if len(files) > 0 && files[0].Size >= entrySize && files[0].Size%entrySize == 0 {
+			options.QueueSegmentEntries = files[0].Size / entrySize
+			break
+		}
+	}
+	return options, nil
+}
