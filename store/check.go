@@ -22,11 +22,22 @@ type CheckReport struct {
 	Keys    int64             // keys of records that the key index has
 	Indexed message.LogOffset // how far the key index is durable, by the checkpoint
 	Saved   message.LogOffset // what the checkpoint says is durable in the queues; -1 without one of ours
+	// Lost lists the parts of the log, in order, that hold no valid record though they should.
+	Lost []DamagedRange
 	// Damage lists what no crash leaves behind, each as a sentence with exact ranges.
 	Damage []string
 	// Repairs lists what a crash has left behind and the next start will put in order. None if Clean.
 	Repairs []string
 }
+
+// DamagedRange is a part [From, To) of the log.
+type DamagedRange struct {
+	From, To message.LogOffset
+	storedAt int64 // of the record before, wall milliseconds
+}
+
+// String names the range.
+func (d DamagedRange) String() string { return fmt.Sprintf("[%d, %d)", d.From, d.To) }
 
 // String tells the report in one line; the findings are apart.
 func (r CheckReport) String() string {
@@ -49,23 +60,37 @@ const findingsMax = 1000
 // The error is env.ErrLocked, or that of a disk that cannot be read; what is wrong with the
 // files is in the report.
 func Check(e env.Env, options Options, report func(done, total int64)) (CheckReport, error) {
+	c, err := startCheck(e, options, report)
+	if err != nil {
+		return CheckReport{}, err
+	}
+	err = c.run()
+	return c.report, errors.Join(err, c.end())
+}
+
+func startCheck(e env.Env, options Options, report func(done, total int64)) (*checker, error) {
 	options = options.withDefaults()
 	lock, err := e.Disk.Lock(lockPath)
 	if err != nil {
-		return CheckReport{}, fmt.Errorf("only a closed store can be checked: %w", err)
+		return nil, fmt.Errorf("only a closed store can be checked: %w", err)
 	}
 	if report == nil {
 		report = func(done, total int64) {}
 	}
-	c := &checker{env: e, options: options, files: segment.NewHandles(e.Disk, options.OpenFilesMax), progress: report, queues: map[QueueKey]*checkedQueue{}, excess: map[*[]string]int{}}
-	err = c.run()
-	return c.report, errors.Join(err, c.close(), lock.Unlock())
+	return &checker{
+		env: e, options: options, lock: lock, files: segment.NewHandles(e.Disk, options.OpenFilesMax), progress: report,
+		queues: map[QueueKey]*checkedQueue{}, excess: map[*[]string]int{},
+	}, nil
 }
+
+// end closes the files and gives back the lock.
+func (c *checker) end() error { return errors.Join(c.close(), c.lock.Unlock()) }
 
 // checker is one run of Check.
 type checker struct {
 	env      env.Env
 	options  Options
+	lock     env.Lock
 	progress func(done, total int64)
 	report   CheckReport
 	files    *segment.Handles
@@ -75,6 +100,7 @@ type checker struct {
 	order    []*checkedQueue
 	index    *indexChecker
 	dropped  droppedTopics
+	gaps     gap
 	newestAt int64             // store time of the newest record
 	passed   bool              // a record begins at the checkpoint, or the log ends there
 	excess   map[*[]string]int // findings beyond the limit of a list
@@ -204,6 +230,9 @@ func (c *checker) checkRecord(scanner *logScanner) error {
 	if err := c.checkKeys(r, scanner.at); err != nil {
 		return err
 	}
+	if isBridge(r) {
+		c.gaps.note(r)
+	}
 	if !hasEntry(r) || c.dropped.covers(r) {
 		return nil
 	}
@@ -224,8 +253,15 @@ func (c *checker) stopped(scanner *logScanner, from message.LogOffset) (goOn boo
 		}
 		return false, c.checkBehind(at)
 	}
-	next := c.resume(scanner)
+	next, err := nextValid(c.log, at)
+	if err != nil {
+		return false, err
+	}
+	if c.state.saved > at {
+		next = min(next, c.state.saved)
+	}
 	c.damage("commit log [%d, %d): no valid record: %v", at, next, orUnwritten(scanner.problem))
+	c.report.Lost = append(c.report.Lost, DamagedRange{From: at, To: next, storedAt: c.newestAt})
 	if c.index != nil {
 		if err := c.passItems(next, true); err != nil {
 			return false, err
@@ -242,23 +278,6 @@ func orUnwritten(problem error) error {
 		return problem
 	}
 	return errUnwritten
-}
-
-// resume is where to read on behind a bad record: behind its size if that can be, otherwise at the
-// checkpoint or in the next file.
-func (c *checker) resume(scanner *logScanner) message.LogOffset {
-	next := message.LogOffset(c.log.FileStart(int64(scanner.at)) + c.log.SegmentSize())
-	if head, err := scanner.bytes(message.EndOfFileSize); err == nil {
-		size, _ := message.PeekSize(head)
-		magic, _ := message.PeekMagic(head)
-		if after := scanner.at + message.LogOffset(size); size > message.EndOfFileSize && after < next && (magic == message.MagicV1 || magic == message.MagicV2) {
-			next = after
-		}
-	}
-	if c.state.saved > scanner.at {
-		next = min(next, c.state.saved)
-	}
-	return next
 }
 
 // checkBehind looks for bytes behind the end of the log, which must be zero: a later

@@ -36,6 +36,10 @@ func (c *checker) openIndex() error {
 	if err != nil {
 		return err
 	}
+	if !c.state.own && !c.report.Clean {
+		// Nothing says how much of it was durable. The next start keeps what is complete, and makes the rest again.
+		return files.Close()
+	}
 	inDoubt := !c.report.Clean || c.state.mark.InDoubt
 	if c.state.own && inDoubt {
 		// What was added later is thrown away by the next start.

@@ -16,6 +16,7 @@ type checkedQueue struct {
 	next     message.QueueOffset // number that the next record must have
 	seen     bool                // a record of it was found
 	first    message.QueueOffset // number of the first record
+	lastLog  message.LogOffset   // place of the newest record
 	before   message.QueueOffset // entries below are of records before the checkpoint
 	loaded   []byte              // entries from at on
 	at       message.QueueOffset // number of the first loaded entry
@@ -93,9 +94,15 @@ func (c *checker) checkEntry(r *message.Record, end message.LogOffset) error {
 		// The topic was removed and made again: what was wrong with the old records is of no interest.
 		q.first, q.before, q.troubles = 0, 0, nil
 	case r.QueueOffset != q.next:
+		if ok, err := c.bridged(q, r); ok || err != nil {
+			if err != nil {
+				return err
+			}
+			break
+		}
 		c.damage("queue %s: message %d should follow, the record at %d says %d", key, q.next, r.LogOffset, r.QueueOffset)
 	}
-	q.next = r.QueueOffset + 1
+	q.next, q.lastLog = r.QueueOffset+1, r.LogOffset
 	if end <= c.state.saved {
 		q.before = q.next
 	}
@@ -113,6 +120,20 @@ func (c *checker) checkEntry(r *message.Record, end message.LogOffset) error {
 		c.troubled(q, "have entries that do not fit their records", r.QueueOffset, r.LogOffset)
 	}
 	return nil
+}
+
+// bridged reports whether the messages in front of a record may be missing: they stood where a bridge is now, and have fillers.
+func (c *checker) bridged(q *checkedQueue, r *message.Record) (bool, error) {
+	if _, ok := c.gaps.over(q.lastLog, r.LogOffset, int64(r.QueueOffset-q.next)); !ok {
+		return false, nil
+	}
+	for number := q.next; number < r.QueueOffset; number++ {
+		e, err := q.entry(number)
+		if err != nil || e.size != fillerSize {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // troubled gathers neighbours that are wrong in the same way into one finding.
@@ -136,6 +157,10 @@ func (c *checker) checkCount() bool {
 		if q.hasFiles() {
 			sum += int64(q.before)
 		}
+	}
+	if c.state.entries == entriesUnknown {
+		c.note(&c.report.Repairs, "all queues are to be built again from the log")
+		return false
 	}
 	if c.state.own && sum < c.state.entries {
 		c.damage("the checkpoint counts %d queue entries of records before %d, there are %d", c.state.entries, c.state.saved, sum)

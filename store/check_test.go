@@ -73,7 +73,7 @@ func TestCheckFindsDamageAndSaysWhere(t *testing.T) {
 		{"a byte of a property", func(w *world) { w.machine.Disk().Corrupt(firstLog, 130, 1) },
 			[]string{"commit log [0, 163): no valid record"}},
 		{"the size of a record", func(w *world) { w.machine.Disk().Corrupt(firstLog, 652, 0x40) },
-			[]string{"commit log [652, 98304): no valid record: log offset 652: a size of"}},
+			[]string{"commit log [652, 9795): no valid record: log offset 652: a size of"}},
 		{"the position of a record", func(w *world) { w.machine.Disk().Corrupt(firstLog, 652+35, 1) },
 			[]string{"commit log [652, 9795): no valid record: log offset 652: the record says that it stands at 653"}},
 		{"a byte behind the end", func(w *world) { w.machine.Disk().Corrupt(lastLog, 98_000, 1) },

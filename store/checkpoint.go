@@ -128,7 +128,7 @@ func (s *Store) moveCheckpoint(leaves func(q *queueLog) bool) error {
 	if err := s.syncQueues(); err != nil {
 		return err
 	}
-	if err := s.writeCheckpoint(state); err != nil {
+	if err := writeCheckpoint(s.env.Disk, state); err != nil {
 		return err
 	}
 	s.saved, s.marked = target, state.mark
@@ -164,8 +164,8 @@ func (s *Store) syncQueues() error {
 	return nil
 }
 
-func (s *Store) writeCheckpoint(state checkpointState) error {
-	f, err := s.openCheckpoint()
+func writeCheckpoint(disk env.Disk, state checkpointState) error {
+	f, err := openCheckpoint(disk)
 	if err != nil {
 		return err
 	}
@@ -177,10 +177,10 @@ func (s *Store) writeCheckpoint(state checkpointState) error {
 }
 
 // openCheckpoint opens the file and makes it, with its full size, if it does not exist.
-func (s *Store) openCheckpoint() (env.File, error) {
-	f, err := s.env.Disk.Open(checkpointPath)
+func openCheckpoint(disk env.Disk) (env.File, error) {
+	f, err := disk.Open(checkpointPath)
 	if errors.Is(err, env.ErrNotExist) {
-		f, err = s.env.Disk.Create(checkpointPath)
+		f, err = disk.Create(checkpointPath)
 	}
 	if err != nil {
 		return nil, err
@@ -189,7 +189,7 @@ func (s *Store) openCheckpoint() (env.File, error) {
 		return f, nil
 	}
 	if err = f.Truncate(checkpointSize); err == nil {
-		err = s.env.Disk.SyncDir(".")
+		err = disk.SyncDir(".")
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

@@ -308,7 +308,7 @@ func (s *Store) cleanQueues() error {
 			if err != nil {
 				return fmt.Errorf("queue %s: %w", q.key, err)
 			}
-			if e.size != fillerSize && e.log >= s.Start() {
+			if e.log >= s.Start() {
 				break
 			}
 			if err := q.row.RemoveFirst(); err != nil {

@@ -29,7 +29,7 @@ func (d droppedTopics) covers(r *message.Record) bool {
 
 // DropTopic removes the queues of a topic, durably. Its records stay in the log until their files are
 // removed, but nothing points to them any more. The caller sees to it that nobody appends to the topic
-// meanwhile. After an error the topic may be gone after a restart. It waits for the disk.
+// meanwhile. After an error the topic may be gone after a restart. ErrClosed: nothing was done. It waits for the disk.
 func (s *Store) DropTopic(topic string) error {
 	if err := s.Flush(); err != nil {
 		return err
@@ -38,6 +38,9 @@ func (s *Store) DropTopic(topic string) error {
 }
 
 func (s *Store) dropTopic(topic string) error {
+	if s.closing {
+		return ErrClosed
+	}
 	ofTopic := func(q *queueLog) bool { return q.key.Topic == topic }
 	dropped := slices.DeleteFunc(slices.Clone(s.order), func(q *queueLog) bool { return !ofTopic(q) })
 	for _, q := range dropped {

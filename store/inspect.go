@@ -110,7 +110,7 @@ func (i *Inspector) Queue(key QueueKey) (QueueInfo, error) {
 	info := QueueInfo{Key: key, Files: int((q.row.End() - q.row.Start()) / q.row.SegmentSize())}
 	from, to := message.QueueOffset(q.row.Start()/entrySize), message.QueueOffset(q.row.End()/entrySize)
 	if info.End, err = q.search(from, to, func(e entry) bool { return e.size == fillerSize || e.possible() }); err == nil {
-		info.First, err = q.search(from, info.End, func(e entry) bool { return e.size == fillerSize || int64(e.log) < i.log.Start() })
+		info.First, err = q.search(from, info.End, func(e entry) bool { return e.filler() && e.log == 0 || int64(e.log) < i.log.Start() })
 	}
 	return info, errors.Join(err, q.row.Close())
 }

@@ -240,6 +240,10 @@ func (s *Store) FindByKey(q KeyQuery) (KeyResult, error) {
 		last, size, found = at, size+len(raw), append(found, raw)
 		return len(found) < max(q.CountMax, 1), nil
 	})
+	if s.released {
+		// What was removed for good and what was closed look the same from within.
+		err = ErrClosed
+	}
 	if err != nil {
 		return KeyResult{}, err
 	}

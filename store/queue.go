@@ -63,7 +63,17 @@ func (e entry) fits(head []byte, number message.QueueOffset) bool {
 // String names where the record should stand, and its tag's hash.
 func (e entry) String() string { return fmt.Sprintf("[%d, %d) tag %d", e.log, e.end(), e.tagHash) }
 
-func (e entry) end() message.LogOffset { return e.log + message.LogOffset(e.size) }
+// end is where the record ends; a filler has none.
+func (e entry) end() message.LogOffset {
+	if e.size == fillerSize {
+		return e.log
+	}
+	return e.log + message.LogOffset(e.size)
+}
+
+// filler reports whether the entry stands for a message that is gone: its log file was removed before the queue
+// was made (then log is 0), or a bridge stands at log in its place.
+func (e entry) filler() bool { return e.size == fillerSize && e.log >= 0 }
 
 // queueLog is one consume queue: the list of its messages' places (class ConsumeQueue). The newest entries are
 // in memory until they are in the file.

@@ -35,6 +35,9 @@ const entriesPerRead = 800
 // Read returns confirmed messages. The memory for them is buffer's, if it suffices. It waits for the
 // disk; the queue may grow meanwhile.
 func (s *Store) Read(request ReadRequest, buffer []byte) (ReadResult, error) {
+	if s.released {
+		return ReadResult{}, ErrClosed
+	}
 	q := s.queues[request.Queue]
 	if q == nil {
 		return ReadResult{Status: ReadNoMatchedLogicQueue}, nil
@@ -45,18 +48,24 @@ func (s *Store) Read(request ReadRequest, buffer []byte) (ReadResult, error) {
 	}
 	n := min(int(q.max-request.From), entriesPerRead, max(request.CountMax, 1)*entriesAhead(request))
 	entries := s.entryBuffer(n)
-	if err := q.readEntries(entries, request.From); errors.Is(err, segment.ErrGap) {
+	switch err := q.readEntries(entries, request.From); {
+	case err != nil && s.released:
+		return ReadResult{}, ErrClosed
+	case errors.Is(err, segment.ErrGap):
 		// The file was removed meanwhile.
 		result.Status, result.Next = ReadOffsetFoundNull, q.nextFile(request.From)
 		return result, nil
-	} else if err != nil {
+	case err != nil:
 		return ReadResult{}, fmt.Errorf("queue %s from %d: %w", q.key, request.From, err)
 	}
 	picked, err := s.choose(entries, request, &result)
 	if err == nil {
 		err = s.readRecords(picked, request.From, buffer, &result)
 	}
-	if err != nil {
+	switch {
+	case err != nil && s.released:
+		return ReadResult{}, ErrClosed
+	case err != nil:
 		return ReadResult{}, fmt.Errorf("queue %s: %w", q.key, err)
 	}
 	return result, nil
@@ -113,6 +122,12 @@ func (s *Store) choose(entries []byte, request ReadRequest, result *ReadResult) 
 	for ; len(entries) > 0; entries = entries[entrySize:] {
 		e := chosen{decodeEntry(entries), result.Next}
 		switch {
+		case e.filler():
+			if len(picked) == 0 {
+				result.Status = ReadMessageWasRemoving
+			}
+			result.Next++
+			continue
 		case !e.possible() || e.end() > s.Confirmed():
 			if len(picked) > 0 {
 				return picked, nil
@@ -249,7 +264,7 @@ func (s *Store) storedAt(q *queueLog, number message.QueueOffset) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	if !e.possible() {
+	if !e.possible() && !e.filler() {
 		return 0, fmt.Errorf("queue %s: %w: message %d has the entry %v", q.key, ErrDamaged, number, e)
 	}
 	head := make([]byte, recordHead)

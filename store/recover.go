@@ -113,12 +113,15 @@ type replay struct {
 	rebuild bool              // and the queues' files are not believed
 	fresh   int               // entries that were replayed and are not in their files
 	begun   map[*queueLog]bool
+	last    map[*queueLog]message.LogOffset // of the newest replayed record
+	gaps    gap
 }
 
 // run loads the queues as they were at from, and replays the log from there.
 func (r *replay) run(from message.LogOffset) error {
 	s := r.store
 	r.at, r.begun, r.whole = from, map[*queueLog]bool{}, int64(from) == s.log.Start()
+	r.last, r.gaps = map[*queueLog]message.LogOffset{}, gap{}
 	if err := s.loadQueues(from); err != nil {
 		return err
 	}
@@ -147,13 +150,9 @@ func (r *replay) run(from message.LogOffset) error {
 // then it is damage, and an operator decides.
 func (r *replay) endAt(scanner *logScanner) error {
 	s := r.store
-	durable := r.state.saved
-	if !r.state.own && r.clean {
-		known, err := s.knownEnd()
-		if err != nil {
-			return err
-		}
-		durable = known
+	durable, err := r.durable()
+	if err != nil {
+		return err
 	}
 	if scanner.at < durable {
 		to, err := nextValid(s.log, scanner.at)
@@ -171,6 +170,14 @@ func (r *replay) endAt(scanner *logScanner) error {
 			zap.Error(scanner.problem), zap.Int64("from", int64(scanner.at)), zap.Int64("to", last))
 	}
 	return err
+}
+
+// durable is how far the log is known to be whole.
+func (r *replay) durable() (message.LogOffset, error) {
+	if r.state.own || !r.clean {
+		return r.state.saved, nil
+	}
+	return r.store.knownEnd()
 }
 
 // knownEnd is the end of the last record that any queue knows: after an orderly end of a Java broker, which keeps no better
@@ -204,20 +211,22 @@ func (s *Store) knownEnd() (message.LogOffset, error) {
 // queue would count from 0 again. The checkpoint goes back first: a crash must not leave one that speaks of entries that are gone.
 func (r *replay) runAll() error {
 	s := r.store
-	durable := r.state.saved
-	r.state = checkpointState{own: true, mark: r.state.mark}
-	if err := s.writeCheckpoint(r.state); err != nil {
+	durable, err := r.durable()
+	if err != nil {
 		return err
 	}
-	// All of it was durable already. In memory only: the next run after a crash need not know.
-	r.state.saved, r.rebuild = durable, true
+	r.state = checkpointState{own: true, mark: r.state.mark, saved: durable, entries: entriesUnknown, indexAt: r.state.indexAt}
+	if err := writeCheckpoint(s.env.Disk, r.state); err != nil {
+		return err
+	}
+	r.state.entries, r.rebuild = 0, true
 	for _, q := range s.order {
 		if err := q.row.Close(); err != nil {
 			return err
 		}
 	}
 	clear(s.queues)
-	s.order, s.dirty, s.saved = nil, nil, 0
+	s.order, s.dirty, s.saved = nil, nil, -1
 	return r.run(s.Start())
 }
 
@@ -226,6 +235,9 @@ func (r *replay) runAll() error {
 func (r *replay) record(record *message.Record) error {
 	s := r.store
 	s.lastStoredAt, s.shownAt, s.flushedAt = record.StoredAt, record.StoredAt, record.StoredAt
+	if isBridge(record) {
+		r.gaps.note(record)
+	}
 	if !hasEntry(record) || s.isDropped(record) {
 		return nil
 	}
@@ -237,17 +249,33 @@ func (r *replay) record(record *message.Record) error {
 	if err := r.begin(q, record.QueueOffset); err != nil {
 		return err
 	}
+	r.fill(q, record)
 	if record.QueueOffset != q.max {
 		return fmt.Errorf("%w: %s ends at %d, %v is message %d", errContradiction, key, q.max, record.LogOffset, record.QueueOffset)
 	}
-	if q.add(entry{log: record.LogOffset, size: int32(r.at - record.LogOffset), tagHash: tagHash(record.Properties)}, q.max) {
-		s.dirty = append(s.dirty, q)
-	}
+	r.add(q, entry{log: record.LogOffset, size: int32(r.at - record.LogOffset), tagHash: tagHash(record.Properties)})
 	if r.fresh++; r.fresh >= s.options.ReplayMax {
 		r.fresh = 0
 		return r.save()
 	}
 	return nil
+}
+
+func (r *replay) add(q *queueLog, e entry) {
+	r.last[q] = e.log
+	if q.add(e, q.max) {
+		r.store.dirty = append(r.store.dirty, q)
+	}
+}
+
+// fill puts fillers in the places of messages that stood where a bridge is now.
+func (r *replay) fill(q *queueLog, record *message.Record) {
+	missing := int64(record.QueueOffset - q.max)
+	bridge, ok := r.gaps.over(r.last[q], record.LogOffset, missing)
+	for ok && q.max < record.QueueOffset {
+		r.add(q, entry{log: bridge, size: fillerSize})
+		r.fresh++
+	}
 }
 
 // begin prepares a queue for a record that is replayed.
@@ -439,12 +467,14 @@ func (s *Store) loadQueue(q *queueLog, limit message.LogOffset) error {
 	first := message.QueueOffset(q.row.Start() / entrySize)
 	last := message.QueueOffset(q.row.End() / entrySize)
 	max, err := q.search(first, last, func(e entry) bool {
-		return e.size == fillerSize || e.possible() && e.end() <= limit
+		return (e.filler() || e.possible()) && e.end() <= limit
 	})
 	if err != nil {
 		return err
 	}
-	min, err := q.search(first, max, func(e entry) bool { return e.size == fillerSize || e.possible() && int64(e.log) < s.log.Start() })
+	min, err := q.search(first, max, func(e entry) bool {
+		return e.filler() && e.log == 0 || (e.filler() || e.possible()) && int64(e.log) < s.log.Start()
+	})
 	if err != nil {
 		return err
 	}
@@ -493,6 +523,9 @@ func (s *Store) entryFits(q *queueLog, number message.QueueOffset, limit message
 	e, err := q.fileEntry(number)
 	if err != nil {
 		return false, err
+	}
+	if e.filler() {
+		return e.end() <= limit, nil
 	}
 	if !e.possible() || e.end() > limit || !s.log.Has(int64(e.log)) || s.log.FileStart(int64(e.log)) != s.log.FileStart(int64(e.end())-1) {
 		return false, nil

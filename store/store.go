@@ -58,11 +58,13 @@ type Store struct {
 	crowded error // the same, by how full the disk is
 	closing bool  // no appends are taken any more
 	drained bool  // and nothing is left to be flushed
-	tasks   *env.Group
-	stop    env.Cond
-	saving  *env.Semaphore    // of the task that writes or removes queue files, or writes the checkpoint
-	saved   message.LogOffset // queue entries of records before it are durable
-	marked  index.Mark        // of the key index, in the last checkpoint
+	// released says that the files are closed.
+	released bool
+	tasks    *env.Group
+	stop     env.Cond
+	saving   *env.Semaphore    // of the task that writes or removes queue files, or writes the checkpoint
+	saved    message.LogOffset // queue entries of records before it are durable
+	marked   index.Mark        // of the key index, in the last checkpoint
 
 	dropped droppedTopics // removed topics of which the log still has records
 
@@ -203,8 +205,12 @@ func (s *Store) closeClean() error {
 	return s.env.Disk.SyncDir(".")
 }
 
+// ErrClosed: the store was closed.
+var ErrClosed = errors.New("the store is closed")
+
 // release closes all files and the lock.
 func (s *Store) release() error {
+	s.released = true
 	var errs []error
 	if s.log != nil {
 		errs = append(errs, s.log.Close())

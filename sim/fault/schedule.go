@@ -35,6 +35,8 @@ const (
 	FullDisk
 	StepWallClock
 	BadLinks // loss, pieces, little bandwidth
+	FailRead
+	BitRot // in a closed file
 	kinds
 )
 
@@ -42,6 +44,7 @@ var kindNames = [...]string{
 	"kill broker", "power loss of a broker", "power loss of all", "power loss after an acknowledgement", "kill while recovering",
 	"kill name server", "restart broker", "pause broker", "pause name server", "pause client", "one-way partition", "partition of a broker",
 	"clog link", "reset connection", "slow accept", "slow disk", "stuck sync", "failing sync", "failing write", "full disk", "step of the wall clock", "bad links",
+	"failing read", "bit rot",
 }
 
 // String names the kind.

@@ -48,7 +48,9 @@ func (m *Sent) String() string {
 }
 
 // SearchKey is the key by which only this message can be found.
-func (m *Sent) SearchKey() string { return "key" + m.Body[min(len("message "), len(m.Body)):min(14, len(m.Body))] }
+func (m *Sent) SearchKey() string {
+	return "key" + m.Body[min(len("message "), len(m.Body)):min(14, len(m.Body))]
+}
 
 // forbidden reports whether the message must not be in the store.
 func (m *Sent) forbidden() bool {
@@ -59,8 +61,19 @@ func (m *Sent) forbidden() bool {
 	return m.Answered
 }
 
-// owed reports whether the message must be in the store.
-func (m *Sent) owed() bool { return (m.Answered && m.Status == store.AppendOK || m.Seen) && !m.Lost }
+// RecordSize is how many bytes the message takes in the log.
+func (m *Sent) RecordSize() int {
+	r := RecordOf(m)
+	n, err := r.Size()
+	if err != nil {
+		panic(err) // it was sent
+	}
+	const separatorAndChecksum = 21
+	return n + separatorAndChecksum
+}
+
+// Owed reports whether the message must be in the store.
+func (m *Sent) Owed() bool { return (m.Answered && m.Status == store.AppendOK || m.Seen) && !m.Lost }
 
 // NewLedger returns an empty ledger.
 func NewLedger() *Ledger { return &Ledger{byBody: map[string]*Sent{}} }
@@ -150,7 +163,7 @@ func (l *Ledger) Verify(e env.Env, s *store.Store, lossy bool) error {
 		}
 	}
 	for _, m := range l.Messages {
-		if m.found != l.round && m.owed() {
+		if m.found != l.round && m.Owed() {
 			if err := l.missing(m, e, s, lossy && m.Place.Log > newest); err != nil {
 				return err
 			}
@@ -179,7 +192,7 @@ func (l *Ledger) known(r *message.Record, key store.QueueKey) (*Sent, error) {
 		return nil, fmt.Errorf("message %d belongs to %v", r.QueueOffset, m.Key)
 	case m.forbidden():
 		return nil, fmt.Errorf("message %d was refused or lost, and is there: %v, lost %v", r.QueueOffset, m.Status, m.Lost)
-	case m.owed() && (m.Place != store.Place{Log: r.LogOffset, Queue: r.QueueOffset}):
+	case m.Owed() && (m.Place != store.Place{Log: r.LogOffset, Queue: r.QueueOffset}):
 		return nil, fmt.Errorf("message %d at %d was acknowledged or read as %v", r.QueueOffset, r.LogOffset, m.Place)
 	}
 	return m, nil
@@ -223,6 +236,9 @@ func (l *Ledger) search(s *store.Store) error {
 		if m.found == l.round {
 			want = 1
 		}
+		if want == 1 && m.Place.Log < s.Start() {
+			continue // it was cleaned away meanwhile
+		}
 		if result.Count != want || !result.Complete {
 			return fmt.Errorf("%d messages have the key %s, expected %d; complete %v", result.Count, m.SearchKey(), want, result.Complete)
 		}
@@ -255,35 +271,84 @@ func (l *Ledger) Drop(s *store.Store, topic string) error {
 
 // eachOf is EachMessage that passes over what the medium has damaged.
 func (l *Ledger) eachOf(s *store.Store, key store.QueueKey, each func(r *message.Record) error) error {
-	return EachMessage(s, key, each)
-}
-
-// EachMessage reads a queue from its first message to its end, as a consumer does.
-func EachMessage(s *store.Store, key store.QueueKey, each func(r *message.Record) error) error {
-	at, end := s.Bounds(key)
-	for at < end {
-		result, err := s.Read(store.ReadRequest{Queue: key, From: at, CountMax: 16, BytesMax: 64 << 10}, nil)
+	for at := first(s, key); at < end(s, key); {
+		next, err := readOn(s, key, at, 16, l.Spoiled != nil, each)
+		if err != nil && l.Spoiled != nil {
+			// One by one, to see which message it is.
+			next, err = readOn(s, key, at, 1, true, each)
+			if err != nil && l.spoiledAt(key, at) {
+				next, err = at+1, nil
+			}
+		}
 		if err != nil {
 			return err
 		}
-		if result.Status != store.ReadFound {
-			return fmt.Errorf("message %d: %v", at, result.Status)
-		}
-		for r, err := range message.DecodeRecords(result.Bytes, true) {
-			if err == nil && r.QueueOffset != at {
-				err = fmt.Errorf("it says that it is message %d", r.QueueOffset)
-			}
-			if err == nil {
-				err = each(r)
-			}
-			if err != nil {
-				return fmt.Errorf("message %d: %w", at, err)
-			}
-			at++
-		}
-		if at != result.Next {
-			return fmt.Errorf("the read on is at %d, expected %d", result.Next, at)
-		}
+		at = next
 	}
 	return nil
+}
+
+func (l *Ledger) spoiledAt(key store.QueueKey, number message.QueueOffset) bool {
+	for _, m := range l.Messages {
+		if m.Key == key && m.Place.Queue == number && l.Spoiled(m) {
+			return true
+		}
+	}
+	return false
+}
+
+// EachMessage reads a queue from its first message to its end, as a consumer does. Messages that are cleaned away meanwhile are
+// passed over.
+func EachMessage(s *store.Store, key store.QueueKey, each func(r *message.Record) error) error {
+	for at := first(s, key); at < end(s, key); {
+		next, err := readOn(s, key, at, 16, false, each)
+		if err != nil {
+			return err
+		}
+		at = next
+	}
+	return nil
+}
+
+func first(s *store.Store, key store.QueueKey) message.QueueOffset {
+	number, _ := s.Bounds(key)
+	return number
+}
+
+func end(s *store.Store, key store.QueueKey) message.QueueOffset {
+	_, number := s.Bounds(key)
+	return number
+}
+
+// readOn reads the next messages of a queue, whose numbers may have gaps where the medium was damaged. It returns where to go on: at
+// itself, if a file was removed just now.
+func readOn(s *store.Store, key store.QueueKey, at message.QueueOffset, count int, gaps bool, each func(r *message.Record) error) (message.QueueOffset, error) {
+	result, err := s.Read(store.ReadRequest{Queue: key, From: at, CountMax: count, BytesMax: 64 << 10}, nil)
+	if err != nil {
+		return at, err
+	}
+	switch result.Status {
+	case store.ReadFound:
+	case store.ReadMessageWasRemoving, store.ReadOffsetTooSmall:
+		return result.Next, nil
+	default:
+		return at, fmt.Errorf("message %d: %v", at, result.Status)
+	}
+	number := at
+	for r, err := range message.DecodeRecords(result.Bytes, true) {
+		if err == nil && r.QueueOffset != number && (number > at || r.QueueOffset < number) && !gaps {
+			err = fmt.Errorf("it says that it is message %d", r.QueueOffset)
+		}
+		if err == nil {
+			err = each(r)
+		}
+		if err != nil {
+			return at, fmt.Errorf("message %d: %w", number, err)
+		}
+		number = r.QueueOffset + 1
+	}
+	if number > result.Next {
+		return at, fmt.Errorf("the read on is at %d, expected %d", result.Next, number)
+	}
+	return result.Next, nil
 }

@@ -153,6 +153,9 @@ func (p *pubsub) faultKinds(flush store.FlushMode) []fault.Kind {
 	var kinds []fault.Kind
 	random := p.draw.random.Derive("kinds of faults")
 	for _, kind := range fault.Kinds() {
+		if kind == fault.FailRead || kind == fault.BitRot {
+			continue // a single copy cannot survive them
+		}
 		wanted := random.Derive(kind.String()).Chance(0.4)
 		if wanted && (flush == store.SyncFlush || survivable(kind)) {
 			kinds = append(kinds, kind)

@@ -21,7 +21,7 @@ type Scenario struct {
 }
 
 // All lists the scenarios.
-func All() []Scenario { return []Scenario{pubsubScenario} }
+func All() []Scenario { return []Scenario{pubsubScenario, storeCrashScenario, diskFaultsScenario} }
 
 // Find returns a scenario by name.
 func Find(name string) (Scenario, bool) {

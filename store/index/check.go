@@ -44,13 +44,15 @@ func (x *Index) Files() []FileInfo {
 	return files
 }
 
-// Forget leaves out, in memory only, what stands behind a mark.
+// Forget leaves out, in memory only, what stands behind a mark, as Open would remove it.
 func (x *Index) Forget(mark Mark) {
-	for len(x.tables) > 0 && x.last().name > mark.File {
+	for len(x.tables) > 0 && (x.last().name > mark.File || x.last().name == mark.File && x.last().size < x.options.Sizes.itemAt(mark.Count)) {
+		// It was only read: closing it loses nothing.
+		_ = x.last().file.Drop()
 		x.tables = x.tables[:len(x.tables)-1]
 	}
 	if name, _ := x.newest(); len(x.tables) > 0 && name == mark.File {
-		x.last().header.Count = max(min(mark.Count, x.options.Sizes.Items), 1)
+		x.last().header.Count, x.last().damage = max(min(mark.Count, x.options.Sizes.Items), 1), nil
 	}
 }
 
@@ -58,6 +60,9 @@ func (x *Index) Forget(mark Mark) {
 // behind it. An item that cannot be ends it with an error.
 func (x *Index) Walk(limit message.LogOffset, each func(file string, hash int32, at message.LogOffset) error) error {
 	for _, t := range x.tables {
+		if t.damage != nil {
+			return t.damage
+		}
 		err := t.eachItem(t.header.Count, func(_ int32, item storedItem) error {
 			if item.log >= limit {
 				return errEnough
@@ -93,8 +98,14 @@ func (x *Index) Verify() ([]string, error) {
 }
 
 func (t *table) verify() error {
+	if t.damage == nil && t.size < t.sizes.FileSize() {
+		return fmt.Errorf("%w: %s has only %d bytes", errDamaged, pathOf(t.name), t.size)
+	}
+	if t.damage != nil {
+		return t.damage
+	}
 	made := newTable(t.file, t.name, t.sizes)
-	if err := made.readItems(t.header.Count); err != nil {
+	if _, err := made.readItems(t.header.Count); err != nil {
 		return err
 	}
 	want := made.header

@@ -19,10 +19,11 @@
 //
 //	format.go  sizes, header, items
 //	name.go    names of files
-//	file.go    one file: adding, what is not written yet
+//	table.go   one file: adding, what is not written yet
 //	save.go    writing and syncing
 //	search.go  walking a chain
 //	index.go   the row of files: opening, rolling, removing
 //	repair.go  what a crash left of the newest file
-//	check.go   reading all items, and comparing slots with items
+//	cursor.go  reading all items
+//	check.go   comparing slots with items
 package index

@@ -109,7 +109,7 @@ func decodeItem(p []byte) storedItem {
 
 // secondsSince is the time difference that an item keeps.
 func secondsSince(begin, at int64) int32 {
-	return int32(min(max((at-begin)/1000, 0), math.MaxInt32))
+	return int32(min(max((at-begin)/second, 0), math.MaxInt32))
 }
 
 // Mark says how far an index is durable. The store keeps it in its checkpoint.

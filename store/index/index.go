@@ -14,7 +14,7 @@ import (
 // Options of an index.
 type Options struct {
 	Sizes Sizes
-	Zone  *time.Location // for the names of files
+	Zone  *time.Location // for the names of files; UTC if nil
 	// Clean says that the last broker closed the store; otherwise files may be torn.
 	Clean bool
 	// Mark is what the store's checkpoint says; nil if a Java broker wrote it.
@@ -31,9 +31,11 @@ type Index struct {
 	options Options
 	tables  []*table          // oldest first; items are added to the last one
 	next    message.LogOffset // the keys of all records before it are added
-	have    message.LogOffset // keys of records before it were found by Open, and are not added again
+	found   lastRecord        // what Open found, and is not added again
 	durable Mark
 	closed  int64 // store time of the newest record of the files before the last one
+	name    int64 // no file was ever named by a greater number
+	failed  error // nothing can be added any more
 }
 
 // errDamaged: a file contradicts itself, so the index is made again.
@@ -42,18 +44,22 @@ var errDamaged = errors.New("the index is damaged")
 // openMax is how many files are kept open.
 const openMax = 16
 
-// Open finds the files of an index, and brings them to the state of the mark. Files that do not fit are
-// removed: Next tells from where the log must be read again. Files of another name or size are ErrForeign.
+// Open finds the files of an index, and brings them to the state of the mark. Files that do not fit, or for which there
+// is no space any more, are removed: Next tells from where the log must be read again. Files of another name or size are
+// ErrForeign.
 func Open(disk env.Disk, options Options) (*Index, error) {
 	if err := options.Sizes.Validate(); err != nil {
 		return nil, err
+	}
+	if options.Zone == nil {
+		options.Zone = time.UTC
 	}
 	x := &Index{disk: disk, handles: segment.NewHandles(disk, openMax), options: options}
 	if err := x.load(false); err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
 	err := x.recover()
-	if errors.Is(err, errDamaged) {
+	if errors.Is(err, errDamaged) || errors.Is(err, env.ErrNoSpace) {
 		// It is derived from the log, so nothing is lost.
 		err = x.RemoveAll()
 	}
@@ -81,17 +87,24 @@ func (x *Index) load(inspect bool) error {
 		switch {
 		case short && inspect && e.Size < headerSize:
 			return nil
-		case short && !inspect && (x.options.Mark == nil || name != x.options.Mark.File):
+		case short && !inspect && !x.hasMarked(name, e.Size):
 			return x.removeFile(t)
 		case !short && e.Size != x.options.Sizes.FileSize():
 			return t.wrongSize(e.Size)
 		}
-		x.tables = append(x.tables, t)
-		if err := t.readHeader(); err != nil && !errors.Is(err, errDamaged) {
+		x.tables, x.name, t.size = append(x.tables, t), name, e.Size
+		if err := t.readHeader(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hasMarked reports whether a short file has all items that were durable at the mark: then a crash came while a repair
+// erased the others.
+func (x *Index) hasMarked(name, size int64) bool {
+	mark := x.options.Mark
+	return mark != nil && mark.File == name && mark.Count >= 1 && mark.Count <= x.options.Sizes.Items && size >= x.options.Sizes.itemAt(mark.Count)
 }
 
 // inDoubt reports whether files may have more than the mark says, in any state.
@@ -119,26 +132,36 @@ func (x *Index) CompleteAt() int64 { return x.closed }
 // the time now. After an error nothing more can be added until the index is opened again, unless it is env.ErrNoSpace: then the
 // call can be repeated without the items that were added.
 func (x *Index) Add(items []Item, end message.LogOffset, wall int64) (added int, err error) {
+	if x.failed != nil {
+		return 0, x.failed
+	}
 	for i, item := range items {
-		if item.Log < x.have {
+		if x.found.takes(item) {
 			continue
 		}
 		if err := x.roll(wall); err != nil {
-			return i, err
+			return i, x.fail(err)
 		}
 		if err := x.last().add(item); err != nil {
-			return i, err
+			return i, x.fail(err)
 		}
 	}
 	x.next = end
 	return len(items), nil
 }
 
+// fail remembers what cannot be repeated.
+func (x *Index) fail(err error) error {
+	if err != nil && (!errors.Is(err, env.ErrNoSpace) || errors.Is(err, env.ErrIO)) {
+		x.failed = err
+	}
+	return err
+}
+
 func (x *Index) last() *table { return x.tables[len(x.tables)-1] }
 
 // roll makes the next file if there is no room in the last one.
 func (x *Index) roll(wall int64) error {
-	newest := int64(0)
 	if len(x.tables) > 0 {
 		if !x.last().full() {
 			return nil
@@ -147,9 +170,11 @@ func (x *Index) roll(wall int64) error {
 		if err := x.last().save(); err != nil {
 			return err
 		}
-		newest = x.last().name
 	}
-	name := nameAt(wall, x.options.Zone, newest)
+	name := nameAt(wall, x.options.Zone, x.name)
+	if name > nameMax {
+		return fmt.Errorf("%s: no name is left behind %d: stop the broker and remove %s/, it is made again from the log", Dir, x.name, Dir)
+	}
 	file, err := x.handles.Create(pathOf(name), Dir, x.options.Sizes.FileSize())
 	if err != nil {
 		return err
@@ -158,7 +183,7 @@ func (x *Index) roll(wall int64) error {
 		x.closed = x.last().header.EndAt
 		x.last().pages, x.last().tail = nil, nil
 	}
-	x.tables = append(x.tables, newTable(file, name, x.options.Sizes))
+	x.tables, x.name = append(x.tables, newTable(file, name, x.options.Sizes)), name
 	return nil
 }
 
@@ -172,18 +197,21 @@ func (x *Index) Unwritten() int {
 
 // Write hands what was added to the operating system, which frees memory. It promises nothing.
 func (x *Index) Write() error {
-	if len(x.tables) == 0 {
-		return nil
+	if len(x.tables) == 0 || x.failed != nil {
+		return x.failed
 	}
-	return x.last().write()
+	return x.fail(x.last().write())
 }
 
-// Save makes everything that was added durable.
+// Save makes everything that was added durable. Errors are as those of Add.
 func (x *Index) Save() error {
+	if x.failed != nil {
+		return x.failed
+	}
 	mark := Mark{Log: x.next, Count: 1}
 	if len(x.tables) > 0 {
 		if err := x.last().save(); err != nil {
-			return err
+			return x.fail(err)
 		}
 		mark.File, mark.Count, mark.EndAt = x.last().name, x.last().header.Count, x.last().header.EndAt
 	}
@@ -214,7 +242,8 @@ func (x *Index) RemoveAll() error {
 			return err
 		}
 	}
-	x.next, x.have, x.closed, x.durable = 0, 0, 0, Mark{Count: 1}
+	// The name stays: a mark of before may be all that a crash leaves, and must not fit a file made later.
+	x.next, x.found, x.closed, x.durable = 0, lastRecord{}, 0, Mark{Count: 1}
 	return nil
 }
 

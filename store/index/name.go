@@ -10,7 +10,10 @@ import (
 // Dir is the directory of the files below the store's.
 const Dir = "index"
 
-const nameLength = 17
+const (
+	nameLength = 17
+	nameMax    = 99999999999999999
+)
 
 // nameAt is the name of a file that is made now: the local time as yyyyMMddHHmmssSSS. Names must
 // grow, so a calendar that was set back gives the one behind the newest.
@@ -25,7 +28,7 @@ func pathOf(name int64) string { return path.Join(Dir, fmt.Sprintf("%0*d", nameL
 
 func parseName(name string) (int64, error) {
 	number, err := strconv.ParseInt(name, 10, 64)
-	if err != nil || number <= 0 || len(name) != nameLength {
+	if err != nil || number <= 0 || number > nameMax || path.Base(pathOf(number)) != name {
 		return 0, fmt.Errorf("%s/%s: %w: a file here is named by the time it was made, with %d digits", Dir, name, ErrForeign, nameLength)
 	}
 	return number, nil

@@ -3,30 +3,27 @@ package index
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
+
+	"github.com/gantrymq/gantry/transport/message"
 )
 
 // recover brings the files that were found to a state to add to.
 func (x *Index) recover() error {
 	mark := x.options.Mark
-	switch {
-	case mark == nil && !x.options.Clean:
-		if err := x.dropIncomplete(); err != nil {
+	if mark == nil {
+		return x.takeOver()
+	}
+	x.name = max(x.name, mark.File)
+	if name, count := x.newest(); x.options.inDoubt() || name != mark.File || count != mark.Count {
+		if err := x.rollBack(*mark); err != nil {
 			return err
 		}
-		x.trust()
-	case mark == nil:
-		x.trust()
-	case !x.options.inDoubt():
-		if name, count := x.newest(); name != mark.File || count != mark.Count {
-			return fmt.Errorf("%w: it ends with item %d of file %d, the checkpoint says %v", errDamaged, count, name, mark)
-		}
-		x.resume(*mark)
-	default:
-		return x.rollBack(*mark)
 	}
-	return nil
+	return x.resume(*mark)
 }
 
 func (x *Index) newest() (name int64, count int32) {
@@ -36,81 +33,159 @@ func (x *Index) newest() (name int64, count int32) {
 	return x.last().name, x.last().header.Count
 }
 
-// dropIncomplete removes files that a Java broker had not completed when it crashed, as it would do itself.
-func (x *Index) dropIncomplete() error {
-	for len(x.tables) > 0 && (x.last().header.EndAt > x.options.CompleteAt || x.last().header.Count == 1) {
-		t := x.last()
-		x.tables = x.tables[:len(x.tables)-1]
-		if err := x.removeFile(t); err != nil {
+// takeOver takes the files of a Java broker as they are, without those that it had not completed when it crashed. It would
+// remove these itself.
+func (x *Index) takeOver() error {
+	for !x.options.Clean && len(x.tables) > 0 && (x.last().header.EndAt > x.options.CompleteAt || x.last().header.Count == 1) {
+		if err := x.removeLast(); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// trust takes the files as they are. Which record they end with is known, but not where it ends.
-func (x *Index) trust() {
+	if err := x.secure(); err != nil {
+		return err
+	}
 	mark := Mark{Count: 1}
 	if len(x.tables) > 0 {
 		h := x.last().header
-		mark = Mark{Log: h.EndLog, File: x.last().name, Count: h.Count, EndAt: h.EndAt}
+		mark = Mark{File: x.last().name, Count: h.Count, EndAt: h.EndAt}
 	}
-	x.resume(mark)
+	// Which record the items end with is known, but not where it ends.
+	last, err := x.lastRecord(0)
+	if err != nil {
+		return err
+	}
+	mark.Log = last.log
+	return x.resume(mark)
+}
+
+// secure makes durable what another broker left, which may not have synced it.
+func (x *Index) secure() error {
+	if len(x.tables) == 0 {
+		return nil
+	}
+	for _, t := range x.tables {
+		if err := t.file.Sync(0, t.sizes.FileSize()); err != nil {
+			return inDoubt(err)
+		}
+	}
+	return x.disk.SyncDir(Dir)
+}
+
+func (x *Index) removeLast() error {
+	t := x.last()
+	x.tables = x.tables[:len(x.tables)-1]
+	return x.removeFile(t)
 }
 
 // resume goes on behind a mark.
-func (x *Index) resume(mark Mark) {
+func (x *Index) resume(mark Mark) (err error) {
 	mark.InDoubt = false
 	x.next, x.durable = mark.Log, mark
 	if n := len(x.tables); n > 1 {
 		x.closed = x.tables[n-2].header.EndAt
 	}
-	if len(x.tables) > 0 && mark.Count > 1 {
-		x.have = x.last().header.EndLog + 1
+	for _, t := range x.tables {
+		if t.damage != nil {
+			return t.damage
+		}
 	}
+	x.found, err = x.lastRecord(mark.Log)
+	return err
+}
+
+// lastRecord is the newest record with items. Keys of the records before it are not added again, and of its own only
+// those that are not there: its keys may be in two files, of which one was lost.
+type lastRecord struct {
+	log    message.LogOffset
+	hashes []int32 // of its keys that were found and not offered again
+}
+
+// takes reports whether an item that is offered again was found.
+func (r *lastRecord) takes(item Item) bool {
+	if item.Log != r.log {
+		return item.Log < r.log
+	}
+	i := slices.Index(r.hashes, item.Hash)
+	if i < 0 {
+		return false
+	}
+	r.hashes = slices.Delete(r.hashes, i, i+1)
+	return true
+}
+
+// lastRecord reads the newest items backwards. The result is empty for a record before next, which is not
+// offered again.
+func (x *Index) lastRecord(next message.LogOffset) (last lastRecord, err error) {
+	for i := len(x.tables) - 1; i >= 0; i-- {
+		t := x.tables[i]
+		for number := t.header.Count - 1; number > 0; number-- {
+			item, err := t.item(number)
+			switch {
+			case err != nil:
+				return last, err
+			case number == t.header.Count-1 && item.log != t.header.EndLog:
+				return last, fmt.Errorf("%w: %s: the header says that it ends with %v, its last item says %v", errDamaged, pathOf(t.name), t.header.EndLog, item.log)
+			case item.log < next || len(last.hashes) > 0 && item.log != last.log:
+				return last, nil
+			}
+			last.log, last.hashes = item.log, append(last.hashes, item.hash)
+		}
+	}
+	return last, nil
 }
 
 // rollBack takes away what was added behind the mark, of which a crash may have left any part.
 func (x *Index) rollBack(mark Mark) error {
 	for len(x.tables) > 0 && x.last().name > mark.File {
-		t := x.last()
-		x.tables = x.tables[:len(x.tables)-1]
-		if err := x.removeFile(t); err != nil {
+		if err := x.removeLast(); err != nil {
 			return err
 		}
 	}
 	if name, _ := x.newest(); name != mark.File {
 		return fmt.Errorf("%w: file %d is missing", errDamaged, mark.File)
 	}
-	if len(x.tables) > 0 {
-		if err := x.last().rebuild(mark); err != nil {
-			return err
-		}
+	if len(x.tables) == 0 {
+		return nil
 	}
-	x.resume(mark)
+	if err := x.last().remake(mark); err != nil {
+		return err
+	}
+	if err := x.last().rewrite(); err != nil {
+		// What the file holds is in doubt, and the next start would not see it.
+		return errors.Join(err, x.removeLast())
+	}
 	return nil
 }
 
-// rebuild makes the slots from the items that were durable at the mark, and erases the items behind. The slots were changed since, and
+// remake makes the slots and the header from the items that were durable at the mark. The slots were changed since, and
 // may be torn.
-func (t *table) rebuild(mark Mark) error {
+func (t *table) remake(mark Mark) error {
 	if mark.Count < 1 || mark.Count > t.sizes.Items {
 		return fmt.Errorf("%w: %v", errDamaged, mark)
 	}
-	header := t.header
-	if err := t.readItems(mark.Count); err != nil {
+	found := t.header
+	seconds, err := t.readItems(mark.Count)
+	if err != nil {
 		return err
 	}
-	if mark.Count > 1 && (header.BeginLog != t.header.BeginLog || header.BeginAt > mark.EndAt+stepTolerance) {
-		return fmt.Errorf("%w: %s: the header says that it begins with %v, the first item says %v", errDamaged, pathOf(t.name), header.BeginLog, t.header.BeginLog)
-	}
-	t.header.BeginAt, t.header.EndAt = header.BeginAt, mark.EndAt
+	t.damage = nil
 	if mark.Count == 1 {
-		t.header = Header{Count: 1}
+		return nil
 	}
-	if err := t.file.Erase(t.sizes.itemAt(mark.Count), t.sizes.FileSize()); err != nil {
+	t.header.BeginAt, t.header.EndAt = found.BeginAt, mark.EndAt
+	if found.BeginLog != t.header.BeginLog || seconds != secondsSince(found.BeginAt, mark.EndAt) {
+		return fmt.Errorf("%w: %s: the header says that it begins with %v at %d, which does not fit the first item, %v, or the last, of %d",
+			errDamaged, pathOf(t.name), found.BeginLog, found.BeginAt, t.header.BeginLog, mark.EndAt)
+	}
+	return nil
+}
+
+// rewrite erases the items behind those that were remade, and writes the slots and the header.
+func (t *table) rewrite() error {
+	if err := t.file.Erase(t.sizes.itemAt(t.header.Count), t.sizes.FileSize()); err != nil {
 		return err
 	}
+	t.size = t.sizes.FileSize()
 	if err := t.markChanged(); err != nil {
 		return err
 	}
@@ -121,14 +196,14 @@ func (t *table) rebuild(mark Mark) error {
 	if err := t.file.WriteAt(t.header.encode(), 0); err != nil {
 		return err
 	}
-	t.written = mark.Count
+	t.written = t.header.Count
 	return t.save()
 }
 
-// readItems makes the slots and the header from the items [1, count).
-func (t *table) readItems(count int32) error {
+// readItems makes the slots and the header from the items [1, count). It returns the seconds of the last one.
+func (t *table) readItems(count int32) (seconds int32, err error) {
 	t.header, t.pages = Header{Count: 1}, map[int32]*page{}
-	err := t.eachItem(count, func(number int32, item storedItem) error {
+	err = t.eachItem(count, func(number int32, item storedItem) error {
 		h := &t.header
 		word := t.slotWord(item.hash)
 		previous := int32(binary.BigEndian.Uint32(word))
@@ -141,16 +216,16 @@ func (t *table) readItems(count int32) error {
 		if number == 1 {
 			h.BeginLog = item.log
 		}
-		h.EndLog, h.Count = item.log, number+1
+		h.EndLog, h.Count, seconds = item.log, number+1, item.seconds
 		binary.BigEndian.PutUint32(word, uint32(number))
 		return nil
 	})
-	return err
+	return seconds, err
 }
 
 // slotWord is the slot of a hash in pages that are not read but made.
 func (t *table) slotWord(hash int32) []byte {
-	slot := t.sizes.slotOf(max(hash, 0))
+	slot := t.sizes.slotOf(hash)
 	p := t.pages[slot/pageSlots]
 	if p == nil {
 		p = &page{changed: true}

@@ -1,8 +1,12 @@
 package index
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/gantrymq/gantry/node/env"
 )
 
 // write hands everything that is only in memory to the operating system, the header last. After an error it
@@ -25,6 +29,15 @@ func (t *table) write() error {
 	return nil
 }
 
+// inDoubt is the error of a failed sync. It cannot be repeated, not even when there was no space: the
+// system may have forgotten what it did not write.
+func inDoubt(err error) error {
+	if errors.Is(err, env.ErrNoSpace) {
+		return fmt.Errorf("%w: a sync failed: %v", env.ErrIO, err)
+	}
+	return err
+}
+
 // tailKept is how much memory for items is kept for the next ones.
 const tailKept = 1 << 20
 
@@ -34,7 +47,7 @@ func (t *table) save() error {
 		return err
 	}
 	if err := t.file.Sync(0, t.sizes.FileSize()); err != nil {
-		return err
+		return inDoubt(err)
 	}
 	// order does not matter: each is looked at alone
 	maps.DeleteFunc(t.pages, func(_ int32, p *page) bool {

@@ -7,6 +7,9 @@ import "github.com/gantrymq/gantry/transport/message"
 // whole seconds, so the caller compares the records. each ends the search with false. A search may run while another
 // task adds and removes.
 func (x *Index) Search(hash int32, from, to int64, each func(at message.LogOffset) (more bool, err error)) error {
+	if hash < 0 {
+		return nil // no key has it
+	}
 	tables := append([]*table(nil), x.tables...)
 	for i := len(tables) - 1; i >= 0; i-- {
 		t := tables[i]
@@ -38,6 +41,9 @@ func saturate(at, add int64) int64 { return max(at+add, at) }
 
 // walk follows one chain.
 func (t *table) walk(hash int32, from, to int64, each func(message.LogOffset) (bool, error)) (more bool, err error) {
+	if t.damage != nil {
+		return false, t.damage
+	}
 	number, err := t.newest(t.sizes.slotOf(hash))
 	for limit := t.header.Count; err == nil && number > 0 && number < limit; {
 		var item storedItem
@@ -48,7 +54,8 @@ func (t *table) walk(hash int32, from, to int64, each func(message.LogOffset) (b
 		if saturate(at, stepTolerance) < from {
 			break // older ones follow
 		}
-		if item.hash == hash && at <= to && saturate(at, second) > from {
+		// While the calendar was before the file's beginning, items got no seconds.
+		if item.hash == hash && (at <= to || item.seconds == 0) && saturate(at, second) > from {
 			if more, err = each(item.log); err != nil || !more {
 				return false, err
 			}

@@ -13,6 +13,8 @@ type table struct {
 	sizes  Sizes
 	file   *segment.File
 	header Header
+	size   int64 // less than all only in a file that a crash left, until it is repaired
+	damage error // what is wrong with the header; then it counts no items
 
 	// Items [written, header.Count) are in memory, and the slots' pages that were changed or looked at since the last save.
 	tail    []byte
@@ -31,7 +33,7 @@ type page struct {
 const pageSlots = 1024
 
 func newTable(file *segment.File, name int64, sizes Sizes) *table {
-	return &table{name: name, sizes: sizes, file: file, header: Header{Count: 1}, written: 1, pages: map[int32]*page{}}
+	return &table{name: name, sizes: sizes, file: file, size: sizes.FileSize(), header: Header{Count: 1}, written: 1, pages: map[int32]*page{}}
 }
 
 // full reports whether there is no room for another item.
@@ -39,12 +41,15 @@ func (t *table) full() bool { return t.header.Count >= t.sizes.Items }
 
 // add appends an item to its chain.
 func (t *table) add(item Item) error {
+	h := &t.header
+	if item.Hash < 0 || h.Count > 1 && item.Log < h.EndLog {
+		return fmt.Errorf("%s: there can be no item %v behind %v: the hash must not be negative, and places must not fall", pathOf(t.name), item, h.EndLog)
+	}
 	slot := t.sizes.slotOf(item.Hash)
 	p, err := t.page(slot)
 	if err != nil {
 		return err
 	}
-	h := &t.header
 	if h.Count == 1 {
 		h.BeginAt, h.BeginLog = item.StoredAt, item.Log
 	}
@@ -105,17 +110,27 @@ func (t *table) readFull(p []byte, at int64) error {
 	return err
 }
 
-// readHeader reads and checks the header.
+// readHeader reads and checks the header. One that cannot be is remembered as damage.
 func (t *table) readHeader() error {
 	p := make([]byte, headerSize)
 	if err := t.readFull(p, 0); err != nil {
 		return err
 	}
 	t.header = decodeHeader(p)
-	if t.header.Count > t.sizes.Items {
-		return fmt.Errorf("%s: %w: the header counts %d items, there is room for %d", pathOf(t.name), errDamaged, t.header.Count, t.sizes.Items)
+	h := &t.header
+	switch {
+	case h.Count > t.sizes.Items:
+		t.damage = fmt.Errorf("%w: %s: the header counts items up to %d, there is room up to %d", errDamaged, pathOf(t.name), h.Count-1, t.sizes.Items-1)
+	case h.BeginLog < 0 || h.EndLog < h.BeginLog:
+		t.damage = fmt.Errorf("%w: %s: the header says log [%d, %d]", errDamaged, pathOf(t.name), h.BeginLog, h.EndLog)
 	}
-	t.written = t.header.Count
+	if t.damage == nil && t.size < t.sizes.itemAt(h.Count) {
+		t.damage = fmt.Errorf("%w: %s: the header counts items up to %d, and the file has only %d bytes", errDamaged, pathOf(t.name), h.Count-1, t.size)
+	}
+	if t.damage != nil {
+		h.Count = 1
+	}
+	t.written = h.Count
 	return nil
 }
 

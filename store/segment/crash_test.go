@@ -3,6 +3,7 @@ package segment_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/gantrymq/gantry/node/env"
@@ -122,6 +123,129 @@ func whole(r *segment.Row, p *progress) error {
 	}
 	if r.End() < p.synced {
 		return fmt.Errorf("the row ends at %d, %d was synced", r.End(), p.synced)
+	}
+	return nil
+}
+
+// bounds are what a row may be like after a crash: it begins and ends at one of these places or between them.
+type bounds struct {
+	start, end [2]int64
+	empty      bool // it may be empty too
+	zeroFrom   int64
+}
+
+// between says that a change is under way that moves the beginning or the end.
+func (b *bounds) between(start, end int64) {
+	b.start[1], b.end[0] = start, end
+}
+
+// settled says that the change has happened.
+func (b *bounds) settled(start, end int64) {
+	*b = bounds{start: [2]int64{start, start}, end: [2]int64{end, end}, zeroFrom: math.MaxInt64}
+}
+
+// shrink makes six files, cuts the row across four of them, extends it again, removes the first four, and then cuts before its
+// beginning.
+func shrink(disk env.Disk, b *bounds) error {
+	r := segment.New(segment.NewHandles(disk, 2), "row", size)
+	for at := int64(0); at < 6*size; at += size {
+		b.end[1], b.empty = at+size, at == 0
+		if err := errors.Join(r.Create(at), r.WriteAt(letters(at, size), at), r.Sync(at, at+size)); err != nil {
+			return err
+		}
+		b.settled(0, at+size)
+	}
+	b.between(0, 2*size)
+	if err := r.Cut(size + 500); err != nil {
+		return err
+	}
+	b.settled(0, 2*size)
+	b.zeroFrom = size + 500
+	for at := int64(2 * size); at < 6*size; at += size {
+		b.end[1] = at + size
+		if err := r.Create(at); err != nil {
+			return err
+		}
+		b.end[0] = at + size
+	}
+	b.between(4*size, 6*size)
+	if _, err := r.RemoveBefore(4*size + 500); err != nil {
+		return err
+	}
+	b.settled(4*size, 6*size)
+	b.empty, b.end[0] = true, 5*size
+	if err := r.Cut(3 * size); err != nil {
+		return err
+	}
+	b.settled(0, 0)
+	b.empty = true
+	return r.Close()
+}
+
+// A sick disk fails every sync from the step on, and the crash comes when the task has given up.
+func TestCutsAndRemovalsLeaveNoGapAfterACrashAtAnyStep(t *testing.T) {
+	for _, style := range []sim.CrashStyle{sim.KillProcess, sim.PowerLoss} {
+		for _, sick := range []bool{false, true} {
+			for step := uint64(1); ; step++ {
+				ended, err := shrinkAt(t, step, sick, style)
+				require.NoError(t, err, "%v at step %d, sick disk: %v", style, step, sick)
+				if ended {
+					require.Greater(t, step, uint64(60), "the task was too short to mean anything")
+					break
+				}
+			}
+		}
+	}
+}
+
+func shrinkAt(t *testing.T, step uint64, sick bool, style sim.CrashStyle) (ended bool, err error) {
+	t.Helper()
+	w := newWorld(step)
+	defer w.kernel.Close()
+	b := &bounds{empty: true, zeroFrom: math.MaxInt64}
+	done, failure := w.start(func(disk env.Disk) error { return shrink(disk, b) })
+	w.kernel.Run(env.Never, func() bool { return done() || w.kernel.Step() >= step })
+	ended = done()
+	if sick {
+		o := sim.DefaultDisk()
+		o.SyncError = 1
+		w.machine.Disk().SetOptions(o)
+		w.kernel.Run(env.Never, done)
+		w.machine.Disk().SetOptions(sim.DefaultDisk())
+	}
+	if err := failure(); err != nil && !(sick && errors.Is(err, env.ErrIO)) {
+		return true, err
+	}
+	w.machine.Crash(style)
+	w.do(t, func(disk env.Disk) error {
+		r, openErr := segment.Open(segment.NewHandles(disk, 2), "row", size, true)
+		if openErr != nil {
+			err = openErr
+			return nil
+		}
+		err = errors.Join(b.check(r), r.Close())
+		return nil
+	})
+	return ended, err
+}
+
+func (b *bounds) check(r *segment.Row) error {
+	if r.Empty() && b.empty {
+		return nil
+	}
+	if r.Start() < b.start[0] || r.Start() > b.start[1] || r.End() < b.end[0] || r.End() > b.end[1] {
+		return fmt.Errorf("the row is [%d, %d), promised %+v", r.Start(), r.End(), *b)
+	}
+	p := make([]byte, size)
+	for start := r.Start(); start < r.End(); start += size {
+		if err := r.ReadAt(p, start); err != nil {
+			return err
+		}
+		for i := max(b.zeroFrom-start, 0); i < size; i++ {
+			if p[i] != 0 {
+				return fmt.Errorf("byte %d was cut and is %q", start+i, p[i])
+			}
+		}
 	}
 	return nil
 }

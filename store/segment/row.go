@@ -160,6 +160,12 @@ func (r *Row) Create(offset int64) error {
 	if !r.Empty() && start != r.End() {
 		return fmt.Errorf("%s: cannot make the file at %d: the row ends at %d", r.dir, start, r.End())
 	}
+	if r.found && !r.Empty() {
+		// A process that was killed may have left the last file without a durable size. In the middle of a row that could not be mended.
+		if err := r.last().syncFound(r.size); err != nil {
+			return err
+		}
+	}
 	made, err := r.handles.Create(r.path(start), r.dir, r.size)
 	if err != nil {
 		return err
@@ -249,7 +255,7 @@ func (r *Row) Rewrite(offset int64, n int) error {
 // the one that holds offset is cut there and extended again. The first file stays
 // unless it begins behind offset: it says where the row begins.
 func (r *Row) Cut(offset int64) error {
-	for len(r.files) > 1 && r.last().start >= offset || r.Start() > offset {
+	for len(r.files) > 1 && r.last().start >= offset || !r.Empty() && r.Start() > offset {
 		if err := r.removeLast(); err != nil {
 			return err
 		}
@@ -295,6 +301,16 @@ func (r *Row) RemoveFirst() error {
 	if len(r.files) < 2 {
 		return fmt.Errorf("%s: the only file is not removed", r.dir)
 	}
+	first := r.files[0]
+	// It stays open until it has left the row: who reads it meanwhile must not find its name gone. If it cannot be opened
+	// nobody reads it.
+	if r.handles.acquire(first) != nil {
+		return r.dropFirst()
+	}
+	return errors.Join(r.dropFirst(), r.handles.release(first))
+}
+
+func (r *Row) dropFirst() error {
 	first := r.files[0]
 	if err := r.disk.Remove(first.path); err != nil {
 		return err
