@@ -244,7 +244,7 @@ func (c *checker) checkRecord(scanner *logScanner) error {
 func (c *checker) stopped(scanner *logScanner, from message.LogOffset) (goOn bool, err error) {
 	at := scanner.at
 	c.pass(at)
-	ends := at >= c.state.saved && (scanner.problem == nil || c.excused(at)) || !c.log.Has(int64(at))
+	ends := at >= c.state.durable && (scanner.problem == nil || c.excused(at)) || !c.log.Has(int64(at))
 	if ends {
 		c.report.End = at
 		if scanner.problem != nil {
@@ -257,8 +257,8 @@ func (c *checker) stopped(scanner *logScanner, from message.LogOffset) (goOn boo
 	if err != nil {
 		return false, err
 	}
-	if c.state.saved > at {
-		next = min(next, c.state.saved)
+	if c.state.durable > at {
+		next = min(next, c.state.durable)
 	}
 	c.damage("commit log [%d, %d): no valid record: %v", at, next, orUnwritten(scanner.problem))
 	c.report.Lost = append(c.report.Lost, DamagedRange{From: at, To: next, storedAt: c.newestAt})
@@ -312,8 +312,8 @@ func nonZero(row *segment.Row, from, to int64) (first, last int64, err error) {
 func (c *checker) checkCheckpoint() {
 	saved := c.state.saved
 	switch {
-	case c.state.own && saved > c.report.End:
-		c.damage("the checkpoint says that the log is durable up to %d, but it ends at %d", saved, c.report.End)
+	case c.state.own && c.state.durable > c.report.End:
+		c.damage("the checkpoint says that the log is durable up to %d, but it ends at %d", c.state.durable, c.report.End)
 	case c.state.own && saved >= c.report.Start && !c.passed:
 		c.damage("the checkpoint says %d, where no record begins", saved)
 	}

@@ -45,6 +45,10 @@ func (c *checker) openIndex() error {
 		// What was added later is thrown away by the next start.
 		files.Forget(c.state.mark)
 	}
+	if c.state.own && files.Newest() != c.state.mark.File {
+		c.note(&c.report.Repairs, "the key index lacks its newest file: it is made again from the log")
+		return files.Close()
+	}
 	x := &indexChecker{files: files, cursor: files.Cursor()}
 	c.index = x
 	c.report.Indexed = c.state.mark.Log

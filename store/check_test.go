@@ -103,10 +103,12 @@ func TestCheckFindsDamageAndSaysWhere(t *testing.T) {
 			[]string{"the file before 00000000000000196608 is missing"}},
 		{"the end of the log", func(w *world) { w.remove(t, lastLog) },
 			[]string{"the checkpoint says that the log is durable up to 233180, but it ends at 196608"}},
-		{"a checkpoint inside a record", func(w *world) { w.overwrite(t, "checkpoint", 0, store.EncodeCheckpoint(0, 653, 4)) },
+		{"a checkpoint inside a record", func(w *world) {
+			w.overwrite(t, "checkpoint", 0, store.EncodeCheckpoint(w.content("checkpoint"), 0, 653, 4))
+		},
 			[]string{"the checkpoint says 653, where no record begins"}},
 		{"a checkpoint of the future", func(w *world) {
-			w.overwrite(t, "checkpoint", 0, store.EncodeCheckpoint(int64(w.machine.Wall())+4000, 233180, 28))
+			w.overwrite(t, "checkpoint", 0, store.EncodeCheckpoint(w.content("checkpoint"), int64(w.machine.Wall())+4000, 233180, 28))
 		},
 			[]string{"are ahead of the newest record's"}},
 	} {
@@ -142,7 +144,7 @@ func (w *world) truncate(t *testing.T, name string, size int64) {
 func TestCheckTellsDamageFromWhatACrashLeaves(t *testing.T) {
 	w := filled(t)
 	w.overwrite(t, "abort", 0, nil)
-	w.overwrite(t, "checkpoint", 0, store.EncodeCheckpoint(0, 196608, 20))
+	w.overwrite(t, "checkpoint", 0, store.EncodeCheckpoint(nil, 0, 196608, 20))
 	w.machine.Disk().Corrupt(lastLog, 20_000, 1)
 	w.overwrite(t, "consumequeue/topic/1/00000000000000000140", 4*20, make([]byte, 20))
 	report, err := w.check()

@@ -27,13 +27,14 @@ import (
 //	72  index file           name of the newest index file, as a number; 0 for none
 //	80  index items          number of that file's next item; negative if the files are in doubt behind it
 //	88  index end            store time of the newest record with keys, ms
-//	96  CRC-32 of bytes 0 to 95
+//	96  durable              log offset: the log is on the medium up to here; never before saved
+//	104 CRC-32 of bytes 0 to 103
 const (
 	checkpointSize  = 4096
 	checkpointMagic = 0x47414E5452594350
 	ownWordsAt      = 40
-	checksumAt      = 96
-	usedBytes       = 100
+	checksumAt      = 104
+	usedBytes       = 108
 )
 
 // checkpointState is what the file says.
@@ -44,7 +45,8 @@ type checkpointState struct {
 	saved      message.LogOffset
 	entries    int64
 	mark       index.Mark
-	own        bool // saved, entries and mark are valid
+	durable    message.LogOffset
+	own        bool // saved, entries, mark and durable are valid
 }
 
 func (c checkpointState) encode() []byte {
@@ -52,7 +54,7 @@ func (c checkpointState) encode() []byte {
 	for i, word := range []int64{c.physicalAt, c.logicsAt, c.indexAt} {
 		binary.BigEndian.PutUint64(p[8*i:], uint64(word))
 	}
-	own := []int64{checkpointMagic, int64(c.saved), c.entries, int64(c.mark.Log), c.mark.File, int64(c.mark.Count), c.mark.EndAt}
+	own := []int64{checkpointMagic, int64(c.saved), c.entries, int64(c.mark.Log), c.mark.File, int64(c.mark.Count), c.mark.EndAt, int64(max(c.durable, c.saved))}
 	if c.mark.InDoubt {
 		own[5] = -own[5]
 	}
@@ -79,6 +81,7 @@ func decodeCheckpoint(p []byte) checkpointState {
 	if c.mark.Count < 0 {
 		c.mark.Count, c.mark.InDoubt = -c.mark.Count, true
 	}
+	c.durable = max(message.LogOffset(word(96)), c.saved)
 	c.own = c.saved >= 0
 	return c
 }
@@ -121,7 +124,7 @@ func (s *Store) moveCheckpoint(leaves func(q *queueLog) bool) error {
 	// Flushed records have entries; unflushed ones may be gone after a crash. All of this is of one moment.
 	target := s.flushed
 	state := checkpointState{physicalAt: s.flushedAt, logicsAt: s.flushedAt, saved: target, entries: s.entriesBefore(target, leaves), own: true}
-	state.mark, state.indexAt = s.keys.mark, s.keys.completeAt()
+	state.mark, state.indexAt, state.durable = s.keys.mark, s.keys.completeAt(), target
 	if err := s.writeQueues(); err != nil {
 		return err
 	}
@@ -131,7 +134,22 @@ func (s *Store) moveCheckpoint(leaves func(q *queueLog) bool) error {
 	if err := writeCheckpoint(s.env.Disk, state); err != nil {
 		return err
 	}
-	s.saved, s.marked = target, state.mark
+	s.saved, s.marked, s.checkpointed = target, state.mark, state
+	return nil
+}
+
+// noteDurable writes how far the log is on the medium, without anything else. After a crash, what is wrong before that is
+// damage, and not a torn end.
+func (s *Store) noteDurable() error {
+	state := s.checkpointed
+	if !state.own || state.durable >= s.flushed {
+		return nil
+	}
+	state.durable = s.flushed
+	if err := writeCheckpoint(s.env.Disk, state); err != nil {
+		return err
+	}
+	s.checkpointed = state
 	return nil
 }
 

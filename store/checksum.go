@@ -35,6 +35,17 @@ func putDigits(digits []byte, checksum uint32) {
 	}
 }
 
+// sealFits reports whether a record ends with the checksum of what stands before, or has none.
+func sealFits(record []byte) bool {
+	covered := len(record) - checksumSize
+	if covered < 0 || string(record[covered:covered+len(checksumName)]) != checksumName {
+		return true
+	}
+	var digits [checksumDigits]byte
+	putDigits(digits[:], crc32.ChecksumIEEE(record[:covered]))
+	return string(digits[:]) == string(record[covered+len(checksumName):len(record)-1])
+}
+
 // verifySeal checks the whole-record checksum. A record of a Java broker has none; but neither has one of ours whose
 // end was torn off. The log is zero where nothing was written, and properties are text, so a zero byte near
 // their end tells the two apart.

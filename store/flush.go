@@ -67,6 +67,9 @@ func (s *Store) Flush() error {
 // saveQueues writes queue entries to their files now and then, and moves the checkpoint on.
 func (s *Store) saveQueues() {
 	next := s.env.Clock.Now().Add(s.options.CheckpointEvery)
+	if !s.checkpointed.own {
+		next = s.env.Clock.Now().Add(s.options.SaveQueuesEvery)
+	}
 	for !s.closing && s.fence == nil {
 		s.stop.WaitUntil(s.env.Clock.Now().Add(s.options.SaveQueuesEvery))
 		if s.closing || s.fence != nil {
@@ -74,9 +77,14 @@ func (s *Store) saveQueues() {
 		}
 		if !next.Reached(s.env.Clock.Now()) && int64(s.flushed-s.saved) < s.options.CheckpointBytes {
 			s.report("queue entries could not be saved; they will be tried again", s.alone(s.writeQueues))
+			s.report("the checkpoint could not be written; it will be tried again", s.alone(s.noteDurable))
 			continue
 		}
-		s.report("the checkpoint could not be written; it will be tried again", s.alone(s.checkpoint))
+		err := s.alone(s.checkpoint)
+		s.report("the checkpoint could not be written; it will be tried again", err)
+		if err != nil {
+			s.report("nor could be noted how much is durable", s.alone(s.noteDurable))
+		}
 		next = s.env.Clock.Now().Add(s.options.CheckpointEvery)
 	}
 }

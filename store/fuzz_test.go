@@ -82,7 +82,7 @@ func TestPropOpenCopesWithFilesThatContradictEachOther(t *testing.T) {
 			f.queue = binary.BigEndian.AppendUint64(f.queue, 0)
 		}
 		saved := rapid.SampledFrom(append(places, 0, len(f.log))).Draw(t, "saved")
-		f.checkpoint = store.EncodeCheckpoint(0, message.LogOffset(saved), rapid.Int64Range(0, 5).Draw(t, "stated"))
+		f.checkpoint = store.EncodeCheckpoint(w.content("checkpoint"), 0, message.LogOffset(saved), rapid.Int64Range(0, 5).Draw(t, "stated"))
 		w.openArbitrary(t, f)
 	})
 }

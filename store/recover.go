@@ -39,6 +39,7 @@ func (s *Store) recover() error {
 	if err != nil {
 		return err
 	}
+	s.checkpointed = state
 	s.saved, s.shownAt = state.saved, min(state.physicalAt, state.logicsAt)
 	s.flushedAt = s.shownAt
 	r := &replay{store: s, state: state, secured: max(from, state.saved), clean: clean}
@@ -53,7 +54,25 @@ func (s *Store) recover() error {
 	if err := s.settle(r); err != nil {
 		return err
 	}
-	return s.openIndex(r.state, clean)
+	if err := s.openIndex(r.state, clean); err != nil {
+		return err
+	}
+	if !r.state.own {
+		s.report("the first checkpoint could not be written; a later one will be", s.firstCheckpoint(r))
+	}
+	return nil
+}
+
+// firstCheckpoint puts our words into a directory that is new or comes from a Java broker, so that from now on is known how
+// much of the log is durable.
+func (s *Store) firstCheckpoint(r *replay) error {
+	state := r.state
+	state.saved, state.entries, state.mark, state.durable, state.own = r.from, r.before, s.keys.mark, s.flushed, true
+	if err := writeCheckpoint(s.env.Disk, state); err != nil {
+		return err
+	}
+	s.checkpointed, s.saved, s.marked = state, state.saved, state.mark
+	return nil
 }
 
 // closedCleanly reports whether the last broker removed its crash marker.
@@ -72,10 +91,10 @@ func closedCleanly(disk env.Disk) (bool, error) {
 func (s *Store) scanFrom(state checkpointState) (message.LogOffset, error) {
 	start, end := message.LogOffset(s.log.Start()), message.LogOffset(s.log.End())
 	switch {
-	case state.own && state.saved >= start && state.saved <= end:
+	case state.own && state.durable > end:
+		return 0, fmt.Errorf("the commit log ends at %d, but the checkpoint says that it was flushed up to %d: files are missing from %s/", end, state.durable, logDir)
+	case state.own && state.saved >= start:
 		return state.saved, nil
-	case state.own && state.saved > end:
-		return 0, fmt.Errorf("the commit log ends at %d, but the checkpoint says that it was flushed up to %d: files are missing from %s/", end, state.saved, logDir)
 	case state.own:
 		return start, nil
 	}
@@ -107,7 +126,9 @@ type replay struct {
 	store   *Store
 	state   checkpointState
 	clean   bool
-	at      message.LogOffset // the log is read up to here
+	from    message.LogOffset // the log is read from here on
+	before  int64             // queue entries of records before it
+	at      message.LogOffset // and up to here
 	secured message.LogOffset // and durable up to here
 	whole   bool              // the log is read from its first record on
 	rebuild bool              // and the queues' files are not believed
@@ -125,8 +146,9 @@ func (r *replay) run(from message.LogOffset) error {
 	if err := s.loadQueues(from); err != nil {
 		return err
 	}
-	if found := s.entriesBefore(from, nil); r.state.own && found < r.state.entries {
-		return fmt.Errorf("%w: the checkpoint counts %d queue entries, there are %d", errContradiction, r.state.entries, found)
+	r.from, r.before = from, s.entriesBefore(from, nil)
+	if r.state.own && r.before < r.state.entries {
+		return fmt.Errorf("%w: the checkpoint counts %d queue entries, there are %d", errContradiction, r.state.entries, r.before)
 	}
 	scanner := newLogScanner(s.log, from)
 	for {
@@ -175,7 +197,7 @@ func (r *replay) endAt(scanner *logScanner) error {
 // durable is how far the log is known to be whole.
 func (r *replay) durable() (message.LogOffset, error) {
 	if r.state.own || !r.clean {
-		return r.state.saved, nil
+		return r.state.durable, nil
 	}
 	return r.store.knownEnd()
 }
@@ -215,10 +237,11 @@ func (r *replay) runAll() error {
 	if err != nil {
 		return err
 	}
-	r.state = checkpointState{own: true, mark: r.state.mark, saved: durable, entries: entriesUnknown, indexAt: r.state.indexAt}
+	r.state = checkpointState{own: true, mark: r.state.mark, saved: durable, durable: durable, entries: entriesUnknown, indexAt: r.state.indexAt}
 	if err := writeCheckpoint(s.env.Disk, r.state); err != nil {
 		return err
 	}
+	s.checkpointed = r.state
 	r.state.entries, r.rebuild = 0, true
 	for _, q := range s.order {
 		if err := q.row.Close(); err != nil {

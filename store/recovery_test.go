@@ -162,7 +162,7 @@ func TestALogThatBeginsWithAnEmptyFileKeepsItsPlace(t *testing.T) {
 		w := newWorld(1, small(store.SyncFlush))
 		w.overwrite(t, "commitlog/00000000000000196608", 0, make([]byte, 96<<10))
 		w.overwrite(t, "abort", 0, nil)
-		w.overwrite(t, "checkpoint", 0, store.EncodeCheckpoint(0, 196608, 0))
+		w.overwrite(t, "checkpoint", 0, store.EncodeCheckpoint(w.content("checkpoint"), 0, 196608, 0))
 		for range 3 {
 			require.NoError(t, w.do(func(e env.Env) error {
 				s, err := store.Open(e, w.options)

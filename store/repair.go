@@ -103,7 +103,7 @@ func (r *repair) run() error {
 	if r.choice == CutDamage && len(r.report.Lost) > 0 {
 		end = min(end, r.report.Lost[0].From)
 	}
-	state.saved, state.entries, state.own = end, entriesUnknown, true
+	state.saved, state.durable, state.entries, state.own = end, end, entriesUnknown, true
 	state.mark = index.Mark{Count: 1}
 	err := r.step(func() error { return writeCheckpoint(r.env.Disk, state) }, "let the next start build all queues again from the log [%d, %d)", r.report.Start, end)
 	if err != nil {

@@ -65,6 +65,8 @@ type Store struct {
 	saving   *env.Semaphore    // of the task that writes or removes queue files, or writes the checkpoint
 	saved    message.LogOffset // queue entries of records before it are durable
 	marked   index.Mark        // of the key index, in the last checkpoint
+	// checkpointed is what the checkpoint file says.
+	checkpointed checkpointState
 
 	dropped droppedTopics // removed topics of which the log still has records
 

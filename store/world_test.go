@@ -131,6 +131,12 @@ func (w *world) expectOrder() error {
 	return err
 }
 
+// content is what a file says, nothing if there is none.
+func (w *world) content(name string) []byte {
+	content, _ := w.machine.Disk().Content(name)
+	return content
+}
+
 func (w *world) check() (report store.CheckReport, err error) {
 	err = w.do(func(e env.Env) error {
 		report, err = store.Check(e, w.options, nil)

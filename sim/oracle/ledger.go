@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -223,6 +224,9 @@ func (l *Ledger) missing(m *Sent, e env.Env, s *store.Store, mayBeLost bool) err
 	return fmt.Errorf("%v lacks message %d at %d, which was acknowledged or read: %.14s; the log begins at %d", m.Key, m.Place.Queue, m.Place.Log, m.Body, s.Start())
 }
 
+// ErrIncomplete: a search did not find what must be there, and says that it may have missed something.
+var ErrIncomplete = errors.New("the key index is incomplete")
+
 // search looks for messages by their keys.
 func (l *Ledger) search(s *store.Store) error {
 	stride := 1 + len(l.Messages)/100
@@ -232,6 +236,9 @@ func (l *Ledger) search(s *store.Store) error {
 		if err != nil {
 			return err
 		}
+		if l.Spoiled != nil && l.Spoiled(m) {
+			continue
+		}
 		want := 0
 		if m.found == l.round {
 			want = 1
@@ -239,7 +246,13 @@ func (l *Ledger) search(s *store.Store) error {
 		if want == 1 && m.Place.Log < s.Start() {
 			continue // it was cleaned away meanwhile
 		}
-		if result.Count != want || !result.Complete {
+		if !result.Complete && result.Count < want {
+			if l.Spoiled != nil {
+				continue
+			}
+			return fmt.Errorf("%w: the key %s of %v is not found yet", ErrIncomplete, m.SearchKey(), m)
+		}
+		if result.Count != want {
 			return fmt.Errorf("%d messages have the key %s, expected %d; complete %v", result.Count, m.SearchKey(), want, result.Complete)
 		}
 		for r, err := range message.DecodeRecords(result.Bytes, true) {
@@ -273,7 +286,7 @@ func (l *Ledger) Drop(s *store.Store, topic string) error {
 func (l *Ledger) eachOf(s *store.Store, key store.QueueKey, each func(r *message.Record) error) error {
 	for at := first(s, key); at < end(s, key); {
 		next, err := readOn(s, key, at, 16, l.Spoiled != nil, each)
-		if err != nil && l.Spoiled != nil {
+		if (errors.Is(err, errUnreadable) || errors.Is(err, store.ErrDamaged)) && l.Spoiled != nil {
 			// One by one, to see which message it is.
 			next, err = readOn(s, key, at, 1, true, each)
 			if err != nil && l.spoiledAt(key, at) {
@@ -335,20 +348,27 @@ func readOn(s *store.Store, key store.QueueKey, at message.QueueOffset, count in
 		return at, fmt.Errorf("message %d: %v", at, result.Status)
 	}
 	number := at
+	var records []*message.Record
 	for r, err := range message.DecodeRecords(result.Bytes, true) {
 		if err == nil && r.QueueOffset != number && (number > at || r.QueueOffset < number) && !gaps {
 			err = fmt.Errorf("it says that it is message %d", r.QueueOffset)
 		}
-		if err == nil {
-			err = each(r)
-		}
 		if err != nil {
-			return at, fmt.Errorf("message %d: %w", number, err)
+			return at, fmt.Errorf("%w: message %d: %w", errUnreadable, number, err)
 		}
+		records = append(records, r.Clone())
 		number = r.QueueOffset + 1
 	}
 	if number > result.Next {
 		return at, fmt.Errorf("the read on is at %d, expected %d", result.Next, number)
 	}
+	for _, r := range records {
+		if err := each(r); err != nil {
+			return at, fmt.Errorf("message %d: %w", r.QueueOffset, err)
+		}
+	}
 	return result.Next, nil
 }
+
+// errUnreadable: the bytes that a read returned are no messages.
+var errUnreadable = errors.New("what was read cannot be decoded")

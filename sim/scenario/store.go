@@ -166,7 +166,8 @@ func (c *storeRun) sick() bool { return c.wasSick || c.kernel.Now() < c.sickUnti
 // operator would, and the next attempt must not.
 func (c *storeRun) open() bool {
 	for attempt := 0; ; attempt++ {
-		sick := c.sick()
+		c.wasSick = c.kernel.Now() < c.sickUntil
+		sick := c.wasSick
 		err := c.tryOpen(!sick && c.random.Chance(c.work.check))
 		if err == nil || c.kernel.Failure() != nil {
 			break
@@ -182,7 +183,7 @@ func (c *storeRun) open() bool {
 		return false
 	}
 	c.incarnation++
-	c.lossy, c.wasSick = false, c.kernel.Now() < c.sickUntil
+	c.lossy = false
 	c.startWork()
 	return true
 }
@@ -194,7 +195,7 @@ func (c *storeRun) excused(err error, sick bool) bool {
 		c.heal()
 		return c.repair()
 	}
-	return sick && (errors.Is(err, env.ErrIO) || errors.Is(err, env.ErrNoSpace))
+	return sick && (errors.Is(err, env.ErrIO) || errors.Is(err, oracle.ErrIncomplete) || errors.Is(err, env.ErrNoSpace))
 }
 
 func (c *storeRun) tryOpen(check bool) error {

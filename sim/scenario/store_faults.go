@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -132,11 +133,24 @@ func (c *storeRun) letRot(own *sim.Stream) {
 		}
 		r.log = message.LogOffset(start + r.offset)
 	}
+	if r.log >= c.vouchedFor() {
+		return // nothing could tell it from a torn end yet
+	}
 	if c.machine.Disk().Corrupt(r.path, r.offset, byte(1<<own.IntN(8))) {
 		c.kernel.Mark("bit rot")
 		c.rotten, c.ledger.Spoiled = append(c.rotten, r), c.spoiled
 		c.Faults = append(c.Faults, fmt.Sprintf("byte %d of %s rots", r.offset, r.path))
 	}
+}
+
+// vouchedFor is how much of the log the checkpoint says is durable: what is damaged before must never be taken for a torn end.
+func (c *storeRun) vouchedFor() message.LogOffset {
+	content, ok := c.machine.Disk().Content("checkpoint")
+	const durableAt = 96
+	if !ok || len(content) < durableAt+8 {
+		return 0
+	}
+	return message.LogOffset(binary.BigEndian.Uint64(content[durableAt:]))
 }
 
 // spoiled reports whether a byte of a message's record has rotted.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/store/segment"
-	"github.com/gantrymq/gantry/transport/message"
 )
 
 // Inspect finds the files of an index for reading, and changes nothing. A last file that is too short is left
@@ -56,30 +55,11 @@ func (x *Index) Forget(mark Mark) {
 	}
 }
 
-// Walk calls each with all items of all files, in order. With a limit it ends before the first item of a record at or
-// behind it. An item that cannot be ends it with an error.
-func (x *Index) Walk(limit message.LogOffset, each func(file string, hash int32, at message.LogOffset) error) error {
-	for _, t := range x.tables {
-		if t.damage != nil {
-			return t.damage
-		}
-		err := t.eachItem(t.header.Count, func(_ int32, item storedItem) error {
-			if item.log >= limit {
-				return errEnough
-			}
-			return each(pathOf(t.name), item.hash, item.log)
-		})
-		if errors.Is(err, errEnough) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+// Newest is the name of the newest file as a number, 0 if there is none.
+func (x *Index) Newest() int64 {
+	name, _ := x.newest()
+	return name
 }
-
-var errEnough = errors.New("enough")
 
 // Verify compares the slots, the header and the numbers in the items of each file with what the items say. It
 // returns what is wrong, one sentence for a file.
