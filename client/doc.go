@@ -58,5 +58,5 @@
 //	exchange.go     one try
 //	batch.go, async.go, compress.go, selector.go, result.go   what their names say
 //	pull.go, offsets.go, received.go, filter.go   the pull consumer
-//	admin.go, admin_topic.go, admin_config.go     administration
+//	admin.go, admin_topic.go, admin_query.go, admin_config.go     administration
 package client

@@ -97,14 +97,21 @@ func (r *repair) run() error {
 	if len(r.report.Damage) == 0 {
 		return nil
 	}
-	// First of all, the next start must not believe the queues, even if this run is interrupted.
+	// First of all, the next start must not believe the queues, even if this run is interrupted. What is not known to be
+	// durable must not become so by being repaired: after a failed sync it may be in the cache only.
 	state := r.state
+	if !state.own {
+		state.saved, state.durable = r.report.Start, r.report.Start
+	}
+	if !state.own && r.report.Clean {
+		state.durable = r.report.End
+	}
 	end := r.report.End
 	if r.choice == CutDamage && len(r.report.Lost) > 0 {
 		end = min(end, r.report.Lost[0].From)
 	}
-	state.saved, state.durable, state.entries, state.own = end, end, entriesUnknown, true
-	state.mark = index.Mark{Count: 1}
+	state.saved, state.durable = min(state.saved, end), min(state.durable, end)
+	state.entries, state.own, state.mark = entriesUnknown, true, index.Mark{Count: 1}
 	err := r.step(func() error { return writeCheckpoint(r.env.Disk, state) }, "let the next start build all queues again from the log [%d, %d)", r.report.Start, end)
 	if err != nil {
 		return err

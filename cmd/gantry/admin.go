@@ -36,6 +36,8 @@ name are taken from NAMESRV_ADDR. With --json the answer is JSON.`,
 	for _, cmd := range []*cobra.Command{
 		newUpdateTopic(flags), newTopicList(flags), newTopicRoute(flags), newTopicStatus(flags),
 		newClusterList(flags), newSendMessage(flags), newConsumeMessage(flags),
+		newQueryByID(flags), newQueryByKey(flags), newQueryByUniqueKey(flags),
+		newDeleteExpiredCommitLog(flags), newCleanExpiredQueues(flags),
 	} {
 		cmd.Args = noArguments
 		setUsage(cmd, "")

@@ -25,9 +25,12 @@ func newUpdateTopic(f *adminFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "updateTopic",
 		Short: "Make a topic, or change it",
+		Long: `Makes a topic, or changes it. Of the attributes, reserve.time is for how many milliseconds messages can be read, and reserve.size
+how many bytes of messages each queue keeps (Gantry's own); -1 sets no limit but that of the broker.`,
 		Example: `  gantry admin updateTopic -n localhost:9876 -c DefaultCluster -t orders
   gantry admin updateTopic -n localhost:9876 -b 192.168.1.2:10911 -t orders -r 16 -w 16
-  gantry admin updateTopic -n localhost:9876 -c DefaultCluster -t orders -a +message.type=FIFO`,
+  gantry admin updateTopic -n localhost:9876 -c DefaultCluster -t orders -a +message.type=FIFO
+  gantry admin updateTopic -n localhost:9876 -c DefaultCluster -t logs -a +reserve.time=3600000,+reserve.size=1073741824`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := required(cmd, "topic"); err != nil {
 				return err

@@ -7,12 +7,14 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gantrymq/gantry/cmd/gantry/config"
 	"github.com/gantrymq/gantry/node/broker"
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/node/env/osenv"
 	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/store/index"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/spf13/cobra"
 )
@@ -125,11 +127,15 @@ func brokerOptions(s config.Broker) (broker.Options, error) {
 	if err != nil {
 		return broker.Options{}, fmt.Errorf("brokerPermission: %w", err)
 	}
+	stored, err := storeOptions(s, osenv.Memory())
+	if err != nil {
+		return broker.Options{}, err
+	}
 	options := broker.Options{
 		Name: s.BrokerName, Cluster: s.BrokerClusterName, ID: s.BrokerID,
 		Listen:       net.JoinHostPort(s.BindAddress, strconv.Itoa(s.ListenPort)),
 		AdvertisedIP: advertised, NameServers: servers,
-		Store:              storeOptions(s),
+		Store:              stored,
 		Perm:               proto.Perm(perm),
 		NoAutoTopics:       !s.AutoCreateTopicEnable,
 		NoAutoGroups:       !s.AutoCreateSubscriptionGroup,
@@ -138,6 +144,7 @@ func brokerOptions(s config.Broker) (broker.Options, error) {
 		ShortPollingFor:    s.ShortPollingTime,
 		PullMessagesMax:    s.PullMessagesMax,
 		PullBytesMax:       s.PullBytesMax,
+		SlaveRead:          s.SlaveReadEnable,
 		RegisterEvery:      s.RegisterPeriod,
 		RegisterTimeout:    s.RegisterTimeout,
 		SaveOffsetsEvery:   s.OffsetsInterval,
@@ -147,7 +154,12 @@ func brokerOptions(s config.Broker) (broker.Options, error) {
 	return options, options.Validate()
 }
 
-func storeOptions(s config.Broker) store.Options {
+// storeOptions are the store's settings in its own words; memory is that of the machine in bytes, 0 if it is not known.
+func storeOptions(s config.Broker, memory int64) (store.Options, error) {
+	hours, err := config.Hours(s.DeleteWhen)
+	if err != nil {
+		return store.Options{}, fmt.Errorf("deleteWhen: %w", err)
+	}
 	options := store.Options{
 		LogSegmentSize:      s.MappedFileSizeCommitLog,
 		QueueSegmentEntries: s.MappedFileSizeConsumeQueue / config.QueueEntrySize,
@@ -155,9 +167,35 @@ func storeOptions(s config.Broker) store.Options {
 		FlushTimeout:        s.SyncFlushTimeout,
 		FlushEvery:          s.FlushIntervalCommitLog,
 		SaveQueuesEvery:     s.FlushIntervalConsumeQueue,
+		CheckpointEvery:     s.CheckpointInterval,
+		CheckpointBytes:     s.CheckpointLogBytes,
+		OpenFilesMax:        s.OpenQueueFilesMax,
+		BusyAfter:           s.BusyTimeout,
+		Cached:              memory / 100 * int64(s.MemoryRatio),
+		ColdCountMax:        s.ColdMessagesMax,
+		ColdBytesMax:        s.ColdBytesMax,
+		DisableIndex:        !s.MessageIndexEnable,
+		Index:               index.Sizes{Slots: int32(s.MaxHashSlotNum), Items: int32(s.MaxIndexNum)},
+		Zone:                time.Local,
+		KeepFor:             s.FileReservedTime,
+		DeleteAt:            hours,
+		DiskUse:             diskUse(s),
+		NeverForce:          !s.CleanFileForcibly,
+		CleanEvery:          s.CleanInterval,
+		DeleteMax:           s.DeleteFileBatchMax,
+		DeletePause:         s.DeleteCommitLogPause,
 	}
 	if s.FlushDiskType == store.AsyncFlush.String() {
 		options.Flush = store.AsyncFlush
 	}
-	return options
+	return options, nil
+}
+
+// diskUse lets the oldest files go wherever messages are refused, as Apache's broker does: otherwise they would be refused
+// until files expire.
+func diskUse(s config.Broker) store.DiskUse {
+	share := func(percent int) float64 { return float64(percent) / 100 }
+	return store.DiskUse{
+		Expire: share(s.DiskMaxUsed), Force: share(min(s.DiskCleanForcibly, s.DiskWarning)), Refuse: share(s.DiskWarning),
+	}
 }

@@ -21,7 +21,8 @@
 //
 // Standard output carries what was asked for, and for nodes what they announce at start. Everything else, logs and
 // errors, goes to standard error. Exit codes: 0 all well, 1 it failed, 2 the command line
-// or configuration is wrong, 3 some brokers did and some did not, 4 nobody could be reached.
+// or configuration is wrong, 3 some brokers did and some did not, 4 nobody could be reached; and of inspect check: 5 a crash
+// left something that the next start puts in order, 6 something is damaged.
 //
 // # Files
 //
@@ -42,7 +43,8 @@
 //	session.go       a tool's connection to a cluster
 //	version.go       gantry version
 //	admin*.go        gantry admin: one file for each family of commands
-//	view*.go         what the admin commands show, as tables and as JSON
+//	inspect*.go      gantry inspect: the files of a broker, one file for each command
+//	view*.go         what the commands show, as tables and as JSON
 package main
 
 import "os"

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net"
 	"os"
 	"path/filepath"
@@ -136,6 +137,43 @@ func TestToolsLookAtAClusterAndChangeIt(t *testing.T) {
 	require.Contains(t, tool(1, "clusterList -c nowhere -n "+names), "no broker of a cluster")
 	require.NoError(t, stop())
 	require.Contains(t, tool(4, "topicList -n "+names), "to fix it: see that name servers run at "+names)
+}
+
+func TestToolsFindMessages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("uses real ports and disks")
+	}
+	announced, names, stop := standaloneIn(t, t.TempDir())
+	announced.waitFor(t, `Stop it with Ctrl-C`)
+	tool := func(want int, line string) string {
+		t.Helper()
+		code, out, errors := called(t, append([]string{"mqadmin"}, append(strings.Fields(line), "-n", names)...)...)
+		require.Equal(t, want, code, "%s: %s%s", line, out, errors)
+		return out + errors
+	}
+	var sent sentView
+	require.NoError(t, json.Unmarshal([]byte(tool(0, "sendMessage -t orders -p first -k order-7 -c paid --json")), &sent))
+	tool(0, "sendMessage -t orders -p second -k order-7")
+	require.Regexp(t, `paid  order-7  first\n.*order-7  second\n$`, tool(0, "queryMsgByKey -t orders -k order-7"))
+	require.NotContains(t, tool(0, "queryMsgByKey -t orders -k order-7 -m 1"), "first")
+	require.Contains(t, tool(1, "queryMsgByKey -t orders -k order-7 -b 4102444800000"), "no message of topic orders has the key order-7")
+	require.Contains(t, tool(1, "queryMsgByKey -t orders -k none --json"), `"messages": []`)
+	require.Contains(t, tool(1, "queryMsgByKey -t nowhere -k none"), "see the topics there are")
+
+	require.Regexp(t, `Keys +order-7\n(.*\n)+Message Body +first\n`, tool(0, "queryMsgByUniqueKey -t orders -i "+sent.MessageID))
+	require.Regexp(t, `OffsetID +`+sent.OffsetMsgID, tool(0, "queryMsgByUniqueKey -t orders -a -c DefaultCluster -i "+sent.MessageID))
+	for _, id := range []string{sent.OffsetMsgID, sent.MessageID} {
+		require.Regexp(t, `Message Body +first\n`, tool(0, "queryMsgById -t orders -i "+id))
+	}
+	require.Contains(t, tool(1, "queryMsgById -t orders -i 0A00000100002A9F0000000000000000"), "the name servers know no broker at 10.0.0.1:10911")
+	require.Contains(t, tool(3, "queryMsgById -t orders -i "+sent.OffsetMsgID+",0A00000100002A9F0000000000000000"), "first")
+
+	require.Regexp(t, `^deleteExpiredCommitLog at 127\.0\.0\.1:\d+ success\n$`, tool(0, "deleteExpiredCommitLog"))
+	require.Regexp(t, `^cleanExpiredCQ at 127\.0\.0\.1:\d+ success\n$`, tool(0, "cleanExpiredCQ -c DefaultCluster"))
+	tool(1, "cleanExpiredCQ -c nowhere")
+	tool(4, "cleanExpiredCQ -b 127.0.0.1:1")
+	tool(0, "updateTopic -c DefaultCluster -t orders -a +reserve.time=86400000")
+	require.NoError(t, stop())
 }
 
 func TestOneNodeCannotTakeWhatAnotherHas(t *testing.T) {

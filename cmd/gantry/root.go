@@ -15,10 +15,11 @@ behaves as that tool.`,
 		Example: `  gantry standalone                                 a name server and a broker, to try it out
   gantry namesrv                                    a name server on port 9876
   gantry broker -n localhost:9876 -c broker.conf    a broker on port 10911
-  gantry admin topicList -n localhost:9876          ask what is there`,
+  gantry admin topicList -n localhost:9876          ask what is there
+  gantry inspect check --dir ~/store                verify the files of a broker that is stopped`,
 	}
 	setUsage(root, "")
-	root.AddCommand(newStandalone(c), newNameServer(c), newBroker(c), newAdmin(c), newBench(c), newVersion(c))
+	root.AddCommand(newStandalone(c), newNameServer(c), newBroker(c), newAdmin(c), newInspect(c), newBench(c), newVersion(c))
 	return asRoot(root, c)
 }
 

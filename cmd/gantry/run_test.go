@@ -17,6 +17,7 @@ import (
 	"github.com/gantrymq/gantry/cmd/gantry/config"
 	"github.com/gantrymq/gantry/node/broker"
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/node/env/osenv"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/stretchr/testify/require"
@@ -45,29 +46,37 @@ func TestTheNameOfTheProgramChoosesTheTool(t *testing.T) {
 func TestWrongCommandLinesAreUsageErrors(t *testing.T) {
 	t.Setenv("NAMESRV_ADDR", "")
 	for line, want := range map[string]string{
-		"gantry borker":                            "gantry: there is no command borker: did you mean broker? (see gantry -h)",
-		"gantry broker --listenProt 1":             "gantry: there is no option --listenProt: did you mean --listenPort? (see gantry broker -h)",
-		"gantry broker --listenPort":               "gantry: option --listenPort (--listenPort) needs a value (see gantry broker -h)",
-		"gantry broker --listenPort=high":          `gantry: the command line: listenPort: "high" is not a whole number`,
-		"gantry broker twice":                      `gantry: "twice" is neither an option nor the value of one`,
-		"gantry broker -c /no/such/file":           "gantry: the configuration file cannot be read: open /no/such/file",
-		"gantry namesrv --log-level=loud":          "gantry: --log-level loud is none of debug, info, warn, error",
-		"gantry namesrv --log-format=xml":          "gantry: --log-format xml is neither console nor json",
-		"mqadmin topicRoute -n a:1":                "mqadmin: option -t (--topic) is missing (see mqadmin topicRoute -h)",
-		"mqadmin topicList":                        "mqadmin: no name server is given: write -n host:9876, or set NAMESRV_ADDR",
-		"mqadmin topicList -n a:1,b:1":             `mqadmin: -n: "a:1,b:1" is not host:port`,
-		"mqadmin updateTopic -t x":                 "mqadmin: give either -b (--brokerAddr) or -c (--clusterName)",
-		"mqadmin updateTopic -t x -b a -c b":       "mqadmin: give either -b (--brokerAddr) or -c (--clusterName)",
-		"mqadmin updateTopic -t x -b a -p 9":       "mqadmin: -p: 9 is none of 2 (write), 4 (read), 6 (both)",
-		"mqadmin updateTopic -t x -b a -r 0":       "mqadmin: -r and -w: 0 and 8 are not numbers of queues",
-		"mqadmin updateTopic -t x -b a -r many":    "mqadmin: invalid argument \"many\"",
-		"mqadmin updateTopic -t x -b a -a k":       `mqadmin: -a: "k" is not +key=value`,
-		"mqadmin sendMessage -t x -p y -i 1":       "mqadmin: -i 1: queues are numbered at each broker",
-		"mqadmin sendMessage -t x -p y -m true":    "mqadmin: -m true: traces are not sent",
-		"mqadmin consumeMessage -t x -c 0":         "mqadmin: -c: 0 is not a number of messages",
-		"mqadmin consumeMessage -t x -o 1":         "mqadmin: -o 1: offsets count in each queue",
-		"mqadmin consumeMessage -t x -s yesterday": `mqadmin: -s: "yesterday" is neither milliseconds since 1970`,
-		"mqadmin clusterList -i -1":                "mqadmin: -i: -1 is not a number of seconds",
+		"gantry borker":                              "gantry: there is no command borker: did you mean broker? (see gantry -h)",
+		"gantry broker --listenProt 1":               "gantry: there is no option --listenProt: did you mean --listenPort? (see gantry broker -h)",
+		"gantry broker --listenPort":                 "gantry: option --listenPort (--listenPort) needs a value (see gantry broker -h)",
+		"gantry broker --listenPort=high":            `gantry: the command line: listenPort: "high" is not a whole number`,
+		"gantry broker twice":                        `gantry: "twice" is neither an option nor the value of one`,
+		"gantry broker -c /no/such/file":             "gantry: the configuration file cannot be read: open /no/such/file",
+		"gantry namesrv --log-level=loud":            "gantry: --log-level loud is none of debug, info, warn, error",
+		"gantry namesrv --log-format=xml":            "gantry: --log-format xml is neither console nor json",
+		"mqadmin topicRoute -n a:1":                  "mqadmin: option -t (--topic) is missing (see mqadmin topicRoute -h)",
+		"mqadmin topicList":                          "mqadmin: no name server is given: write -n host:9876, or set NAMESRV_ADDR",
+		"mqadmin topicList -n a:1,b:1":               `mqadmin: -n: "a:1,b:1" is not host:port`,
+		"mqadmin updateTopic -t x":                   "mqadmin: give either -b (--brokerAddr) or -c (--clusterName)",
+		"mqadmin updateTopic -t x -b a -c b":         "mqadmin: give either -b (--brokerAddr) or -c (--clusterName)",
+		"mqadmin updateTopic -t x -b a -p 9":         "mqadmin: -p: 9 is none of 2 (write), 4 (read), 6 (both)",
+		"mqadmin updateTopic -t x -b a -r 0":         "mqadmin: -r and -w: 0 and 8 are not numbers of queues",
+		"mqadmin updateTopic -t x -b a -r many":      "mqadmin: invalid argument \"many\"",
+		"mqadmin updateTopic -t x -b a -a k":         `mqadmin: -a: "k" is not +key=value`,
+		"mqadmin sendMessage -t x -p y -i 1":         "mqadmin: -i 1: queues are numbered at each broker",
+		"mqadmin sendMessage -t x -p y -m true":      "mqadmin: -m true: traces are not sent",
+		"mqadmin consumeMessage -t x -c 0":           "mqadmin: -c: 0 is not a number of messages",
+		"mqadmin consumeMessage -t x -o 1":           "mqadmin: -o 1: offsets count in each queue",
+		"mqadmin consumeMessage -t x -s yesterday":   `mqadmin: -s: "yesterday" is neither milliseconds since 1970`,
+		"mqadmin queryMsgByKey -t x":                 "mqadmin: option -k (--msgKey) is missing",
+		"mqadmin queryMsgByKey -t x -k y -m 65":      "mqadmin: -m: 65 is not a number of messages between 1 and 64",
+		"mqadmin queryMsgByKey -t x -k y -b noon":    `mqadmin: -b: "noon" is neither milliseconds since 1970`,
+		"mqadmin queryMsgByUniqueKey -t x -i y -g z": "mqadmin: -g and -d: messages are not handed to a consumer",
+		"mqadmin queryMsgById -t x -i y -s true":     "mqadmin: -s true: messages are not sent again",
+		"mqadmin queryMsgById -t x -i y -f GBK":      "mqadmin: -f GBK: bodies are shown as UTF-8",
+		"mqadmin queryMsgById -t x":                  "mqadmin: option -i (--msgId) is missing",
+		"mqadmin cleanExpiredCQ -b x -c y":           "mqadmin: give either -b (--brokerAddr) or -c (--cluster)",
+		"mqadmin clusterList -i -1":                  "mqadmin: -i: -1 is not a number of seconds",
 	} {
 		code, out, err := called(t, strings.Fields(line)...)
 		require.Equal(t, exitUsage, code, line)
@@ -190,7 +199,8 @@ func TestDefaultsAreThoseOfTheNodes(t *testing.T) {
 	require.Equal(t, want, got)
 
 	store := store.DefaultOptions()
-	store.WaitingMax, store.CheckpointEvery, store.ReplayMax = 0, 0, 0
+	store.WaitingMax, store.ReplayMax = 0, 0
+	store.Cached, store.Zone = osenv.Memory()/100*40, time.Local
 	require.Equal(t, store, got.Store)
 }
 
@@ -223,4 +233,30 @@ func TestTimesAreReadAsRocketMQWritesThem(t *testing.T) {
 	require.Equal(t, time.Time{}, at)
 	_, err = parseTime("2026-11-21")
 	require.Error(t, err)
+}
+
+func TestSettingsOfTheStoreAreInItsOwnWords(t *testing.T) {
+	settings, _, err := config.LoadBroker(config.Machine{HostName: "broker-a", Home: "/home/me", Address: "10.0.0.1"}, config.Source{Keys: map[string]string{
+		"fileReservedTime": "48", "deleteWhen": "16;04", "diskMaxUsedSpaceRatio": "60", "diskSpaceWarningLevelRatio": "70", "cleanFileForciblyEnable": "false",
+		"cleanResourceInterval": "2000", "deleteFileBatchMax": "3", "deleteCommitLogFilesInterval": "50", "messageIndexEnable": "false",
+		"maxHashSlotNum": "100", "maxIndexNum": "400", "osPageCacheBusyTimeOutMills": "500", "accessMessageInMemoryMaxRatio": "50",
+		"maxTransferCountOnMessageInDisk": "8", "maxTransferBytesOnMessageInDisk": "65536", "openQueueFilesMax": "99",
+		"checkpointInterval": "3000", "checkpointLogBytes": "2097152",
+	}})
+	require.NoError(t, err)
+	options, err := storeOptions(settings, 1000)
+	require.NoError(t, err)
+	require.Equal(t, 48*time.Hour, options.KeepFor)
+	require.Equal(t, []int{4, 16}, options.DeleteAt)
+	require.Equal(t, store.DiskUse{Expire: 0.60, Force: 0.70, Refuse: 0.70}, options.DiskUse, "where messages are refused files go")
+	require.True(t, options.NeverForce)
+	require.True(t, options.DisableIndex)
+	require.Equal(t, []time.Duration{2 * time.Second, 50 * time.Millisecond, 500 * time.Millisecond, 3 * time.Second},
+		[]time.Duration{options.CleanEvery, options.DeletePause, options.BusyAfter, options.CheckpointEvery})
+	require.Equal(t, []int{3, 8, 65536, 99}, []int{options.DeleteMax, options.ColdCountMax, options.ColdBytesMax, options.OpenFilesMax})
+	require.Equal(t, []int64{500, 2 << 20}, []int64{options.Cached, options.CheckpointBytes})
+	require.Equal(t, "100 400", fmt.Sprint(options.Index.Slots, options.Index.Items))
+	unknown, err := storeOptions(settings, 0)
+	require.NoError(t, err)
+	require.Zero(t, unknown.Cached, "where the memory is not known all is taken to be in it")
 }

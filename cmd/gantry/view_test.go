@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/stretchr/testify/require"
 )
@@ -136,4 +137,73 @@ func TestWhatWasSentAndUpdatedIsShownAsInRocketMQ(t *testing.T) {
 	updated := &updatedView{Topic: "orders", Brokers: []string{"10.0.0.1:10911"}, text: "topic orders"}
 	require.Equal(t, "create topic to 10.0.0.1:10911 success.\ntopic orders\n", shown(t, updated, false))
 	require.Empty(t, shown(t, &updatedView{text: "topic orders"}, false))
+}
+
+func TestAFoundMessageIsShownWholeOrOnALine(t *testing.T) {
+	found := foundMessage{
+		messageView: messageView{MessageID: "7F", Topic: "orders", Broker: "broker-a", Queue: 1, Offset: 7, StoredAt: noon(),
+			Properties: map[string]string{"TAGS": "paid", "KEYS": "7 8"}, Body: "light"},
+		OffsetMsgID: "0A00", LogOffset: 4096, BornAt: noon(), BornHost: "10.0.0.2:1", StoreHost: "10.0.0.1:10911", Redeliveries: 2, SysFlags: 8,
+	}
+	require.Equal(t, lines(
+		"Message id  Broker    Queue  Offset  Stored                   Tag   Keys  Body",
+		"7F          broker-a      1       7  2026-11-21 12:00:00,005  paid  7 8   light",
+	), shown(t, &foundView{Messages: []foundMessage{found}}, false))
+	whole := &foundView{Messages: []foundMessage{found}, whole: true}
+	require.Equal(t, lines(
+		"Field             Value",
+		"Message ID        7F",
+		"OffsetID          0A00",
+		"Topic             orders",
+		"Tags              paid",
+		"Keys              7 8",
+		"Broker            broker-a",
+		"Queue ID          1",
+		"Queue Offset      7",
+		"CommitLog Offset  4096",
+		"Reconsume Times   2",
+		"Born Timestamp    2026-11-21 12:00:00,005",
+		"Store Timestamp   2026-11-21 12:00:00,005",
+		"Born Host         10.0.0.2:1",
+		"Store Host        10.0.0.1:10911",
+		"System Flag       8",
+		"Properties        KEYS=7 8, TAGS=paid",
+		"Message Body      light",
+	), shown(t, whole, false))
+	var back struct{ Messages []map[string]any }
+	require.NoError(t, json.Unmarshal([]byte(shown(t, whole, true)), &back))
+	require.Equal(t, "7F", back.Messages[0]["msgId"])
+	require.EqualValues(t, 4096, back.Messages[0]["commitLogOffset"])
+	require.JSONEq(t, `{"messages":[]}`, shown(t, newFoundView(nil, true), true))
+}
+
+func TestBrokersThatWereToldToCleanAreListed(t *testing.T) {
+	v := &cleanedView{Brokers: []string{"10.0.0.1:10911", "10.0.0.2:10911"}, command: "cleanExpiredCQ"}
+	require.Equal(t, "cleanExpiredCQ at 10.0.0.1:10911 success\ncleanExpiredCQ at 10.0.0.2:10911 success\n", shown(t, v, false))
+	require.JSONEq(t, `{"brokers":["10.0.0.1:10911","10.0.0.2:10911"]}`, shown(t, v, true))
+}
+
+func TestALogThatEndsInDoubtSaysWhy(t *testing.T) {
+	v := &logFilesView{Start: 1024, End: 1500, Doubt: "a torn record", Files: []logFileEntry{{Path: "commitlog/00000000000000001024", From: 1024, To: 2048, FirstStoredAt: noon()}}}
+	require.Equal(t, lines(
+		"File                            From    To  First message stored",
+		"commitlog/00000000000000001024  1024  2048  2026-11-21 12:00:00,005",
+		"",
+		"The log is [1024, 1500), 476 bytes.",
+		"It ends there because of a torn record",
+	), shown(t, v, false))
+}
+
+func TestACheckSaysWhatWasFound(t *testing.T) {
+	v := newCheckView(&store.CheckReport{Clean: true, End: 308, Records: 2, Queues: 1, Entries: 2, Keys: 3})
+	require.Equal(t, "closed in order: log [0, 308) with 2 messages, 1 queues with 2 entries, 3 keys in the index\nall is in order\n", shown(t, v, false))
+	require.NoError(t, v.verdict())
+	v = newCheckView(&store.CheckReport{Repairs: []string{"a tail"}})
+	require.Contains(t, shown(t, v, false), "not closed in order: ")
+	require.Contains(t, shown(t, v, false), "repair: a tail\n")
+	require.Equal(t, exitRepairs, exitCode(v.verdict()))
+	v = newCheckView(&store.CheckReport{Damage: []string{"rot"}, Repairs: []string{"a tail"}})
+	require.Contains(t, shown(t, v, false), "damage: rot\nrepair: a tail\n")
+	require.Equal(t, exitDamaged, exitCode(v.verdict()))
+	require.Contains(t, shown(t, v, true), `"state": "damaged"`)
 }

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -28,7 +27,7 @@ func (b *Broker) updateTopic(in *transport.Incoming) {
 		reply.Error(proto.RespInvalidParameter, err.Error())
 		return
 	}
-	err = b.topics.update(h.Topic, func(old *proto.TopicConfig) (proto.TopicConfig, error) {
+	change := func(old *proto.TopicConfig) (proto.TopicConfig, error) {
 		var current map[string]string
 		if old != nil {
 			current = old.Attributes
@@ -36,7 +35,8 @@ func (b *Broker) updateTopic(in *transport.Incoming) {
 		attributes, err := changeAttributes(current, h.Attributes, old == nil)
 		topic.Attributes = attributes
 		return topic, err
-	})
+	}
+	b.await(in, func() { err = b.topics.update(h.Topic, change) })
 	if err != nil {
 		reply.Error(proto.RespSystemError, err.Error())
 		return
@@ -67,52 +67,6 @@ func (b *Broker) wantedTopic(h *proto.UpdateAndCreateTopic) (proto.TopicConfig, 
 	return topic, nil
 }
 
-// changeAttributes applies "+key=value,-key".
-func changeAttributes(current map[string]string, changes string, creating bool) (map[string]string, error) {
-	if changes == "" {
-		return current, nil
-	}
-	next := map[string]string{}
-	// order does not matter: entries are only copied
-	for key, value := range current {
-		next[key] = value
-	}
-	changed := map[string]bool{}
-	for _, change := range strings.Split(changes, ",") {
-		change = strings.TrimSpace(change)
-		key, value, hasValue := strings.Cut(strings.TrimLeft(change, "+-"), "=")
-		allowed, known := attributeValues[key]
-		switch {
-		case !known:
-			return nil, fmt.Errorf("attributes: %q is no attribute of a topic", key)
-		case changed[key]:
-			return nil, fmt.Errorf("attributes: %s is named twice", key)
-		case strings.HasPrefix(change, "+") && hasValue:
-			if !slices.Contains(allowed, value) {
-				return nil, fmt.Errorf("attributes: %s cannot be %q, want one of %s", key, value, strings.Join(allowed, ", "))
-			}
-			next[key] = value
-		case strings.HasPrefix(change, "-") && !hasValue && !creating:
-			if _, has := next[key]; !has {
-				return nil, fmt.Errorf("attributes: the topic has no %s to be taken away", key)
-			}
-			delete(next, key)
-		default:
-			return nil, fmt.Errorf("attributes: %q: want +key=value, or -key for a topic that exists", change)
-		}
-		changed[key] = true
-	}
-	return next, nil
-}
-
-// attributeValues are the attributes that a topic may have here. Batch queues, compaction and retention by topic
-// are promises that this broker does not make, so it refuses them.
-var attributeValues = map[string][]string{
-	"queue.type":     {"SimpleCQ"},
-	"cleanup.policy": {"DELETE"},
-	"message.type":   {"UNSPECIFIED", "NORMAL", "FIFO", "DELAY", "TRANSACTION", "MIXED"},
-}
-
 // deleteTopic handles DELETE_TOPIC_IN_BROKER: the topic, its queues and its offsets.
 func (b *Broker) deleteTopic(in *transport.Incoming) {
 	var h proto.DeleteTopicInBroker
@@ -128,19 +82,23 @@ func (b *Broker) deleteTopic(in *transport.Incoming) {
 		reply.Error(proto.RespInvalidParameter, fmt.Sprintf("the topic[%s] is conflict with system topic", h.Topic))
 		return
 	}
-	err := b.topics.remove(h.Topic, func() error {
-		if err := b.offsets.forgetTopic(h.Topic); err != nil {
-			return err
-		}
-		// Sends of the same burst may not have been handed to the disk yet.
-		b.store.Kick()
-		return b.store.DropTopic(h.Topic)
-	})
+	var err error
+	b.await(in, func() { err = b.topics.remove(h.Topic, func() error { return b.dropTopic(h.Topic) }) })
 	if err != nil {
 		reply.Error(proto.RespSystemError, err.Error())
 		return
 	}
 	reply.Success(nil)
+}
+
+// dropTopic removes what belongs to a topic that is in the table no more, durably.
+func (b *Broker) dropTopic(name string) error {
+	if err := b.offsets.forgetTopic(name); err != nil {
+		return err
+	}
+	// Sends of a burst under way may not have been handed to the disk yet.
+	b.store.Kick()
+	return b.store.DropTopic(name)
 }
 
 // allTopics handles GET_ALL_TOPIC_CONFIG.
@@ -162,20 +120,30 @@ func (b *Broker) topicStats(in *transport.Incoming) {
 		return
 	}
 	var table proto.TopicStatsTable
-	for id := range max(topic.ReadQueues, topic.WriteQueues) {
-		key := queueKey(h.Topic, id)
-		first, end := b.store.Bounds(key)
-		updated, _, err := b.store.StoredAt(key, end-1)
-		if err != nil {
-			reply.Error(proto.RespSystemError, err.Error())
-			return
+	var err error
+	b.await(in, func() {
+		for id := range max(topic.ReadQueues, topic.WriteQueues) {
+			var stats proto.QueueStats
+			if stats, err = b.queueStats(queueKey(h.Topic, id)); err != nil {
+				return
+			}
+			table.Queues = append(table.Queues, stats)
 		}
-		table.Queues = append(table.Queues, proto.QueueStats{
-			Queue: proto.Queue{Topic: h.Topic, BrokerName: b.options.Name, QueueID: id},
-			Min:   int64(first), Max: int64(end), UpdatedAt: updated,
-		})
+	})
+	if err != nil {
+		reply.Error(proto.RespSystemError, err.Error())
+		return
 	}
 	reply.Success(table.Marshal(proto.FormFastJSON))
+}
+
+func (b *Broker) queueStats(key store.QueueKey) (proto.QueueStats, error) {
+	first, end := b.store.Bounds(key)
+	updated, _, err := b.store.StoredAt(key, end-1)
+	return proto.QueueStats{
+		Queue: proto.Queue{Topic: key.Topic, BrokerName: b.options.Name, QueueID: key.ID},
+		Min:   int64(first), Max: int64(end), UpdatedAt: updated,
+	}, err
 }
 
 // brokerConfig handles GET_BROKER_CONFIG: the settings in force, as a properties file.
@@ -200,33 +168,4 @@ func (b *Broker) brokerConfig(in *transport.Incoming) {
 	var version wire.Fields
 	version.Add("version", string(b.topics.version.Marshal()))
 	in.Reply().SendFields(proto.RespSuccess, "", nil, version, text.Marshal())
-}
-
-// runtimeInfo handles GET_BROKER_RUNTIME_INFO: what tools show of a running broker.
-func (b *Broker) runtimeInfo(in *transport.Incoming) {
-	used, total, err := b.env.Disk.Usage()
-	ratio := "unknown"
-	if err == nil && total > 0 {
-		ratio = strconv.FormatFloat(float64(used)/float64(total), 'f', 4, 64)
-	}
-	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-	table := proto.KVTable{Table: map[string]string{
-		"brokerVersion":           number(wire.OwnVersion),
-		"brokerVersionDesc":       wire.VersionName(wire.OwnVersion),
-		"bootTimestamp":           number(int64(b.startAt)),
-		"brokerActive":            strconv.FormatBool(b.store.Health() == nil),
-		"msgPutTotalTodayNow":     number(b.stats.sent),
-		"msgGetTotalTodayNow":     number(b.stats.pulled),
-		"sendFailedTotal":         number(b.stats.sendFailed),
-		"getTransferedBytesTotal": number(b.stats.pulledBytes),
-		"commitLogMinOffset":      number(int64(b.store.Start())),
-		"commitLogMaxOffset":      number(int64(b.store.Written())),
-		"commitLogFlushedOffset":  number(int64(b.store.Flushed())),
-		"commitLogDiskRatio":      ratio,
-		"pullWaitingRequests":     number(int64(b.waiting.count)),
-		"connections":             number(int64(len(b.server.Conns()))),
-		"topics":                  number(int64(len(b.topics.byName))),
-		"consumerGroups":          number(int64(len(b.groups.byName))),
-	}}
-	in.Reply().Success(table.Marshal())
 }

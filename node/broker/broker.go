@@ -66,6 +66,7 @@ func New(e env.Env, options Options) (*Broker, error) {
 	b.waiting = newWaitingPulls(b)
 	b.names = newRegistrar(b)
 	b.options.Store.Arrived = b.waiting.arrived
+	b.options.Store.Retention = b.topics.retention
 	b.server = transport.NewServer(e, transport.ServerOptions{
 		Handler: transport.HandlerFunc(b.serve), Limits: options.Limits,
 		OnClose: b.clients.connectionEnded, AfterBurst: b.kick,

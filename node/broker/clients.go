@@ -82,7 +82,7 @@ func (b *Broker) heartbeat(in *transport.Incoming) {
 	}
 	for i := range data.Consumers {
 		consumer := &data.Consumers[i]
-		if err := b.prepareGroup(consumer); err != nil {
+		if err := b.prepareGroup(in, consumer); err != nil {
 			b.env.Log.Warn("a heartbeat names a group that cannot be", zap.String("group", consumer.Group), zap.Error(err))
 			continue
 		}
@@ -92,8 +92,8 @@ func (b *Broker) heartbeat(in *transport.Incoming) {
 }
 
 // prepareGroup makes the group and its retry topic if they do not exist.
-func (b *Broker) prepareGroup(consumer *proto.ConsumerData) error {
-	group, err := b.groups.find(consumer.Group)
+func (b *Broker) prepareGroup(in *transport.Incoming, consumer *proto.ConsumerData) error {
+	group, err := b.findGroup(in, consumer.Group)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,8 @@ func (b *Broker) prepareGroup(consumer *proto.ConsumerData) error {
 	}
 	topic := proto.NewTopicConfig(name)
 	topic.ReadQueues, topic.WriteQueues = group.RetryQueues, group.RetryQueues
-	return b.topics.add(topic)
+	b.await(in, func() { err = b.topics.add(topic) })
+	return err
 }
 
 func (t *clientTable) produce(group string, conn *transport.Conn, clientID string, version int32) {

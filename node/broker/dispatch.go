@@ -36,6 +36,8 @@ func (b *Broker) serve(in *transport.Incoming) {
 		b.earliestStoreTime(in)
 	case proto.ReqViewMessageByID:
 		b.viewMessage(in)
+	case proto.ReqQueryMessage:
+		b.queryMessage(in)
 	case proto.ReqUpdateAndCreateTopic:
 		b.updateTopic(in)
 	case proto.ReqDeleteTopicInBroker:
@@ -48,6 +50,10 @@ func (b *Broker) serve(in *transport.Incoming) {
 		b.brokerConfig(in)
 	case proto.ReqGetBrokerRuntimeInfo:
 		b.runtimeInfo(in)
+	case proto.ReqDeleteExpiredCommitLog:
+		b.deleteExpiredLog(in)
+	case proto.ReqCleanExpiredConsumeQueue, proto.ReqCleanUnusedTopic:
+		b.cleanQueues(in)
 	default:
 		in.Reply().Error(proto.RespRequestCodeNotSupported, fmt.Sprintf("request code %d (%s) is not served by this broker", in.Command.Code, proto.RequestName(in.Command.Code)))
 	}
@@ -60,4 +66,13 @@ func decode(in *transport.Incoming, header proto.HeaderDecoder) bool {
 		return false
 	}
 	return true
+}
+
+// await runs what waits on behalf of a request. Meanwhile the messages that came before it in the same burst are stored,
+// and the answers of others on its connection are written.
+func (b *Broker) await(in *transport.Incoming, work func()) {
+	b.kick()
+	resume := in.Conn.BeginWait()
+	work()
+	in.Conn.EndWait(resume)
 }

@@ -8,7 +8,7 @@
 //
 // # Which calls wait
 //
-// Start and Close. Handlers wait for the disk when they read messages, or make, change or delete topics or groups;
+// Start and Close. Handlers wait for the disk when they read or find messages, or make, change or delete topics or groups;
 // while one waits, its connection reads no further and all others go on.
 //
 // # What an answer means
@@ -29,19 +29,24 @@
 //
 // # Files
 //
-//	broker.go    New, Start, Close
-//	options.go   settings
-//	dispatch.go  request code to handler
-//	send.go      sends
-//	pull.go      pulls
-//	waiting.go   held pulls
-//	offsets.go   consumer offsets and queue bounds
-//	journal.go   durable single commits
-//	topics.go    the topic table
-//	groups.go    the group table
-//	clients.go   heartbeats and members
-//	register.go  name servers
-//	admin.go     tools
-//	document.go  files of the config directory
-//	unique.go    message ids for senders without
+//	broker.go      New, Start, Close
+//	options.go     settings
+//	dispatch.go    request code to handler, waiting on behalf of a request
+//	send.go        sends
+//	pull.go        pulls
+//	waiting.go     held pulls
+//	offsets.go     consumer offsets and queue bounds
+//	journal.go     durable single commits
+//	query.go       messages by place and by key
+//	topics.go      the topic table
+//	attributes.go  what topics may have set, retention
+//	groups.go      the group table
+//	clients.go     heartbeats and members
+//	register.go    name servers
+//	admin.go       topics and settings, for tools
+//	clean.go       cleaning, for tools
+//	runtime.go     what tools show of a running broker
+//	tables.go      the tables as a start would read them, for tools
+//	document.go    files of the config directory
+//	unique.go      message ids for senders without
 package broker

@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
 )
 
@@ -73,30 +74,33 @@ func (t *groupTable) load() error {
 	for _, name := range proto.StartGroups() {
 		t.byName[name] = newGroupConfig(name)
 	}
-	return loadDocument(t.broker.env, groupsFile, func(content []byte) error {
-		strict, err := proto.Strict(content)
-		if err != nil {
+	return loadDocument(t.broker.env, groupsFile, t.decode)
+}
+
+// decode adds the groups of the file.
+func (t *groupTable) decode(content []byte) error {
+	strict, err := proto.Strict(content)
+	if err != nil {
+		return err
+	}
+	var in groupDocument
+	if err := json.Unmarshal(strict, &in); err != nil {
+		return err
+	}
+	if len(in.Version) > 0 {
+		if t.version, err = proto.UnmarshalDataVersion(in.Version); err != nil {
 			return err
 		}
-		var in groupDocument
-		if err := json.Unmarshal(strict, &in); err != nil {
-			return err
+	}
+	t.forbidden = in.Forbidden
+	// order does not matter: entries are only copied
+	for name, group := range in.Groups {
+		if group != nil {
+			group.Name = name
+			t.byName[name] = group
 		}
-		if len(in.Version) > 0 {
-			if t.version, err = proto.UnmarshalDataVersion(in.Version); err != nil {
-				return err
-			}
-		}
-		t.forbidden = in.Forbidden
-		// order does not matter: entries are only copied
-		for name, group := range in.Groups {
-			if group != nil {
-				group.Name = name
-				t.byName[name] = group
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // forbiddenRead is the bit of the forbidden table that keeps a group from a topic (PermName.INDEX_PERM_READ).
@@ -105,6 +109,14 @@ const forbiddenRead = 1 << 2
 // mayRead reports whether the forbidden table lets a group have a topic.
 func (t *groupTable) mayRead(group, topic string) bool {
 	return t.forbidden[group][topic]&forbiddenRead == 0
+}
+
+// findGroup is find on behalf of a request.
+func (b *Broker) findGroup(in *transport.Incoming, name string) (group *groupConfig, err error) {
+	if group = b.groups.byName[name]; group == nil {
+		b.await(in, func() { group, err = b.groups.find(name) })
+	}
+	return group, err
 }
 
 // find returns a group. One that does not exist is made, if the broker may and the name is

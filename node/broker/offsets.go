@@ -331,7 +331,7 @@ func (b *Broker) updateConsumerOffset(in *transport.Incoming) {
 		return
 	}
 	reply := in.Reply()
-	if _, err := b.groups.find(h.ConsumerGroup); err != nil {
+	if _, err := b.findGroup(in, h.ConsumerGroup); err != nil {
 		reply.Error(proto.RespSubscriptionGroupNotExist, fmt.Sprintf("Group %s not exist!", h.ConsumerGroup))
 		return
 	}
@@ -397,7 +397,9 @@ func (b *Broker) offsetByTime(in *transport.Incoming) {
 		return
 	}
 	reply := in.Reply()
-	offset, err := b.store.OffsetAt(queueKey(h.Topic, h.QueueID), h.Timestamp, h.Upper)
+	var offset message.QueueOffset
+	var err error
+	b.await(in, func() { offset, err = b.store.OffsetAt(queueKey(h.Topic, h.QueueID), h.Timestamp, h.Upper) })
 	if err != nil {
 		reply.Error(proto.RespSystemError, err.Error())
 		return
@@ -414,7 +416,10 @@ func (b *Broker) earliestStoreTime(in *transport.Incoming) {
 	reply := in.Reply()
 	key := queueKey(h.Topic, h.QueueID)
 	first, _ := b.store.Bounds(key)
-	at, ok, err := b.store.StoredAt(key, first)
+	var at int64
+	var ok bool
+	var err error
+	b.await(in, func() { at, ok, err = b.store.StoredAt(key, first) })
 	switch {
 	case err != nil:
 		reply.Error(proto.RespSystemError, err.Error())
@@ -423,19 +428,4 @@ func (b *Broker) earliestStoreTime(in *transport.Incoming) {
 	default:
 		reply.Send(proto.RespSuccess, &proto.TimestampResponse{Timestamp: at}, nil)
 	}
-}
-
-// viewMessage handles VIEW_MESSAGE_BY_ID: the message at a place of the log.
-func (b *Broker) viewMessage(in *transport.Incoming) {
-	var h proto.ViewMessageByID
-	if !decode(in, &h) {
-		return
-	}
-	reply := in.Reply()
-	raw, err := b.store.RecordBytes(message.LogOffset(h.Offset))
-	if err != nil {
-		reply.Error(proto.RespSystemError, fmt.Sprintf("can not find message by the offset, %d: %v", h.Offset, err))
-		return
-	}
-	reply.Success(raw)
 }

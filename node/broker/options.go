@@ -31,9 +31,10 @@ type Options struct {
 	DefaultTopicQueues   int32      // defaultTopicQueueNums
 	NoLongPolling        bool       // longPollingEnable=false
 	ShortPollingFor      time.Duration
-	HeldPullsMax         int // further ones are answered "nothing found" at once
-	PullMessagesMax      int // messages of one pull (maxTransferCountOnMessageInMemory)
-	PullBytesMax         int // bytes of one pull (maxTransferBytesOnMessageInMemory)
+	HeldPullsMax         int  // further ones are answered "nothing found" at once
+	PullMessagesMax      int  // messages of one pull (maxTransferCountOnMessageInMemory)
+	PullBytesMax         int  // bytes of one pull (maxTransferBytesOnMessageInMemory)
+	SlaveRead            bool // slaveReadEnable: who reads old messages is sent to the slave that its group names
 	RegisterEvery        time.Duration
 	RegisterTimeout      time.Duration
 	SaveOffsetsEvery     time.Duration // flushConsumerOffsetInterval

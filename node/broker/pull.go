@@ -20,7 +20,7 @@ func (b *Broker) pull(in *transport.Incoming) {
 	if !decode(in, &header) {
 		return
 	}
-	tags, r := b.admitPull(&header)
+	tags, r := b.admitPull(in, &header)
 	if r.code != 0 {
 		in.Reply().Error(r.code, r.remark)
 		return
@@ -29,7 +29,7 @@ func (b *Broker) pull(in *transport.Incoming) {
 		b.offsets.set(header.ConsumerGroup, header.Topic, header.QueueID, header.CommitOffset)
 	}
 	p := pullRequest{
-		reply: in.Reply(), tags: tags,
+		reply: in.Reply(), tags: tags, group: header.ConsumerGroup,
 		queue: store.QueueKey{Topic: header.Topic, ID: header.QueueID},
 		from:  message.QueueOffset(header.QueueOffset),
 		count: min(max(int(header.MaxMessages), 1), b.options.PullMessagesMax),
@@ -48,14 +48,14 @@ func (b *Broker) pull(in *transport.Incoming) {
 }
 
 // admitPull checks a pull in the order of the reference and finds what it filters by. It may wait.
-func (b *Broker) admitPull(header *proto.PullMessage) (tagFilter, refusal) {
+func (b *Broker) admitPull(in *transport.Incoming, header *proto.PullMessage) (tagFilter, refusal) {
 	if b.closing {
 		return nil, refused(proto.RespServiceNotAvailable, "the broker is shutting down: pull from another one")
 	}
 	if !b.options.Perm.Readable() {
 		return nil, refused(proto.RespNoPermission, "the broker[%s] pulling message is forbidden", b.address)
 	}
-	group, err := b.groups.find(header.ConsumerGroup)
+	group, err := b.findGroup(in, header.ConsumerGroup)
 	if err != nil {
 		return nil, refused(proto.RespSubscriptionGroupNotExist, "subscription group [%s] does not exist: %v", header.ConsumerGroup, err)
 	}
@@ -141,6 +141,7 @@ type pullRequest struct {
 	count   int
 	bytes   int
 	tags    tagFilter
+	group   string
 	holdFor time.Duration // 0: answer at once
 }
 
@@ -160,11 +161,14 @@ func (b *Broker) answerPull(p *pullRequest) {
 		return
 	}
 	code := pullCode(result.Status, p.from)
-	if code == proto.RespPullNotFound && p.holdFor > 0 && b.waiting.hold(p) {
+	if mayHold(result.Status, code) && p.holdFor > 0 && b.waiting.hold(p) {
 		b.giveBuffer(buffer)
 		return
 	}
-	header := &proto.PullMessageResponse{Next: int64(result.Next), Min: int64(result.Min), Max: int64(result.Max)}
+	header := &proto.PullMessageResponse{
+		SuggestedBrokerID: b.suggestBroker(p.group, result.Cold),
+		Next:              int64(result.Next), Min: int64(result.Min), Max: int64(result.Max),
+	}
 	if result.Status != store.ReadFound {
 		b.giveBuffer(buffer)
 		p.reply.SendFields(code, result.Status.String(), header, nil, nil)
@@ -174,6 +178,21 @@ func (b *Broker) answerPull(p *pullRequest) {
 	b.stats.pulledBytes += int64(len(result.Bytes))
 	body := result.Bytes
 	p.reply.SendDetached(code, result.Status.String(), header, body, func() { b.giveBuffer(body) })
+}
+
+// suggestBroker is whom a group should pull from next: this broker, unless it reads what is not in memory any more and there may be
+// slaves that serve it. A client that knows no such slave stays.
+func (b *Broker) suggestBroker(name string, cold bool) int64 {
+	group := b.groups.byName[name]
+	if !cold || !b.options.SlaveRead || group == nil {
+		return proto.MasterID
+	}
+	return group.WhichBrokerWhenConsumeSlowly
+}
+
+// mayHold reports whether a pull waits for the next message. One whose file was removed meanwhile goes on elsewhere at once.
+func mayHold(status store.ReadStatus, code int32) bool {
+	return code == proto.RespPullNotFound && status != store.ReadOffsetFoundNull
 }
 
 // pullCode is the response code of a read's outcome.

@@ -24,7 +24,7 @@ func (b *Broker) send(in *transport.Incoming) {
 		in.Reply().Error(proto.RespInvalidParameter, err.Error())
 		return
 	}
-	topic, refusal := b.admitSend(&header)
+	topic, refusal := b.admitSend(in, &header)
 	if topic == nil {
 		b.refuse(in, refusal)
 		return
@@ -59,7 +59,7 @@ func (b *Broker) refuse(in *transport.Incoming, r refusal) {
 
 // admitSend checks the topic in the order of the reference, makes it where that is allowed, and settles the
 // queue. It may wait.
-func (b *Broker) admitSend(header *proto.SendMessage) (*proto.TopicConfig, refusal) {
+func (b *Broker) admitSend(in *transport.Incoming, header *proto.SendMessage) (*proto.TopicConfig, refusal) {
 	if b.closing {
 		return nil, refused(proto.RespServiceNotAvailable, "the broker is shutting down: send to another one")
 	}
@@ -74,7 +74,11 @@ func (b *Broker) admitSend(header *proto.SendMessage) (*proto.TopicConfig, refus
 		return nil, refused(proto.RespNoPermission, "Sending message to topic[%s] is forbidden.", header.Topic)
 	}
 	if topic == nil {
-		made, err := b.topics.create(header.Topic, header.DefaultTopic, header.DefaultQueues, header.UnitMode)
+		var made *proto.TopicConfig
+		var err error
+		b.await(in, func() {
+			made, err = b.topics.create(header.Topic, header.DefaultTopic, header.DefaultQueues, header.UnitMode)
+		})
 		if err != nil {
 			return nil, refused(proto.RespSystemError, "%v", err)
 		}

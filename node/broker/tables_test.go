@@ -3,6 +3,7 @@ package broker_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/gantrymq/gantry/node/broker"
 	"github.com/gantrymq/gantry/sim"
@@ -129,4 +130,34 @@ func TestATopicThatOnlyTheStoreKnowsIsAddedToTheTable(t *testing.T) {
 	w.start()
 	require.EqualValues(t, 3, w.topicTable()["orders"].ReadQueues)
 	require.Equal(t, []string{"x"}, bodies(t, w.succeeds(pullRequest("orders", 2, 0, 0, "*"))))
+}
+
+// TestTheTablesAreReadAsAStartWouldReadThem, also while the broker runs: nothing is changed.
+func TestTheTablesAreReadAsAStartWouldReadThem(t *testing.T) {
+	w := newWorld(t)
+	w.succeeds(updateTopicRequest("orders", nil))
+	w.succeeds(commitRequest("g", "orders", 1, 7))
+	w.pass(10 * time.Second)
+	w.succeeds(commitRequest("g", "orders", 0, 3))
+	w.succeeds(commitRequest("f", "orders", 0, 1))
+	before := w.file("config/consumerOffset.journal")
+	var tables broker.Tables
+	var err error
+	done := false
+	e := w.machine.Node("reader", ".")
+	e.Tasks.Go("read", func() { tables, err = broker.ReadTables(e); done = true })
+	w.kernel.Run(w.kernel.Now().Add(time.Minute), func() bool { return done })
+	require.NoError(t, err)
+	require.Equal(t, []broker.CommittedOffset{
+		{Group: "f", Topic: "orders", Queue: 0, Offset: 1, Journalled: true},
+		{Group: "g", Topic: "orders", Queue: 0, Offset: 3, Journalled: true},
+		{Group: "g", Topic: "orders", Queue: 1, Offset: 7},
+	}, tables.Offsets)
+	names := []string{}
+	for _, topic := range tables.Topics {
+		names = append(names, topic.Name)
+	}
+	require.Contains(t, names, "orders")
+	require.Equal(t, "g", tables.Groups[len(tables.Groups)-1].Name)
+	require.Equal(t, before, w.file("config/consumerOffset.journal"))
 }

@@ -33,22 +33,25 @@ func (t *topicTable) load() error {
 	for _, topic := range t.system() {
 		t.byName[topic.Name] = &topic
 	}
-	err := loadDocument(t.broker.env, topicsFile, func(content []byte) error {
-		table, err := proto.UnmarshalTopicTable(content)
-		if err != nil {
-			return err
-		}
-		t.version = table.Version
-		for i := range table.Topics {
-			t.byName[table.Topics[i].Name] = &table.Topics[i]
-		}
-		return nil
-	})
+	err := loadDocument(t.broker.env, topicsFile, t.decode)
 	if parent := t.byName[proto.DefaultTopic]; parent != nil && t.broker.options.NoAutoTopics {
 		// The file is from a time when the switch was on.
 		parent.Perm &^= proto.PermInherit
 	}
 	return err
+}
+
+// decode adds the topics of the file.
+func (t *topicTable) decode(content []byte) error {
+	table, err := proto.UnmarshalTopicTable(content)
+	if err != nil {
+		return err
+	}
+	t.version = table.Version
+	for i := range table.Topics {
+		t.byName[table.Topics[i].Name] = &table.Topics[i]
+	}
+	return nil
 }
 
 // system lists the topics that exist from the start.

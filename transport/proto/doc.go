@@ -49,7 +49,8 @@
 //	header.go, field.go        the interfaces, reading and writing of single fields
 //	header_send.go             sends and their answer
 //	header_pull.go             pulls and their answer
-//	header_offset.go           consumer offsets, queue bounds, look-up of a message
+//	header_offset.go           consumer offsets, queue bounds
+//	header_query.go            look-up of messages by place and by key
 //	header_client.go           heartbeats and membership
 //	header_topic.go            topics and configuration of a broker
 //	header_broker.go           registration and heartbeats of brokers

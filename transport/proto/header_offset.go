@@ -204,23 +204,3 @@ func (h *TimestampResponse) DecodeFields(f wire.Fields) error {
 	*h = TimestampResponse{Timestamp: r.needInteger("timestamp")}
 	return r.err
 }
-
-// ViewMessageByID is the header of ReqViewMessageByID (class ViewMessageRequestHeader).
-// The answer's body is one stored message.
-type ViewMessageByID struct {
-	Offset int64  // offset: where the record begins in the commit log
-	Topic  string // topic, optional
-}
-
-// EncodeFields writes the header.
-func (h *ViewMessageByID) EncodeFields(e *wire.Encoder) {
-	e.Int("offset", h.Offset)
-	encodeText(e, "topic", h.Topic)
-}
-
-// DecodeFields reads the header.
-func (h *ViewMessageByID) DecodeFields(f wire.Fields) error {
-	r := fieldReader{fields: f}
-	*h = ViewMessageByID{Offset: r.needInteger("offset"), Topic: r.text("topic")}
-	return r.err
-}

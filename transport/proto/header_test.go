@@ -103,6 +103,8 @@ func TestHeadersSurviveAFrame(t *testing.T) {
 	t.Run("GetEarliestMessageStoreTime", func(t *testing.T) { survives[GetEarliestMessageStoreTime](t, nil) })
 	t.Run("TimestampResponse", func(t *testing.T) { survives[TimestampResponse](t, nil) })
 	t.Run("ViewMessageByID", func(t *testing.T) { survives[ViewMessageByID](t, nil) })
+	t.Run("QueryMessage", func(t *testing.T) { survives[QueryMessage](t, nil) })
+	t.Run("QueryMessageResponse", func(t *testing.T) { survives[QueryMessageResponse](t, nil) })
 	t.Run("HeartbeatResponse", func(t *testing.T) { survives[HeartbeatResponse](t, nil) })
 	t.Run("UnregisterClient", func(t *testing.T) { survives[UnregisterClient](t, nil) })
 	t.Run("GetConsumerListByGroup", func(t *testing.T) { survives[GetConsumerListByGroup](t, nil) })

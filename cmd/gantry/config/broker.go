@@ -28,6 +28,24 @@ type Broker struct {
 	MappedFileSizeCommitLog    int64         `key:"mappedFileSizeCommitLog" alias:"mapedFileSizeCommitLog" default:"1073741824" range:"131072 2147483647" doc:"bytes of a commit log file; must not change once there are files"`
 	MappedFileSizeConsumeQueue int64         `key:"mappedFileSizeConsumeQueue" alias:"mapedFileSizeConsumeQueue" default:"6000000" range:"20 2147483640" doc:"bytes of a consume queue file, a multiple of 20; must not change once there are files"`
 	MaxMessageSize             int           `key:"maxMessageSize" default:"4194304" range:"1 16000000" doc:"greatest body of a message, in bytes"`
+	CheckpointInterval         time.Duration `key:"checkpointInterval" unit:"ms" default:"10000" range:"100 3600000" doc:"longest pause between checkpoints, which bound what a start after a crash reads again; a key of Gantry's own"`
+	CheckpointLogBytes         int64         `key:"checkpointLogBytes" default:"268435456" range:"1048576 1099511627776" doc:"bytes of commit log after which a checkpoint comes early; a key of Gantry's own"`
+	OpenQueueFilesMax          int           `key:"openQueueFilesMax" default:"1024" range:"16 1000000" doc:"most consume queue files that are kept open; a key of Gantry's own"`
+	BusyTimeout                time.Duration `key:"osPageCacheBusyTimeOutMills" unit:"ms" default:"1000" range:"10 600000" doc:"a write to the commit log that takes longer makes sends be refused as busy"`
+
+	FileReservedTime     time.Duration `key:"fileReservedTime" unit:"h" default:"72" range:"1 876000" important:"yes" doc:"how long messages are kept; a file goes when its newest message is older"`
+	DeleteWhen           string        `key:"deleteWhen" default:"04" important:"yes" doc:"hours of the day, 0 to 23, in which expired files go, with ; between them"`
+	DiskMaxUsed          int           `key:"diskMaxUsedSpaceRatio" default:"75" range:"10 95" important:"yes" doc:"percent of the disk above which expired files go at any hour"`
+	DiskCleanForcibly    int           `key:"diskSpaceCleanForciblyRatio" default:"85" range:"30 85" doc:"percent above which the oldest files go, expired or not, unread or not; diskSpaceWarningLevelRatio counts too if it is lower"`
+	DiskWarning          int           `key:"diskSpaceWarningLevelRatio" default:"90" range:"35 90" doc:"percent above which messages are refused as well"`
+	CleanFileForcibly    bool          `key:"cleanFileForciblyEnable" default:"true" doc:"false keeps files until they expire, however full the disk is"`
+	CleanInterval        time.Duration `key:"cleanResourceInterval" unit:"ms" default:"10000" range:"100 3600000" doc:"pause between looks at what can go"`
+	DeleteFileBatchMax   int           `key:"deleteFileBatchMax" default:"10" range:"1 100000" doc:"most commit log files that go at each look"`
+	DeleteCommitLogPause time.Duration `key:"deleteCommitLogFilesInterval" unit:"ms" default:"100" range:"1 3600000" doc:"pause between two files that go"`
+
+	MessageIndexEnable bool `key:"messageIndexEnable" default:"true" doc:"keep an index by which messages are found by key"`
+	MaxHashSlotNum     int  `key:"maxHashSlotNum" default:"5000000" range:"1 100000000" doc:"slots of an index file; must not change once there are files"`
+	MaxIndexNum        int  `key:"maxIndexNum" default:"20000000" range:"2 80000000" doc:"keys of an index file, and 1; must not change once there are files"`
 
 	AutoCreateTopicEnable       bool   `key:"autoCreateTopicEnable" default:"true" important:"yes" doc:"a send to an unknown topic makes it"`
 	AutoCreateSubscriptionGroup bool   `key:"autoCreateSubscriptionGroup" default:"true" important:"yes" doc:"a consumer of an unknown group makes it"`
@@ -38,6 +56,10 @@ type Broker struct {
 	ShortPollingTime  time.Duration `key:"shortPollingTimeMills" unit:"ms" default:"1000" range:"1 3600000" doc:"how long to hold it with longPollingEnable=false"`
 	PullBytesMax      int           `key:"maxTransferBytesOnMessageInMemory" default:"262144" range:"1024 16000000" doc:"most bytes of one pull"`
 	PullMessagesMax   int           `key:"maxTransferCountOnMessageInMemory" default:"32" range:"1 100000" doc:"most messages of one pull"`
+	ColdBytesMax      int           `key:"maxTransferBytesOnMessageInDisk" default:"262144" range:"1024 16000000" doc:"most bytes of one pull of messages that are not in memory"`
+	ColdMessagesMax   int           `key:"maxTransferCountOnMessageInDisk" default:"32" range:"1 100000" doc:"most messages of one pull of messages that are not in memory"`
+	MemoryRatio       int           `key:"accessMessageInMemoryMaxRatio" default:"40" range:"1 100" doc:"percent of the machine's memory that the newest messages are taken to be in"`
+	SlaveReadEnable   bool          `key:"slaveReadEnable" default:"false" doc:"advise consumers of older messages to pull from the slave that their group names (whichBrokerWhenConsumeSlowly)"`
 	OffsetsInterval   time.Duration `key:"flushConsumerOffsetInterval" unit:"ms" default:"5000" range:"1 3600000" doc:"pause between writes of consumer offsets"`
 	ChannelExpired    time.Duration `key:"channelExpiredTimeout" unit:"ms" default:"120000" range:"1000 86400000" doc:"a client silent for that long has left"`
 	RegisterPeriod    time.Duration `key:"registerNameServerPeriod" unit:"ms" default:"30000" range:"1 3600000" doc:"pause between registrations, at least 10 s and at most 60 s"`
@@ -84,6 +106,9 @@ func (b *Broker) validate() error {
 	}
 	if _, err := netip.ParseAddr(b.BindAddress); err != nil {
 		mistakes = append(mistakes, fmt.Errorf("bindAddress: %q is not an IP address", b.BindAddress))
+	}
+	if _, err := Hours(b.DeleteWhen); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("deleteWhen: %w", err))
 	}
 	if b.MappedFileSizeConsumeQueue%QueueEntrySize != 0 {
 		mistakes = append(mistakes, fmt.Errorf("mappedFileSizeConsumeQueue: %d is not a multiple of %d, the size of an entry", b.MappedFileSizeConsumeQueue, QueueEntrySize))

@@ -5,15 +5,13 @@ package config
 // operator would rely on it, only the value that asks for nothing is accepted.
 var brokerRules = rules{
 	idle: []idleKeys{
-		{"deleteWhen fileReservedTime diskMaxUsedSpaceRatio diskSpaceCleanForciblyRatio diskSpaceWarningLevelRatio " +
-			"cleanFileForciblyEnable cleanResourceInterval deleteFileBatchMax deleteCommitLogFilesInterval " +
-			"deleteConsumeQueueFilesInterval destroyMapedFileIntervalForcibly redeleteHangedFileInterval",
-			"this version deletes no messages: watch the disk; once it is full, sends are refused"},
+		{"deleteConsumeQueueFilesInterval destroyMapedFileIntervalForcibly redeleteHangedFileInterval",
+			"a file that can go is removed at once, also while somebody reads it"},
 		{"*ThreadPoolNums *PoolQueueCapacity serverWorkerThreads serverSelectorThreads serverCallbackExecutorThreads " +
 			"clientWorkerThreads useReentrantLockWhenPutMessage asyncSendEnable maxAsyncPutMessageRequests putMessageTimeout " +
 			"enableBuildConsumeQueueConcurrently",
 			"it has no thread pools: one task decides, and system calls run beside it"},
-		{"waitTimeMillsIn*Queue brokerFastFailureEnable osPageCacheBusyTimeOutMills fastFailIfNoBufferInStorePool",
+		{"waitTimeMillsIn*Queue brokerFastFailureEnable fastFailIfNoBufferInStorePool",
 			"it bounds the bytes that wait for the disk instead of their time, and refuses sends beyond that"},
 		{"serverSocketBacklog serverSocketSndBufSize serverSocketRcvBufSize clientSocketSndBufSize clientSocketRcvBufSize " +
 			"useEpollNativeSelector writeBufferHighWaterMark writeBufferLowWaterMark serverPooledByteBufAllocatorEnable " +
@@ -23,14 +21,13 @@ var brokerRules = rules{
 		{"flushCommitLogLeastPages flushCommitLogThoroughInterval flushCommitLogTimed commitIntervalCommitLog " +
 			"commitCommitLogLeastPages commitCommitLogThoroughInterval flushConsumeQueueLeastPages flushConsumeQueueThoroughInterval " +
 			"transientStorePoolEnable transientStorePoolSize warmMapedFileEnable flushLeastPagesWhenWarmMapedFile " +
-			"accessMessageInMemoryMaxRatio maxTransferBytesOnMessageInDisk maxTransferCountOnMessageInDisk " +
 			"coldDataFlowControlEnable coldDataScanEnable dataReadAheadEnable coldCtrStrategyEnable usePIDColdCtrStrategy " +
 			"cgColdReadThreshold globalColdReadThreshold",
 			"it writes by calls that cover many messages at once, not through mapped pages"},
 		{"checkCRCOnRecover enabledAppendPropCRC forceVerifyPropCRC readUnCommitted offsetCheckInSlave validateSystemTopicWhenUpdateTopic",
 			"it always writes and verifies checksums of whole records, shows only what is confirmed, and protects system topics"},
-		{"messageIndexEnable messageIndexSafe maxHashSlotNum maxIndexNum maxMsgsNumBatch defaultQueryMaxNum",
-			"this version writes no index of keys: queries by key are refused"},
+		{"messageIndexSafe", "its checkpoint always says how far the index of keys is durable"},
+		{"maxMsgsNumBatch defaultQueryMaxNum", "a query by key brings at most 64 messages, one by unique key 32"},
 		{"timer* messageDelayLevel enableScheduleAsyncDeliver flushDelayOffsetInterval delayOffsetUpdateVersionStep",
 			"this version refuses messages with a delay"},
 		{"transaction* rejectTransactionMessage checkTransactionMessageEnable",
@@ -39,7 +36,7 @@ var brokerRules = rules{
 			"skipWhenCKRePutReachMaxTimes serverLoadBalancerEnable defaultMessageRequestMode loadBalancePollNameServerInterval",
 			"this version has no consumption by pop and no assignment of queues by the broker: such requests are refused"},
 		{"ha[A-Z]* maxHaTransferByteInSecond brokerIP2 slaveTimeout enableAutoInSyncReplicas syncFromLastFile asyncLearner " +
-			"syncMasterFlushOffsetWhenStartup maxSlaveResendLength maxChecksumRange skipPreOnline slaveReadEnable lockInStrictMode " +
+			"syncMasterFlushOffsetWhenStartup maxSlaveResendLength maxChecksumRange skipPreOnline lockInStrictMode " +
 			"sendHeartbeatTimeoutMillis brokerHeartbeatInterval brokerNotActiveTimeoutMillis compatibleWithOldNameSrv " +
 			"syncBrokerMemberGroupPeriod enableSplitMetadata splitMetadataSize controllerAddr fetchControllerAddrByDnsLookup " +
 			"controllerHeartBeatTimeoutMills syncBrokerMetadataPeriod checkSyncStateSetPeriod syncControllerMetadataPeriod " +
@@ -83,6 +80,7 @@ var brokerRules = rules{
 		{"enablePropertyFilter", "false", "it cannot filter by SQL92, only by tags"},
 		{"storeType", "default", "it keeps queues and tables in files, not in RocksDB"},
 		{"configManagerVersion", "v1", "it keeps tables in files, not in RocksDB"},
+		{"replicasPerDiskPartition", "1", "it looks at how full its disk is, whoever has filled it"},
 		{"readOnlyCommitLogStorePaths", "", "all of the store lies below storePathRootDir"},
 		{"fetchNamesrvAddrByAddressServer", "false", "it takes name servers from namesrvAddr only"},
 		{"fetchNameSrvAddrByDnsLookup", "false", "it would use only one of the addresses that a name has: list them in namesrvAddr"},

@@ -73,16 +73,17 @@ func TestAFileAsEverybodyHasItIsRead(t *testing.T) {
 	require.Equal(t, 10921, b.ListenPort)
 	require.Equal(t, int64(128<<20), b.MappedFileSizeCommitLog)
 	require.False(t, b.AutoCreateTopicEnable)
+	require.Equal(t, 48*time.Hour, b.FileReservedTime)
+	require.Equal(t, "04", b.DeleteWhen)
 	require.Equal(t, []string{
-		"deleteWhen, fileReservedTime have no effect in Gantry because this version deletes no messages: watch the disk; once it is full, sends are refused",
 		"pullMessageThreadPoolNums, sendMessageThreadPoolNums have no effect in Gantry because it has no thread pools: one task decides, and system calls run beside it",
 		"messageDelayLevel has no effect in Gantry because this version refuses messages with a delay",
 	}, warnings)
 }
 
 func TestLaterSourcesWinAndWarningsAreGivenOnce(t *testing.T) {
-	file := fromText(t, "listenPort=1\nregionId=file\ndeleteWhen=04")
-	line := Source{Name: "the command line", Keys: map[string]string{"listenPort": "2", "deleteWhen": "05"}}
+	file := fromText(t, "listenPort=1\nregionId=file\ntimerWheelEnable=true")
+	line := Source{Name: "the command line", Keys: map[string]string{"listenPort": "2", "timerWheelEnable": "false"}}
 	b, warnings, err := LoadBroker(testMachine, file, line)
 	require.NoError(t, err)
 	require.Equal(t, 2, b.ListenPort)
@@ -118,6 +119,14 @@ func TestEveryMistakeNamesItsKey(t *testing.T) {
 		"listenPort=high":                 `listenPort: "high" is not a whole number`,
 		"listenPort=70000":                "listenPort: 70000 is not between 0 and 65535",
 		"longPollingEnable=yes":           `longPollingEnable: "yes" is neither true nor false`,
+		"fileReservedTime=0":              "fileReservedTime: 0 is not between 1 and 876000",
+		"deleteWhen=04;24":                `deleteWhen: "24" is not an hour between 0 and 23; write several with ; between them`,
+		"deleteWhen=4h":                   `deleteWhen: "4h" is not an hour`,
+		"deleteWhen=;":                    "deleteWhen: no hour is given",
+		"diskMaxUsedSpaceRatio=96":        "diskMaxUsedSpaceRatio: 96 is not between 10 and 95",
+		"diskSpaceCleanForciblyRatio=90":  "diskSpaceCleanForciblyRatio: 90 is not between 30 and 85",
+		"diskSpaceWarningLevelRatio=95":   "diskSpaceWarningLevelRatio: 95 is not between 35 and 90",
+		"maxIndexNum=1":                   "maxIndexNum: 1 is not between 2 and 80000000",
 		"flushDiskType=sync":              `flushDiskType: "sync" is not one of SYNC_FLUSH, ASYNC_FLUSH`,
 		"brokerIP1=0.0.0.0":               `brokerIP1: "0.0.0.0" is not an IP address that clients can reach`,
 		"bindAddress=here":                `bindAddress: "here" is not an IP address`,
@@ -154,4 +163,16 @@ func TestAFileThatIsNotThereIsNamed(t *testing.T) {
 	source, err := ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, Source{Name: path, Keys: map[string]string{"brokerName": "a"}}, source)
+}
+
+func TestHoursAreReadInAnyOrder(t *testing.T) {
+	for text, want := range map[string][]int{"04": {4}, "4": {4}, "23; 00;4;04": {0, 4, 23}, "05;": {5}} {
+		hours, err := Hours(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, hours, text)
+	}
+	for _, wrong := range []string{"", " ", "-1", "24", "4,5", "04:00"} {
+		_, err := Hours(wrong)
+		require.Error(t, err, wrong)
+	}
 }

@@ -29,6 +29,7 @@
 //	broker_rules.go   Apache's other keys of a broker
 //	name_server.go    the keys of a name server, and Apache's others
 //	address.go        lists of name servers
+//	hours.go          lists of hours
 //	print.go          the keys as a file and as help
 //	document.go       the keys as CONFIG.md
 package config

@@ -15,7 +15,7 @@ import (
 //	short    its short name as a flag
 //	default  its value if nobody sets it, as text
 //	unset    what an empty default stands for, in words
-//	unit     of a duration: ms or s
+//	unit     of a duration: ms, s or h
 //	range    least and greatest value of a number
 //	oneof    the words a text may be
 //	important  "yes" if -m prints it
@@ -115,8 +115,11 @@ func (f field) bounds() (low, high int64) {
 }
 
 func (f field) unit() time.Duration {
-	if f.tag.Get("unit") == "s" {
+	switch f.tag.Get("unit") {
+	case "s":
 		return time.Second
+	case "h":
+		return time.Hour
 	}
 	return time.Millisecond
 }

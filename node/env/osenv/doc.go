@@ -24,6 +24,7 @@
 //	disk.go        names, directories
 //	file.go        open files
 //	system_*.go    what differs between operating systems: sync, allocate, map, lock
+//	memory_*.go    how much memory the machine has
 //	network.go     dialling and listening
 //	conn.go        TCP streams
 package osenv

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/store"
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// Exit codes of inspect check, beside those of all commands.
+const (
+	exitRepairs = 5 // a crash left something that the next start puts in order
+	exitDamaged = 6 // something is wrong that no crash leaves
+)
+
+func newInspectCheck(f *inspectFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Verify all files of a broker that is stopped",
+		Long: `Reads all of the log, the queues and the index of keys of a broker that is stopped, and compares them with each other. It
+changes nothing.
+
+Exit codes: 0 all is in order; 5 a crash left something that the next start puts in order; 6 something is damaged;
+1 it could not be checked, also because the broker runs; 2 the command line is wrong.`,
+		Example: `  gantry inspect check --dir /data/store
+  gantry inspect check -c broker.conf --json`,
+		RunE: func(*cobra.Command, []string) error {
+			return f.in(func(e env.Env, options store.Options) error {
+				if err := indexFits(e, options); err != nil {
+					return err
+				}
+				report, err := store.Check(e, options, progress("checking"))
+				if err != nil {
+					return err
+				}
+				v := newCheckView(&report)
+				return errors.Join(f.show(v), v.verdict())
+			})
+		},
+	}
+}
+
+// verdict is the failure that carries the exit code.
+func (v *checkView) verdict() error {
+	switch v.State {
+	case stateDamaged:
+		return &failure{cause: errors.New("the store is damaged"), code: exitDamaged,
+			advice: "see what a repair would do with inspect repair; keep a copy of the directory first"}
+	case stateRepairs:
+		return &failure{cause: errors.New("the broker has crashed"), code: exitRepairs,
+			advice: "start it: it puts in order what is listed as repair"}
+	}
+	return nil
+}
+
+// progress shows on a terminal how much was done of long work; elsewhere it is silent.
+func progress(what string) func(done, total int64) {
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		return nil
+	}
+	var bar *progressbar.ProgressBar
+	return func(done, total int64) {
+		if bar == nil {
+			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription(what),
+				progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+		}
+		// The bar is for show.
+		_ = bar.Set64(done)
+	}
+}
