@@ -292,6 +292,9 @@ func (s *Store) moveMinimum(q *queueLog) (gone int64, err error) {
 			to = middle
 		}
 	}
+	if err := q.ordered(from, before, q.max, q.entryAt); err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
 	q.hideBelow(from)
 	return int64(q.min - before), nil
 }
@@ -301,7 +304,7 @@ func (s *Store) cleanQueues() error {
 	for _, q := range slices.Clone(s.order) {
 		for q.row.End()-q.row.Start() > q.row.SegmentSize() {
 			last := message.QueueOffset((q.row.Start()+q.row.SegmentSize())/entrySize) - 1
-			if last >= q.synced {
+			if last >= q.synced || last >= q.min {
 				break
 			}
 			e, err := q.fileEntry(last)

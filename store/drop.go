@@ -60,11 +60,14 @@ func (s *Store) dropTopic(topic string) error {
 		return err
 	}
 	renamed, err := s.remember(topic, at)
-	if !renamed {
+	if renamed && err != nil {
+		// A restart may find the topic gone or not, so nothing that is built on either may go on.
+		s.fail("making durable that a topic was removed", err)
+	}
+	if err != nil {
 		return err
 	}
-	// From here on a restart may find it gone.
-	errs := []error{err}
+	var errs []error
 	s.order = slices.DeleteFunc(s.order, ofTopic)
 	s.dirty = slices.DeleteFunc(s.dirty, ofTopic)
 	for _, q := range dropped {

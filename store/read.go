@@ -262,7 +262,8 @@ func (s *Store) RecordBytes(at message.LogOffset) ([]byte, error) {
 		return nil, fmt.Errorf("%v: %w: the log has [%d, %d)", at, ErrNoRecord, s.Start(), s.Confirmed())
 	}
 	scanner := newLogScanner(s.log, at)
-	scanner.chunk = recordChunk
+	// Behind what is confirmed the file may be cut just now.
+	scanner.chunk, scanner.limit = recordChunk, int64(s.Confirmed())
 	ok, err := scanner.next()
 	switch {
 	case err != nil:
@@ -295,6 +296,9 @@ func (s *Store) storedAt(q *queueLog, number message.QueueOffset) (int64, error)
 	head := make([]byte, recordHead)
 	if err := s.log.ReadAt(head, int64(e.log)); err != nil {
 		return 0, err
+	}
+	if e.possible() && !e.fits(head, number) {
+		return 0, fmt.Errorf("queue %s: %w: message %d has the entry %v, where another or no record is", q.key, ErrDamaged, number, e)
 	}
 	at, _ := message.PeekStoredAt(head)
 	return at, nil

@@ -143,7 +143,7 @@ func (r *replay) run(from message.LogOffset) error {
 	s := r.store
 	r.at, r.begun, r.whole = from, map[*queueLog]bool{}, int64(from) == s.log.Start()
 	r.last, r.gaps = map[*queueLog]message.LogOffset{}, gap{}
-	if err := s.loadQueues(from); err != nil {
+	if err := s.loadQueues(from, r.rebuild); err != nil {
 		return err
 	}
 	r.from, r.before = from, s.entriesBefore(from, nil)
@@ -459,7 +459,8 @@ func listQueues(disk env.Disk) ([]QueueKey, error) {
 }
 
 // loadQueues opens the files of all queues and keeps the entries of records that end at or before limit.
-func (s *Store) loadQueues(limit message.LogOffset) error {
+// A queue that is to be built again from its first message in the log may contradict itself: then nothing of it is kept.
+func (s *Store) loadQueues(limit message.LogOffset, rebuild bool) error {
 	keys, err := listQueues(s.env.Disk)
 	if err != nil {
 		return err
@@ -471,7 +472,12 @@ func (s *Store) loadQueues(limit message.LogOffset) error {
 		}
 		q := newQueueLog(key, row)
 		s.addQueue(q)
-		if err := s.loadQueue(q, limit); err != nil {
+		err = s.loadQueue(q, limit)
+		if rebuild && errors.Is(err, errContradiction) {
+			q.begin(0)
+			err = q.row.RemoveAll()
+		}
+		if err != nil {
 			return fmt.Errorf("queue %s: %w", key, err)
 		}
 		if err := s.finishDrop(q); err != nil {
@@ -499,6 +505,9 @@ func (s *Store) loadQueue(q *queueLog, limit message.LogOffset) error {
 		return e.filler() && e.log == 0 || (e.filler() || e.possible()) && int64(e.log) < s.log.Start()
 	})
 	if err != nil {
+		return err
+	}
+	if err := q.ordered(min, first, max, q.fileEntry); err != nil {
 		return err
 	}
 	for max > min {
@@ -532,6 +541,23 @@ func (q *queueLog) search(from, to message.QueueOffset, match func(entry) bool) 
 		}
 	}
 	return from, nil
+}
+
+// ordered checks, where a search among [first, end) has ended, that the entries around lead on in the log. A damaged one leads a search to
+// itself, and must not hide its neighbours.
+func (q *queueLog) ordered(at, first, end message.QueueOffset, read func(message.QueueOffset) (entry, error)) error {
+	before := entry{log: -1}
+	for number := max(at-2, first); number < min(at+2, end); number++ {
+		e, err := read(number)
+		if err != nil {
+			return err
+		}
+		if e.log < before.log || e.log == before.log && !e.filler() {
+			return fmt.Errorf("%w: queue %s: message %d has the entry %v behind %v", errContradiction, q.key, number, e, before)
+		}
+		before = e
+	}
+	return nil
 }
 
 // fileEntry reads one entry of the queue's files.

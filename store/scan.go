@@ -18,6 +18,7 @@ type logScanner struct {
 	raw     []byte // the record's bytes; valid until the next call
 	problem error  // why the log ends at at; nil where there is nothing at all
 	chunk   int64  // how much is read at once
+	limit   int64  // nothing is read from here on; 0 is the end of the file
 }
 
 // scanChunk is how much is read at once by who reads many records.
@@ -102,6 +103,9 @@ func (l *logScanner) bytes(n int) ([]byte, error) {
 		return l.buffer[from : from+int64(n)], nil
 	}
 	left := l.row.FileStart(int64(l.at)) + l.row.SegmentSize() - int64(l.at)
+	if l.limit > 0 {
+		left = min(left, max(l.limit-int64(l.at), 0))
+	}
 	want := min(left, max(int64(n), l.chunk))
 	if int64(cap(l.buffer)) < want {
 		l.buffer = make([]byte, want)

@@ -97,6 +97,8 @@ var errCreate = errors.New("the next file of the log could not be made")
 // passing, and so may be what prevents a new file; any other failure is not.
 func (s *Store) writeFailed(err error) {
 	switch {
+	case s.logFiles.Failed() != nil:
+		s.fail("a sync of the log", s.logFiles.Failed())
 	case errors.Is(err, env.ErrNoSpace):
 		s.refuseFull(err)
 	case errors.Is(err, errCreate):

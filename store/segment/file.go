@@ -81,9 +81,14 @@ func (f *File) ReadAt(p []byte, offset int64) (int, error) {
 // written is in doubt for ever.
 func (f *File) Sync(from, to int64) error { return f.handles.sync(f, from, to) }
 
-// syncFound makes durable what another process may have written.
+// syncFound makes durable what another process may have written. What is written by this one is synced with it, so a failure puts
+// that in doubt, too.
 func (f *File) syncFound(size int64) error {
-	return f.handles.with(f, func(handle env.File) error { return handle.Sync(0, size) })
+	err := f.handles.with(f, func(handle env.File) error { return handle.Sync(0, size) })
+	if err != nil && f.handles.failed == nil {
+		f.handles.failed = fmt.Errorf("%s: the sync before the next file: %w", f.path, err)
+	}
+	return err
 }
 
 // Erase makes every byte from an offset to size zero, durably.
