@@ -25,6 +25,7 @@ type move struct {
 
 // withEachFlavour runs a test with a Java store as it is by default, and with the one that is most careful.
 func withEachFlavour(t *testing.T, test func(m *move)) {
+	t.Helper()
 	t.Parallel()
 	needJavaStore(t)
 	for seed, checksums := range []bool{false, true} {

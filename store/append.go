@@ -171,8 +171,8 @@ func (s *Store) roll(size int) {
 // place encodes one record at the end of the batch.
 func (s *Store) place(queue *queueLog, r *message.Record) Place {
 	before := len(s.batch.bytes)
-	hash := tagHash(r.Properties)
 	s.lastStoredAt = int64(s.env.Clock.Wall())
+	hash := s.options.entryTag(r, s.lastStoredAt)
 	s.batch.bytes = s.encode(r)
 	record := s.batch.bytes[before:]
 	at := Place{Log: s.appended, Queue: queue.next}
@@ -182,15 +182,6 @@ func (s *Store) place(queue *queueLog, r *message.Record) Place {
 	s.appended += message.LogOffset(len(record))
 	s.arrivals.push(arrival{queue: queue, at: at, end: s.appended, tagHash: hash, stored: s.lastStoredAt})
 	return at
-}
-
-// tagHash is what the queue entry says of the record's tag.
-func tagHash(properties []byte) int64 {
-	tag, ok := message.PropertyBytes(properties, message.PropertyTags)
-	if !ok || len(tag) == 0 {
-		return 0
-	}
-	return message.TagHash(tag)
 }
 
 // encode appends the record with room for its checksum.

@@ -99,6 +99,7 @@ type checker struct {
 	queues   map[QueueKey]*checkedQueue
 	order    []*checkedQueue
 	index    *indexChecker
+	hashes   []int32 // reused
 	dropped  droppedTopics
 	gaps     gap
 	newestAt int64             // store time of the newest record

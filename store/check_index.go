@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/gantrymq/gantry/store/index"
 	"github.com/gantrymq/gantry/transport/message"
@@ -79,26 +80,50 @@ func (c *checker) checkKeys(r *message.Record, end message.LogOffset) error {
 	if err := c.passItems(r.LogOffset, false); err != nil {
 		return err
 	}
-	expected := r.SysFlags.Transaction() != message.TransactionRolledBack
+	hashes := c.hashesOf(r)
 	missing := false
-	if expected {
-		for key := range message.IndexKeys(r.Properties) {
-			if x.more && x.at == r.LogOffset && x.hash == message.IndexKeyHash(r.Topic, key) {
-				c.report.Keys++
-				if err := x.next(); err != nil {
-					return err
-				}
-				continue
+	for _, hash := range hashes {
+		if x.more && x.at == r.LogOffset && x.hash == hash {
+			c.report.Keys++
+			if err := x.next(); err != nil {
+				return err
 			}
-			missing = true
+			continue
 		}
+		missing = true
 	}
-	// A Java broker that crashed adds keys again.
-	if err := c.passItems(end, !c.state.own); err != nil {
+	if err := c.passRepeats(r, hashes); err != nil {
 		return err
 	}
 	if missing && c.state.own && r.LogOffset < c.state.mark.Log {
 		c.extend(&x.absent, r.LogOffset, end, "the key index lacks keys of records in [%d, %d)")
+	}
+	return nil
+}
+
+// hashesOf are those of a record's keys, in their order.
+func (c *checker) hashesOf(r *message.Record) []int32 {
+	c.hashes = c.hashes[:0]
+	if r.SysFlags.Transaction() != message.TransactionRolledBack {
+		for key := range message.IndexKeys(r.Properties) {
+			c.hashes = append(c.hashes, message.IndexKeyHash(r.Topic, key))
+		}
+	}
+	return c.hashes
+}
+
+// passRepeats goes on behind items that a Java broker adds: after a crash it adds the last record's keys again, and since 5.4
+// it adds the tag, as if it were the key "T#tag".
+func (c *checker) passRepeats(r *message.Record, hashes []int32) error {
+	x := c.index
+	for x.more && x.at == r.LogOffset {
+		tag, _ := message.PropertyBytes(r.Properties, message.PropertyTags)
+		if !slices.Contains(hashes, x.hash) && x.hash != message.IndexKeyHash(r.Topic, append([]byte("T#"), tag...)) {
+			return nil
+		}
+		if err := x.next(); err != nil {
+			return err
+		}
 	}
 	return nil
 }

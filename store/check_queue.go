@@ -110,7 +110,7 @@ func (c *checker) checkEntry(r *message.Record, end message.LogOffset) error {
 	if err != nil {
 		return err
 	}
-	want := entry{log: r.LogOffset, size: int32(end - r.LogOffset), tagHash: tagHash(r.Properties)}
+	want := entry{log: r.LogOffset, size: int32(end - r.LogOffset), tagHash: c.options.entryTag(r, r.StoredAt)}
 	switch found {
 	case want:
 		c.report.Entries++

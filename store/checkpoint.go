@@ -11,79 +11,126 @@ import (
 	"github.com/gantrymq/gantry/transport/message"
 )
 
-// The checkpoint file has 4096 bytes (class StoreCheckpoint): five longs, of which a single broker uses the
-// first three, and behind them, where Java brokers neither read nor write, our
-// own words. All in one sector, so that a crash leaves the old or the new ones. The checksum covers
-// the longs too: if a Java broker has written since, our words say nothing of what it did.
+// The checkpoint file has 4096 bytes (class StoreCheckpoint): six longs of Java brokers, of which a single broker uses the
+// first three, and behind them, where no Java broker reads or writes, two slots with our own words. They are written in turn, so
+// that a write that fails leaves the other one. All is in one sector, so that a crash leaves it as it was at one time.
 //
-//	 0  physical timestamp   store time of the newest flushed record, ms
-//	 8  logics timestamp     store time of the newest record with a queue entry, ms
-//	16  index timestamp      store time of the newest record in complete index files, ms
-//	24  master flushed, 32 confirm offset: 0
-//	40  magic "GANTRYCP"
-//	48  saved                log offset: the entries of all records before it are on the medium
-//	56  entries              how many entries these are, over all queues, counted from number 0
-//	64  indexed              log offset: the keys of all records before it are on the medium, in the key index
-//	72  index file           name of the newest index file, as a number; 0 for none
-//	80  index items          number of that file's next item; negative if the files are in doubt behind it
-//	88  index end            store time of the newest record with keys, ms
-//	96  durable              log offset: the log is on the medium up to here; never before saved
-//	104 CRC-32 of bytes 0 to 103
+//	  0  physical timestamp   store time of the newest flushed record, ms
+//	  8  logics timestamp     store time of the newest record with a queue entry, ms
+//	 16  index timestamp      store time of the newest record in complete index files, ms
+//	 24  master flushed, 32 confirm offset: 0
+//	 40  logics offset        0: newer Java brokers go by the timestamps then
+//	128  first slot, 320 second slot:
+//	     0  magic "GANTRYCP"
+//	     8  sequence          the slot with the greater one counts
+//	    16  saved             log offset: the entries of all records before it are on the medium
+//	    24  entries           how many entries these are, over all queues, counted from number 0
+//	    32  indexed           log offset: the keys of all records before it are on the medium, in the key index
+//	    40  index file        name of the newest index file, as a number; 0 for none
+//	    48  index items       number of that file's next item; negative if the files are in doubt behind it
+//	    56  index end         store time of the newest record with keys, ms
+//	    64  durable           log offset: the log is on the medium up to here; never before saved
+//	    72  the bytes 0 to 47 of the file, as they were written with this slot
+//	   120  CRC-32 of the slot's bytes 0 to 119
+//
+// If a Java broker has written the longs since, our words say nothing of what it did, and do not count.
 const (
 	checkpointSize  = 4096
 	checkpointMagic = 0x47414E5452594350
-	ownWordsAt      = 40
-	checksumAt      = 104
-	usedBytes       = 108
+	javaWordsSize   = 48
+	slotSize        = 124
+	usedBytes       = 512
 )
+
+// slotsAt are the places of the two slots.
+var slotsAt = [2]int64{128, 320}
+
+// javaWords are the longs of a Java broker.
+type javaWords [javaWordsSize]byte
 
 // checkpointState is what the file says.
 type checkpointState struct {
 	physicalAt int64
 	logicsAt   int64
 	indexAt    int64
+	sequence   int64 // of the newest slot
 	saved      message.LogOffset
 	entries    int64
 	mark       index.Mark
 	durable    message.LogOffset
-	own        bool // saved, entries, mark and durable are valid
+	own        bool // sequence, saved, entries, mark and durable are valid
 }
 
-func (c checkpointState) encode() []byte {
-	p := make([]byte, usedBytes)
+func (c checkpointState) javaWords() (words javaWords) {
 	for i, word := range []int64{c.physicalAt, c.logicsAt, c.indexAt} {
-		binary.BigEndian.PutUint64(p[8*i:], uint64(word))
+		binary.BigEndian.PutUint64(words[8*i:], uint64(word))
 	}
-	own := []int64{checkpointMagic, int64(c.saved), c.entries, int64(c.mark.Log), c.mark.File, int64(c.mark.Count), c.mark.EndAt, int64(max(c.durable, c.saved))}
-	if c.mark.InDoubt {
-		own[5] = -own[5]
-	}
-	for i, word := range own {
-		binary.BigEndian.PutUint64(p[ownWordsAt+8*i:], uint64(word))
-	}
-	binary.BigEndian.PutUint32(p[checksumAt:], crc32.ChecksumIEEE(p[:checksumAt]))
-	return p
+	return words
 }
 
-func decodeCheckpoint(p []byte) checkpointState {
-	var c checkpointState
-	if len(p) < usedBytes {
-		return c
+// slot is what is written for the state's sequence, and where.
+func (c checkpointState) slot() (p []byte, at int64) {
+	count := int64(c.mark.Count)
+	if c.mark.InDoubt {
+		count = -count
 	}
+	p = make([]byte, 0, slotSize)
+	for _, word := range []int64{
+		checkpointMagic, c.sequence, int64(c.saved), c.entries, int64(c.mark.Log), c.mark.File, count, c.mark.EndAt, int64(max(c.durable, c.saved)),
+	} {
+		p = binary.BigEndian.AppendUint64(p, uint64(word))
+	}
+	words := c.javaWords()
+	p = append(p, words[:]...)
+	return binary.BigEndian.AppendUint32(p, crc32.ChecksumIEEE(p)), slotsAt[c.sequence&1]
+}
+
+// decodeSlot reads a slot; own is false if nothing valid stands there.
+func decodeSlot(p []byte) (c checkpointState, with javaWords) {
 	word := func(at int) int64 { return int64(binary.BigEndian.Uint64(p[at:])) }
-	c.physicalAt, c.logicsAt, c.indexAt = word(0), word(8), word(16)
-	c.own = word(ownWordsAt) == checkpointMagic && binary.BigEndian.Uint32(p[checksumAt:]) == crc32.ChecksumIEEE(p[:checksumAt])
-	if !c.own {
-		return c
+	if word(0) != checkpointMagic || binary.BigEndian.Uint32(p[slotSize-4:]) != crc32.ChecksumIEEE(p[:slotSize-4]) {
+		return c, with
 	}
-	c.saved, c.entries = message.LogOffset(word(48)), word(56)
-	c.mark = index.Mark{Log: message.LogOffset(word(64)), File: word(72), Count: int32(word(80)), EndAt: word(88)}
+	c.sequence, c.saved, c.entries = word(8), message.LogOffset(word(16)), word(24)
+	c.mark = index.Mark{Log: message.LogOffset(word(32)), File: word(40), Count: int32(word(48)), EndAt: word(56)}
 	if c.mark.Count < 0 {
 		c.mark.Count, c.mark.InDoubt = -c.mark.Count, true
 	}
-	c.durable = max(message.LogOffset(word(96)), c.saved)
+	c.durable = max(message.LogOffset(word(64)), c.saved)
 	c.own = c.saved >= 0
-	return c
+	return c, javaWords(p[slotSize-4-javaWordsSize : slotSize-4])
+}
+
+func decodeCheckpoint(p []byte) checkpointState {
+	if len(p) < usedBytes {
+		return checkpointState{}
+	}
+	found := javaWords(p[:javaWordsSize])
+	newest, with := decodeSlot(p[slotsAt[0]:][:slotSize])
+	other, otherWith := decodeSlot(p[slotsAt[1]:][:slotSize])
+	if other.own && (!newest.own || other.sequence > newest.sequence) {
+		newest, with, other, otherWith = other, otherWith, newest, with
+	}
+	if !other.own {
+		otherWith = with
+	}
+	newest.own = newest.own && mixed(found, with, otherWith)
+	if !newest.own {
+		// A sequence is never used twice, whoever has written since.
+		newest = checkpointState{sequence: newest.sequence}
+	}
+	word := func(at int) int64 { return int64(binary.BigEndian.Uint64(found[at:])) }
+	newest.physicalAt, newest.logicsAt, newest.indexAt = word(0), word(8), word(16)
+	return newest
+}
+
+// mixed reports whether bytes are what is left of writing new ones over old ones, wholly, in part or not at all.
+func mixed(found, now, before javaWords) bool {
+	n := 0
+	for n < len(found) && found[n] == now[n] {
+		n++
+	}
+	return string(found[n:]) == string(before[n:])
 }
 
 // readCheckpoint returns a zero state if there is no file.
@@ -131,10 +178,10 @@ func (s *Store) moveCheckpoint(leaves func(q *queueLog) bool) error {
 	if err := s.syncQueues(); err != nil {
 		return err
 	}
-	if err := writeCheckpoint(s.env.Disk, state); err != nil {
+	if err := s.putCheckpoint(state); err != nil {
 		return err
 	}
-	s.saved, s.marked, s.checkpointed = target, state.mark, state
+	s.saved, s.marked = target, state.mark
 	return nil
 }
 
@@ -146,7 +193,17 @@ func (s *Store) noteDurable() error {
 		return nil
 	}
 	state.durable = s.flushed
-	if err := writeCheckpoint(s.env.Disk, state); err != nil {
+	return s.putCheckpoint(state)
+}
+
+// putCheckpoint writes a state and remembers it. The sequence goes on even if that fails: what a failed write has left must not
+// look newer than the next one.
+func (s *Store) putCheckpoint(state checkpointState) error {
+	state.sequence = s.checkpointed.sequence
+	err := writeCheckpoint(s.env.Disk, &state)
+	if err != nil {
+		// The next one goes into the same slot: the other one has the last state that is durable.
+		s.checkpointed.sequence = state.sequence + 1
 		return err
 	}
 	s.checkpointed = state
@@ -182,12 +239,19 @@ func (s *Store) syncQueues() error {
 	return nil
 }
 
-func writeCheckpoint(disk env.Disk, state checkpointState) error {
+// writeCheckpoint writes a state with the next sequence, durably.
+func writeCheckpoint(disk env.Disk, state *checkpointState) error {
+	state.sequence++
 	f, err := openCheckpoint(disk)
 	if err != nil {
 		return err
 	}
-	err = f.WriteAt(state.encode(), 0)
+	slot, at := state.slot()
+	words := state.javaWords()
+	err = f.WriteAt(slot, at)
+	if err == nil {
+		err = f.WriteAt(words[:], 0)
+	}
 	if err == nil {
 		err = f.Sync(0, checkpointSize)
 	}

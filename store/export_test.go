@@ -5,9 +5,15 @@ import "github.com/gantrymq/gantry/transport/message"
 // EncodeCheckpoint makes the bytes of a checkpoint file, so that tests can put any words into one. What it says of the key
 // index stays as in an old one.
 func EncodeCheckpoint(old []byte, at int64, saved message.LogOffset, entries int64) []byte {
-	state := checkpointState{physicalAt: at, logicsAt: at, saved: saved, entries: entries, own: true}
-	state.mark = decodeCheckpoint(old).mark
-	return state.encode()
+	state := decodeCheckpoint(old)
+	state = checkpointState{physicalAt: at, logicsAt: at, saved: saved, entries: entries, mark: state.mark, sequence: state.sequence + 1, own: true}
+	p := make([]byte, usedBytes)
+	copy(p, old)
+	words := state.javaWords()
+	copy(p, words[:])
+	slot, place := state.slot()
+	copy(p[place:], slot)
+	return p
 }
 
 // RemoveLogBefore removes the files of the log that end at or before a place.

@@ -174,8 +174,9 @@ func (q *queueLog) eachEntry(from message.QueueOffset, each func(Entry) bool) er
 // CheckpointInfo is what the checkpoint file says. Times are wall milliseconds.
 type CheckpointInfo struct {
 	PhysicalAt, LogicsAt, IndexAt int64
-	Own                           bool // the words below are ours, and valid
-	Saved                         message.LogOffset
+	Own                           bool              // the words below are ours, and valid
+	Saved                         message.LogOffset // queue entries of records before it are durable
+	Durable                       message.LogOffset // the log is, up to here
 	Entries                       int64
 	Index                         index.Mark
 	Running                       bool // the crash marker is there: a broker runs, or has crashed
@@ -187,11 +188,20 @@ func (i *Inspector) Checkpoint() (CheckpointInfo, error) {
 	if err != nil {
 		return CheckpointInfo{}, err
 	}
+	info := state.info()
 	clean, err := closedCleanly(i.env.Disk)
+	info.Running = !clean
+	return info, err
+}
+
+// ParseCheckpoint reads the bytes of a checkpoint file. Running is not in it.
+func ParseCheckpoint(p []byte) CheckpointInfo { return decodeCheckpoint(p).info() }
+
+func (c checkpointState) info() CheckpointInfo {
 	return CheckpointInfo{
-		PhysicalAt: state.physicalAt, LogicsAt: state.logicsAt, IndexAt: state.indexAt,
-		Own: state.own, Saved: state.saved, Entries: state.entries, Index: state.mark, Running: !clean,
-	}, err
+		PhysicalAt: c.physicalAt, LogicsAt: c.logicsAt, IndexAt: c.indexAt,
+		Own: c.own, Saved: c.saved, Durable: c.durable, Entries: c.entries, Index: c.mark,
+	}
 }
 
 // String tells the main words in one line.

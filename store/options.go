@@ -101,6 +101,8 @@ type Options struct {
 	DisableIndex bool
 	// Index are the sizes of its files (maxHashSlotNum, maxIndexNum).
 	Index index.Sizes
+	// DelayLevels say how long messages of each delay level wait (messageDelayLevel).
+	DelayLevels []time.Duration
 	// Zone is the one of the local time that names the index files and in which the hours of DeleteAt are meant; UTC if nil.
 	Zone *time.Location
 	// KeepFor is how long messages stay in the log (fileReservedTime): a file goes when its newest one is older.
@@ -182,6 +184,9 @@ func (o Options) withDefaults() Options {
 	fill(&o.DiskUse.Expire, d.DiskUse.Expire)
 	fill(&o.DiskUse.Force, d.DiskUse.Force)
 	fill(&o.DiskUse.Refuse, d.DiskUse.Refuse)
+	if o.DelayLevels == nil {
+		o.DelayLevels = DelayLevels()
+	}
 	if o.DeleteAt == nil {
 		o.DeleteAt = d.DeleteAt
 	}

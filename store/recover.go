@@ -68,10 +68,10 @@ func (s *Store) recover() error {
 func (s *Store) firstCheckpoint(r *replay) error {
 	state := r.state
 	state.saved, state.entries, state.mark, state.durable, state.own = r.from, r.before, s.keys.mark, s.flushed, true
-	if err := writeCheckpoint(s.env.Disk, state); err != nil {
+	if err := s.putCheckpoint(state); err != nil {
 		return err
 	}
-	s.checkpointed, s.saved, s.marked = state, state.saved, state.mark
+	s.saved, s.marked = state.saved, state.mark
 	return nil
 }
 
@@ -237,11 +237,10 @@ func (r *replay) runAll() error {
 	if err != nil {
 		return err
 	}
-	r.state = checkpointState{own: true, mark: r.state.mark, saved: durable, durable: durable, entries: entriesUnknown, indexAt: r.state.indexAt}
-	if err := writeCheckpoint(s.env.Disk, r.state); err != nil {
+	r.state.saved, r.state.durable, r.state.entries, r.state.own = durable, durable, entriesUnknown, true
+	if err := s.putCheckpoint(r.state); err != nil {
 		return err
 	}
-	s.checkpointed = r.state
 	r.state.entries, r.rebuild = 0, true
 	for _, q := range s.order {
 		if err := q.row.Close(); err != nil {
@@ -276,7 +275,7 @@ func (r *replay) record(record *message.Record) error {
 	if record.QueueOffset != q.max {
 		return fmt.Errorf("%w: %s ends at %d, %v is message %d", errContradiction, key, q.max, record.LogOffset, record.QueueOffset)
 	}
-	r.add(q, entry{log: record.LogOffset, size: int32(r.at - record.LogOffset), tagHash: tagHash(record.Properties)})
+	r.add(q, entry{log: record.LogOffset, size: int32(r.at - record.LogOffset), tagHash: s.options.entryTag(record, record.StoredAt)})
 	if r.fresh++; r.fresh >= s.options.ReplayMax {
 		r.fresh = 0
 		return r.save()

@@ -112,7 +112,7 @@ func (r *repair) run() error {
 	}
 	state.saved, state.durable = min(state.saved, end), min(state.durable, end)
 	state.entries, state.own, state.mark = entriesUnknown, true, index.Mark{Count: 1}
-	err := r.step(func() error { return writeCheckpoint(r.env.Disk, state) }, "let the next start build all queues again from the log [%d, %d)", r.report.Start, end)
+	err := r.step(func() error { return writeCheckpoint(r.env.Disk, &state) }, "let the next start build all queues again from the log [%d, %d)", r.report.Start, end)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -145,12 +144,8 @@ func (c *storeRun) letRot(own *sim.Stream) {
 
 // vouchedFor is how much of the log the checkpoint says is durable: what is damaged before must never be taken for a torn end.
 func (c *storeRun) vouchedFor() message.LogOffset {
-	content, ok := c.machine.Disk().Content("checkpoint")
-	const durableAt = 96
-	if !ok || len(content) < durableAt+8 {
-		return 0
-	}
-	return message.LogOffset(binary.BigEndian.Uint64(content[durableAt:]))
+	content, _ := c.machine.Disk().Content("checkpoint")
+	return store.ParseCheckpoint(content).Durable
 }
 
 // spoiled reports whether a byte of a message's record has rotted.
