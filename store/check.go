@@ -99,7 +99,8 @@ type checker struct {
 	queues   map[QueueKey]*checkedQueue
 	order    []*checkedQueue
 	index    *indexChecker
-	hashes   []int32 // reused
+	hashes   []int32 // of the keys of a record, and
+	seen     []int32 // of its items; both are reused
 	dropped  droppedTopics
 	gaps     gap
 	newestAt int64             // store time of the newest record

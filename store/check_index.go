@@ -80,19 +80,8 @@ func (c *checker) checkKeys(r *message.Record, end message.LogOffset) error {
 	if err := c.passItems(r.LogOffset, false); err != nil {
 		return err
 	}
-	hashes := c.hashesOf(r)
-	missing := false
-	for _, hash := range hashes {
-		if x.more && x.at == r.LogOffset && x.hash == hash {
-			c.report.Keys++
-			if err := x.next(); err != nil {
-				return err
-			}
-			continue
-		}
-		missing = true
-	}
-	if err := c.passRepeats(r, hashes); err != nil {
+	missing, err := c.passKeys(r)
+	if err != nil {
 		return err
 	}
 	if missing && c.state.own && r.LogOffset < c.state.mark.Log {
@@ -112,20 +101,28 @@ func (c *checker) hashesOf(r *message.Record) []int32 {
 	return c.hashes
 }
 
-// passRepeats goes on behind items that a Java broker adds: after a crash it adds the last record's keys again, and since 5.4
-// it adds the tag, as if it were the key "T#tag".
-func (c *checker) passRepeats(r *message.Record, hashes []int32) error {
+// passKeys goes on behind the items of a record, and reports whether one of its keys has none. A Java broker adds more: after a
+// crash the last record's keys again, and since 5.4 the tag, as if it were the key "T#tag".
+func (c *checker) passKeys(r *message.Record) (missing bool, err error) {
 	x := c.index
-	for x.more && x.at == r.LogOffset {
-		tag, _ := message.PropertyBytes(r.Properties, message.PropertyTags)
-		if !slices.Contains(hashes, x.hash) && x.hash != message.IndexKeyHash(r.Topic, append([]byte("T#"), tag...)) {
-			return nil
-		}
+	wanted := c.hashesOf(r)
+	tag, _ := message.PropertyBytes(r.Properties, message.PropertyTags)
+	tagHash := message.IndexKeyHash(r.Topic, append([]byte("T#"), tag...))
+	c.seen = c.seen[:0]
+	for x.more && x.at == r.LogOffset && (x.hash == tagHash || slices.Contains(wanted, x.hash)) {
+		c.seen = append(c.seen, x.hash)
 		if err := x.next(); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	for _, hash := range wanted {
+		if !slices.Contains(c.seen, hash) {
+			missing = true
+			continue
+		}
+		c.report.Keys++
+	}
+	return missing, nil
 }
 
 // passItems goes on to the items of records from a place on. Those before belong to no record there, unless they are of
