@@ -95,6 +95,8 @@ func (s *Store) admit() (AppendResult, bool) {
 		return AppendResult{Status: AppendUnavailable, Reason: s.fence.Error()}, false
 	case s.full != nil && !s.batchEmptyAndIdle():
 		return AppendResult{Status: AppendNoSpace, Reason: s.full.Error()}, false
+	case s.clogged != nil:
+		return AppendResult{Status: AppendBusy, Reason: s.clogged.Error()}, false
 	case s.crowded != nil:
 		return AppendResult{Status: AppendNoSpace, Reason: s.crowded.Error()}, false
 	case s.writing && s.env.Clock.Now().Sub(s.writingSince) > s.options.BusyAfter:
@@ -122,6 +124,9 @@ func (s *Store) measure(key QueueKey, records []message.Record) (size int, resul
 		if string(r.Topic) != key.Topic || r.QueueID != key.ID {
 			// A restart sorts records into queues by what they say themselves.
 			return 0, AppendResult{Status: AppendIllegal, Reason: fmt.Sprintf("the record says %s-%d and is sent to %s", r.Topic, r.QueueID, key)}
+		}
+		if !hasEntry(r) {
+			return 0, AppendResult{Status: AppendIllegal, Reason: fmt.Sprintf("a record with the transaction type %v belongs to no queue", r.SysFlags.Transaction())}
 		}
 		if len(r.Body) > s.options.BodySizeMax {
 			return 0, AppendResult{Status: AppendIllegal, Reason: fmt.Sprintf("the body has %d bytes, the limit (maxMessageSize) is %d", len(r.Body), s.options.BodySizeMax)}

@@ -94,6 +94,10 @@ func (s *Store) diskUse() float64 {
 		s.report("how full the disk is cannot be found out", err)
 		return 0
 	}
+	if s.full != nil && total-used > int64(s.options.WaitingMax) {
+		// The next append may be far away, and who watches the store's health should know.
+		s.full = nil
+	}
 	use, limit := float64(used)/float64(total), s.options.DiskUse
 	if use <= limit.Refuse {
 		if s.crowded != nil {

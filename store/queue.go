@@ -220,8 +220,25 @@ func (q *queueLog) forgetBelow(number message.QueueOffset) {
 	q.tailStart = number
 }
 
-// writeQueues writes the entries of all queues that have new ones.
+// unsavedMax bounds the memory for entries that cannot be written to their files, in bytes.
+const unsavedMax = 256 << 20
+
+// writeQueues writes the entries of all queues that have new ones. If that fails for so long that they take too much memory, no
+// messages are taken until it works again.
 func (s *Store) writeQueues() error {
+	err := s.saveDirty()
+	unsaved := 0
+	for _, q := range s.dirty {
+		unsaved += len(q.tail)
+	}
+	s.clogged = nil
+	if err != nil && unsaved > unsavedMax {
+		s.clogged = fmt.Errorf("the files of queues cannot be written, and %d bytes of entries wait for it: %w", unsaved, err)
+	}
+	return err
+}
+
+func (s *Store) saveDirty() error {
 	dirty := s.dirty
 	s.dirty = nil
 	var errs []error

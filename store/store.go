@@ -56,6 +56,7 @@ type Store struct {
 	fence   error // why the store stopped taking appends, for good
 	full    error // why it refuses appends until space returns
 	crowded error // the same, by how full the disk is
+	clogged error // the same, because queue entries cannot be written
 	closing bool  // no appends are taken any more
 	drained bool  // and nothing is left to be flushed
 	// released says that the files are closed.
@@ -142,7 +143,7 @@ func (s *Store) Health() error {
 	if s.fence != nil {
 		return s.fence
 	}
-	return cmp.Or(s.full, s.crowded)
+	return cmp.Or(s.full, s.crowded, s.clogged)
 }
 
 // Queues lists the queues of the store in a stable order.

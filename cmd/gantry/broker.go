@@ -75,6 +75,7 @@ func startBroker(settings config.Broker, out Output, at place) (*running[*broker
 	if err != nil {
 		return nil, wrongUsage("%w", err)
 	}
+	options.Store.Progress = recoveryProgress(out.Log)
 	at.listen, at.directory = options.Listen, settings.StorePathRootDir
 	node, err := start(osenv.Options{Node: settings.BrokerName, Root: at.directory, Log: out.Log}, func(e env.Env) (*broker.Broker, error) {
 		return broker.New(e, options)

@@ -2,14 +2,10 @@ package main
 
 import (
 	"errors"
-	"os"
-	"time"
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/store"
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // Exit codes of inspect check, beside those of all commands.
@@ -56,20 +52,4 @@ func (v *checkView) verdict() error {
 			advice: "start it: it puts in order what is listed as repair"}
 	}
 	return nil
-}
-
-// progress shows on a terminal how much was done of long work; elsewhere it is silent.
-func progress(what string) func(done, total int64) {
-	if !term.IsTerminal(int(os.Stderr.Fd())) {
-		return nil
-	}
-	var bar *progressbar.ProgressBar
-	return func(done, total int64) {
-		if bar == nil {
-			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription(what),
-				progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
-		}
-		// The bar is for show.
-		_ = bar.Set64(done)
-	}
 }
