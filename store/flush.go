@@ -66,10 +66,8 @@ func (s *Store) Flush() error {
 
 // saveQueues writes queue entries to their files now and then, and moves the checkpoint on.
 func (s *Store) saveQueues() {
-	next := s.env.Clock.Now().Add(s.options.CheckpointEvery)
-	if !s.checkpointed.own {
-		next = s.env.Clock.Now().Add(s.options.SaveQueuesEvery)
-	}
+	// The first one comes soon: a broker that crashes again and again must not read more log each time.
+	next := s.env.Clock.Now().Add(s.options.SaveQueuesEvery)
 	for !s.closing && s.fence == nil {
 		s.stop.WaitUntil(s.env.Clock.Now().Add(s.options.SaveQueuesEvery))
 		if s.closing || s.fence != nil {

@@ -87,7 +87,7 @@ const catchUpMax = 256 << 20
 
 func (k *keyIndex) fill() error {
 	s := k.store
-	save := s.env.Clock.Now().Add(s.options.CheckpointEvery)
+	save := s.env.Clock.Now().Add(s.options.SaveQueuesEvery)
 	for s.fence == nil {
 		if k.follower.Behind() == 0 || s.drained && k.follower.Behind() > catchUpMax {
 			if s.drained {
@@ -100,7 +100,8 @@ func (k *keyIndex) fill() error {
 		if err := k.retry(k.step); err != nil {
 			return err
 		}
-		if save.Reached(s.env.Clock.Now()) && !s.drained {
+		much := int64(k.files.Next()-k.mark.Log) >= s.options.CheckpointBytes
+		if (save.Reached(s.env.Clock.Now()) || much) && !s.drained {
 			if err := k.retry(k.save); err != nil {
 				return err
 			}

@@ -113,13 +113,14 @@ func (s *Store) refuseFull(err error) {
 	if s.full == nil {
 		s.env.Log.Error("the disk is full: messages are refused until there is space", zap.Error(err))
 	}
-	s.full = fmt.Errorf("the disk of the broker is full; make space or add disk, messages are taken again by themselves: %w", err)
+	full := fmt.Errorf("the disk of the broker is full; make space or add disk, messages are taken again by themselves: %w", err)
+	s.full = full
 	// A part was written. What is refused must not come back after a crash, so its traces go first.
 	if err := s.log.Cut(int64(s.written)); err != nil {
 		s.fail("erasing what did not fit on the full disk", err)
 	}
 	if s.fence == nil {
-		s.takeBack(AppendNoSpace, s.full.Error())
+		s.takeBack(AppendNoSpace, full.Error())
 	}
 }
 
