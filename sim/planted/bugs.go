@@ -55,7 +55,7 @@ var Bugs = []Bug{
 	},
 	{
 		Name:     "trust the cache after a failed sync and a restart",
-		Edits:    []Edit{{"store/recover.go", "if err := s.log.Rewrite(at, int(n)); err != nil {", "if err := error(nil); err != nil {"}},
+		Edits:    []Edit{{"store/replay.go", "if err := s.log.Rewrite(at, int(n)); err != nil {", "if err := error(nil); err != nil {"}},
 		Scenario: "pubsub", Seeds: 400,
 	},
 	{
@@ -65,7 +65,7 @@ var Bugs = []Bug{
 	},
 	{
 		Name:     "skip the directory sync after a roll",
-		Edits:    []Edit{{"store/segment/row.go", "\tif err == nil {\n\t\terr = r.disk.SyncDir(r.dir)\n\t}\n\tif err != nil {\n\t\t// The next", "\tif err != nil {\n\t\t// The next"}},
+		Edits:    []Edit{{"store/segment/file.go", "\tif err == nil {\n\t\terr = h.disk.SyncDir(dir)\n\t}\n", ""}},
 		Scenario: "pubsub", Seeds: 200,
 	},
 	{

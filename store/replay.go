@@ -1,0 +1,263 @@
+package store
+
+import (
+	"fmt"
+
+	"github.com/gantrymq/gantry/transport/message"
+	"go.uber.org/zap"
+)
+
+// replay reads the log and builds the queues from it.
+type replay struct {
+	store   *Store
+	state   checkpointState
+	clean   bool
+	from    message.LogOffset // the log is read from here on
+	before  int64             // queue entries of records before it
+	at      message.LogOffset // and up to here
+	secured message.LogOffset // and durable up to here
+	whole   bool              // the log is read from its first record on
+	rebuild bool              // and the queues' files are not believed
+	fresh   int               // entries that were replayed and are not in their files
+	begun   map[*queueLog]bool
+	last    map[*queueLog]message.LogOffset // of the newest replayed record
+	gaps    gap
+}
+
+// run loads the queues as they were at from, and replays the log from there.
+func (r *replay) run(from message.LogOffset) error {
+	s := r.store
+	r.at, r.begun, r.whole = from, map[*queueLog]bool{}, int64(from) == s.log.Start()
+	r.last, r.gaps = map[*queueLog]message.LogOffset{}, gap{}
+	if err := s.loadQueues(from, r.rebuild); err != nil {
+		return err
+	}
+	r.from, r.before = from, s.entriesBefore(from, nil)
+	if r.state.own && r.before < r.state.entries {
+		return fmt.Errorf("%w: the checkpoint counts %d queue entries, there are %d", errContradiction, r.state.entries, r.before)
+	}
+	scanner := newLogScanner(s.log, from)
+	for {
+		ok, err := scanner.next()
+		r.at = scanner.at
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		s.options.Progress(int64(r.at-from), s.log.End()-int64(from))
+		if err := r.record(&scanner.record); err != nil {
+			return err
+		}
+	}
+	return r.endAt(scanner)
+}
+
+// endAt decides whether the log may end where no valid record follows. What was durable does not end in a crash:
+// then it is damage, and an operator decides.
+func (r *replay) endAt(scanner *logScanner) error {
+	s := r.store
+	durable, err := r.durable()
+	if err != nil {
+		return err
+	}
+	if scanner.at < durable {
+		to, err := nextValid(s.log, scanner.at)
+		if err != nil {
+			return err
+		}
+		return &DamageError{From: scanner.at, To: min(to, durable), Reason: orUnwritten(scanner.problem)}
+	}
+	if scanner.problem == nil {
+		return nil
+	}
+	first, last, err := nonZero(s.log, int64(scanner.at), s.log.End())
+	if err == nil && first < last {
+		s.env.Log.Warn("the log ends at a record in doubt: what stands behind was not durable and is cut off",
+			zap.Error(scanner.problem), zap.Int64("from", int64(scanner.at)), zap.Int64("to", last))
+	}
+	return err
+}
+
+// durable is how far the log is known to be whole.
+func (r *replay) durable() (message.LogOffset, error) {
+	if r.state.own || !r.clean {
+		return r.state.durable, nil
+	}
+	return r.store.knownEnd()
+}
+
+// knownEnd is the end of the last record that any queue knows: after an orderly end of a Java broker, which keeps no better
+// note of it, the log goes that far.
+func (s *Store) knownEnd() (message.LogOffset, error) {
+	end := message.LogOffset(0)
+	for _, q := range s.order {
+		if q.row.Empty() {
+			continue
+		}
+		first, last := message.QueueOffset(q.row.Start()/entrySize), message.QueueOffset(q.row.End()/entrySize)
+		n, err := q.search(first, last, func(e entry) bool { return e.possible() || e.size == fillerSize })
+		if err != nil {
+			return 0, err
+		}
+		if n == first {
+			continue
+		}
+		e, err := q.fileEntry(n - 1)
+		if err != nil {
+			return 0, err
+		}
+		if e.possible() {
+			end = max(end, e.end())
+		}
+	}
+	return end, nil
+}
+
+// runAll builds the queues from the whole log. Only entries of messages that the log has no more are kept: without them a
+// queue would count from 0 again. The checkpoint goes back first: a crash must not leave one that speaks of entries that are gone.
+func (r *replay) runAll() error {
+	s := r.store
+	durable, err := r.durable()
+	if err != nil {
+		return err
+	}
+	r.state.saved, r.state.durable, r.state.entries, r.state.own = durable, durable, entriesUnknown, true
+	if err := s.putCheckpoint(r.state); err != nil {
+		return err
+	}
+	r.state.entries, r.rebuild = 0, true
+	for _, q := range s.order {
+		if err := q.row.Close(); err != nil {
+			return err
+		}
+	}
+	clear(s.queues)
+	s.order, s.dirty, s.saved = nil, nil, -1
+	return r.run(s.Start())
+}
+
+// record puts a record into its queue. The log is the truth: the first replayed record of a queue decides
+// where its entries are built again.
+func (r *replay) record(record *message.Record) error {
+	s := r.store
+	s.lastStoredAt, s.shownAt, s.flushedAt = record.StoredAt, record.StoredAt, record.StoredAt
+	if isBridge(record) {
+		r.gaps.note(record)
+	}
+	if !hasEntry(record) || s.isDropped(record) {
+		return nil
+	}
+	key := QueueKey{string(record.Topic), record.QueueID}
+	if reason := key.cannotHold(record.QueueOffset); reason != "" {
+		return fmt.Errorf("%v: %s", record.LogOffset, reason)
+	}
+	q := s.queueFor(key)
+	if err := r.begin(q, record.QueueOffset); err != nil {
+		return err
+	}
+	r.fill(q, record)
+	if record.QueueOffset != q.max {
+		return fmt.Errorf("%w: %s ends at %d, %v is message %d", errContradiction, key, q.max, record.LogOffset, record.QueueOffset)
+	}
+	r.add(q, entry{log: record.LogOffset, size: int32(r.at - record.LogOffset), tagHash: s.options.entryTag(record, record.StoredAt)})
+	if r.fresh++; r.fresh >= s.options.ReplayMax {
+		r.fresh = 0
+		return r.save()
+	}
+	return nil
+}
+
+func (r *replay) add(q *queueLog, e entry) {
+	r.last[q] = e.log
+	if q.add(e, q.max) {
+		r.store.dirty = append(r.store.dirty, q)
+	}
+}
+
+// fill puts fillers in the places of messages that stood where a bridge is now.
+func (r *replay) fill(q *queueLog, record *message.Record) {
+	missing := int64(record.QueueOffset - q.max)
+	bridge, ok := r.gaps.over(r.last[q], record.LogOffset, missing)
+	for ok && q.max < record.QueueOffset {
+		r.add(q, entry{log: bridge, size: fillerSize})
+		r.fresh++
+	}
+}
+
+// begin prepares a queue for a record that is replayed.
+func (r *replay) begin(q *queueLog, at message.QueueOffset) error {
+	first := !r.begun[q]
+	r.begun[q] = true
+	switch {
+	case first && r.rebuild && at == q.max:
+		return q.row.Cut(int64(at) * entrySize)
+	case first && r.rebuild:
+		q.begin(at)
+		return q.row.RemoveAll()
+	case first && r.whole && q.max == 0 && q.row.Empty():
+		q.begin(at)
+	case first && int64(at)*entrySize < q.row.Start():
+		// Its first files are gone, and the log still has their messages.
+		q.begin(at)
+		return q.row.RemoveAll()
+	case first && at < q.max:
+		q.cut(at)
+	case r.whole && at == 0 && q.max > 0:
+		// The topic was removed and made again.
+		q.begin(0)
+		return q.row.RemoveAll()
+	}
+	return nil
+}
+
+// save writes replayed entries to their files, after their records are durable.
+func (r *replay) save() error {
+	if err := r.secure(); err != nil {
+		return err
+	}
+	r.store.flushed = r.at
+	return r.store.writeQueues()
+}
+
+// secure makes durable what was read, if there was a crash. Records may be in the system's cache only, and if a sync failed before
+// the crash the system may believe that they are on the medium: so they are written again before they are synced.
+func (r *replay) secure() error {
+	if r.clean || r.secured >= r.at {
+		return nil
+	}
+	s := r.store
+	for at := int64(r.secured); at < int64(r.at); {
+		n := min(int64(r.at)-at, s.log.FileStart(at)+s.log.SegmentSize()-at, scanChunk)
+		if err := s.log.Rewrite(at, int(n)); err != nil {
+			return err
+		}
+		at += n
+	}
+	if err := s.log.Sync(int64(r.secured), int64(r.at)); err != nil {
+		return err
+	}
+	r.secured = r.at
+	return nil
+}
+
+// hasEntry reports whether a record stands in its queue: half messages and rollbacks do not.
+func hasEntry(r *message.Record) bool {
+	t := r.SysFlags.Transaction()
+	return t != message.TransactionPrepared && t != message.TransactionRolledBack
+}
+
+// begin makes an empty queue start at a number: the messages before it are gone with their log files.
+func (q *queueLog) begin(at message.QueueOffset) {
+	q.min, q.max, q.next, q.tailStart, q.saved, q.synced = at, at, at, at, at, at
+	q.tail, q.minLog = nil, unknownLog
+}
+
+// cut forgets the entries from a number on. What the file says there is overwritten.
+func (q *queueLog) cut(at message.QueueOffset) {
+	q.max, q.next, q.tailStart, q.saved = at, at, at, at
+	q.min = min(q.min, at)
+	q.synced = min(q.synced, at)
+	q.tail = nil
+}
