@@ -36,11 +36,9 @@ func (s *Store) expireMessages() error {
 
 func (s *Store) expire(q *queueLog, limit Retention) error {
 	if limit.Age > 0 && q.min < q.max {
-		oldest, err := s.OffsetAt(q.key, int64(s.env.Clock.Wall())-limit.Age.Milliseconds()+1, false)
-		if err != nil {
+		if err := s.expireByAge(q, int64(s.env.Clock.Wall())-limit.Age.Milliseconds()); err != nil {
 			return err
 		}
-		q.hideBelow(oldest)
 	}
 	if limit.QueueBytes > 0 {
 		first, err := q.firstWithin(limit.QueueBytes)
@@ -49,6 +47,21 @@ func (s *Store) expire(q *queueLog, limit Retention) error {
 		}
 		q.hideBelow(first)
 	}
+	return nil
+}
+
+// expireByAge hides the messages that were stored at or before a wall time.
+func (s *Store) expireByAge(q *queueLog, before int64) error {
+	// Most times the first one is young enough, and one look is all.
+	at, err := s.storedAt(q, q.min)
+	if err != nil || at > before {
+		return err
+	}
+	oldest, err := s.OffsetAt(q.key, before+1, false)
+	if err != nil {
+		return err
+	}
+	q.hideBelow(oldest)
 	return nil
 }
 
