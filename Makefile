@@ -12,7 +12,7 @@ COUNT ?= 10
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race sim hunt meta planted fuzz e2e bench rewrite interop check clean
+.PHONY: help run build test race crash sim hunt meta planted fuzz e2e bench rewrite interop check clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z0-9]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -30,6 +30,9 @@ test: ## Check formatting, vet, and run all tests
 
 race: ## Run all tests under the race detector
 	go test -race -timeout 30m ./...
+
+crash: ## Crash the store at every disk operation, exhaustively
+	GANTRY_CRASH=all go test -count=1 -timeout 60m ./store
 
 sim: ## Simulate SCENARIO with SEED
 	go build -o bin/ ./cmd/gantrysim && bin/gantrysim run $(SCENARIO) --seed $(SEED)

@@ -386,3 +386,104 @@ func TestACheckpointBetweenTwoPiecesOfAWriteMissesNothing(t *testing.T) {
 		w.kernel.Close()
 	}
 }
+
+// The system refuses a new file for a moment, as when it has too many open.
+func TestAFileOfTheLogThatCannotBeMadeIsTriedAgain(t *testing.T) {
+	for _, flush := range []store.FlushMode{store.SyncFlush, store.AsyncFlush} {
+		w := newWorld(1, small(flush))
+		require.NoError(t, w.do(func(e env.Env) error {
+			w.meddler = &meddler{disk: w.machine.Disk()}
+			e.Disk = meddledDisk{e.Disk, w.meddler}
+			s, err := store.Open(e, w.options)
+			require.NoError(t, err)
+			refuse := true
+			w.meddler.before = func(_ int, call string) error {
+				if refuse && strings.HasPrefix(call, "create commitlog") {
+					return fmt.Errorf("%s: %w", call, errors.New("too many open files"))
+				}
+				return nil
+			}
+			for round := range 3 {
+				refuse = true
+				for status := store.AppendOK; status != store.AppendNoFile; {
+					status = w.ledger.Send(e, s, key0, 9_000)
+					require.Contains(t, []store.AppendStatus{store.AppendOK, store.AppendNoFile}, status)
+				}
+				first := w.ledger.Append(e, s, key0, 9_000, 9_000)
+				second := w.ledger.Append(e, s, topic1, 9_000)
+				s.Kick()
+				require.Equal(t, store.AppendNoFile, first.Wait())
+				require.Contains(t, first.Reason, "too many open files")
+				require.Equal(t, store.AppendNoFile, second.Wait())
+				require.NoError(t, s.Fenced())
+				require.NoError(t, w.ledger.Verify(e, s, false))
+				refuse = false
+				require.Equal(t, store.AppendOK, w.ledger.Send(e, s, key0, 9_000))
+				require.EqualValues(t, int64(round)*96<<10, s.Written()/secondFile*secondFile)
+			}
+			return s.Close()
+		}))
+		w.meddler = nil
+		require.NoError(t, w.recheck(sim.KillProcess))
+		w.kernel.Close()
+	}
+}
+
+func TestWhileOneWriteTakesLongOthersAreBusy(t *testing.T) {
+	for _, slow := range []string{"write commitlog", "create commitlog", "sync commitlog"} {
+		w := newWorld(1, small(store.SyncFlush))
+		require.NoError(t, w.do(func(e env.Env) error {
+			w.meddler = &meddler{disk: w.machine.Disk()}
+			e.Disk = meddledDisk{e.Disk, w.meddler}
+			s, err := store.Open(e, w.options)
+			require.NoError(t, err)
+			w.meddler.before = func(_ int, call string) error {
+				if strings.HasPrefix(call, slow) {
+					e.Tasks.Sleep(3 * time.Second)
+				}
+				return nil
+			}
+			a := w.ledger.Append(e, s, key0, 100)
+			e.Tasks.Go("kick", s.Kick)
+			e.Tasks.Sleep(900 * time.Millisecond)
+			early := w.ledger.Append(e, s, key0, 100)
+			require.False(t, early.Answered, "it is taken")
+			e.Tasks.Sleep(200 * time.Millisecond)
+			late := w.ledger.Append(e, s, key0, 100)
+			if slow != "sync commitlog" {
+				require.True(t, late.Answered)
+				require.Equal(t, store.AppendBusy, late.Status)
+				require.Contains(t, late.Reason, "osPageCacheBusyTimeOutMills")
+			}
+			require.NoError(t, s.Health())
+			w.meddler.before = nil
+			s.Kick()
+			require.Equal(t, store.AppendOK, a.Wait())
+			require.Equal(t, store.AppendOK, early.Wait())
+			require.Equal(t, store.AppendOK, w.ledger.Send(e, s, key0, 100))
+			return s.Close()
+		}), slow)
+		w.meddler = nil
+		require.NoError(t, w.recheck(sim.KillProcess))
+		w.kernel.Close()
+	}
+}
+
+func TestWhatBelongsToNoQueueIsRefused(t *testing.T) {
+	opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
+		for kind, refused := range map[message.Transaction]bool{message.TransactionPrepared: true, message.TransactionRolledBack: true, message.TransactionCommitted: false, 0: false} {
+			r := oracle.RecordOf(&oracle.Sent{Key: key0, Body: "body"})
+			r.SysFlags = r.SysFlags.WithTransaction(kind)
+			a := oracle.NewSending(e)
+			s.Append(key0, []message.Record{r}, a)
+			s.Kick()
+			if status := a.Wait(); refused {
+				require.Equal(t, store.AppendIllegal, status)
+				require.Contains(t, a.Reason, "belongs to no queue")
+			} else {
+				require.Equal(t, store.AppendOK, status)
+			}
+		}
+		bounds(t, s, key0, 0, 2)
+	})
+}

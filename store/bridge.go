@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 
@@ -38,6 +39,17 @@ func bridgeOver(damaged []byte, at message.LogOffset, storedAt int64) ([]byte, e
 	message.PatchRecord(p, 0, at, storedAt)
 	sealRecord(p)
 	return p, nil
+}
+
+// bridgeToEnd is what stands over damaged bytes that reach to the end of their file: a marker, and before it, unless nothing but the marker
+// was damaged, a bridge: without one, the queues could not go on behind the messages that are lost.
+func bridgeToEnd(damaged []byte, at message.LogOffset, storedAt int64) ([]byte, error) {
+	onlyMarker := len(damaged) <= message.EndOfFileSize || len(bytes.Trim(damaged[message.EndOfFileSize:], "\x00")) == 0
+	if onlyMarker || len(damaged) < bridgeOverhead+message.EndOfFileSize {
+		return message.AppendEndOfFile(nil, int32(len(damaged))), nil
+	}
+	p, err := bridgeOver(damaged[:len(damaged)-message.EndOfFileSize], at, storedAt)
+	return message.AppendEndOfFile(p, message.EndOfFileSize), err
 }
 
 // gap allows the numbers of a queue to go on behind a bridge.

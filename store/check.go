@@ -71,8 +71,11 @@ func Check(e env.Env, options Options, report func(done, total int64)) (CheckRep
 func startCheck(e env.Env, options Options, report func(done, total int64)) (*checker, error) {
 	options = options.withDefaults()
 	lock, err := e.Disk.Lock(lockPath)
-	if err != nil {
+	if errors.Is(err, env.ErrLocked) {
 		return nil, fmt.Errorf("only a closed store can be checked: %w", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the store's directory cannot be locked, so it is not checked: %w", err)
 	}
 	if report == nil {
 		report = func(done, total int64) {}
@@ -136,8 +139,10 @@ func (c *checker) runLog() error {
 		c.find(message.LogOffset(c.log.End()-n), "the last file of the commit log lacks its last %d bytes", n)
 	}
 	var err error
-	if c.dropped, err = readDropped(c.env.Disk); err != nil {
+	if c.dropped, err = readDropped(c.env.Disk); errors.Is(err, errDroppedDamaged) {
 		c.damage("%v", err)
+	} else if err != nil {
+		return err
 	}
 	if err := c.openQueues(); err != nil {
 		return err

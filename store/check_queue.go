@@ -127,7 +127,7 @@ func (c *checker) bridged(q *checkedQueue, r *message.Record) (bool, error) {
 	if _, ok := c.gaps.over(q.lastLog, r.LogOffset, int64(r.QueueOffset-q.next)); !ok {
 		return false, nil
 	}
-	for number := q.next; number < r.QueueOffset; number++ {
+	for number := q.next; number < r.QueueOffset && !c.rebuilds(); number++ {
 		e, err := q.entry(number)
 		if err != nil || e.size != fillerSize {
 			return false, err
@@ -136,8 +136,14 @@ func (c *checker) bridged(q *checkedQueue, r *message.Record) (bool, error) {
 	return true, nil
 }
 
+// rebuilds reports whether the next start builds all queues again, so that nothing in them counts.
+func (c *checker) rebuilds() bool { return c.state.own && c.state.entries == entriesUnknown }
+
 // troubled gathers neighbours that are wrong in the same way into one finding.
 func (c *checker) troubled(q *checkedQueue, what string, number message.QueueOffset, at message.LogOffset) {
+	if c.rebuilds() {
+		return
+	}
 	if n := len(q.troubles); n > 0 {
 		last := &q.troubles[n-1]
 		sameSide := (last.log < c.state.saved) == (at < c.state.saved)
@@ -158,7 +164,7 @@ func (c *checker) checkCount() bool {
 			sum += int64(q.before)
 		}
 	}
-	if c.state.entries == entriesUnknown {
+	if c.rebuilds() {
 		c.note(&c.report.Repairs, "all queues are to be built again from the log")
 		return false
 	}
@@ -183,7 +189,7 @@ func (c *checker) reportTroubles(q *checkedQueue, complete bool) {
 
 // finishQueue checks the entries that belong to no record.
 func (c *checker) finishQueue(q *checkedQueue) error {
-	if !q.hasFiles() {
+	if !q.hasFiles() || c.rebuilds() {
 		return nil
 	}
 	first, last := message.QueueOffset(q.row.Start()/entrySize), message.QueueOffset(q.row.End()/entrySize)

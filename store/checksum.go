@@ -43,7 +43,7 @@ func sealFits(record []byte) bool {
 	}
 	var digits [checksumDigits]byte
 	putDigits(digits[:], crc32.ChecksumIEEE(record[:covered]))
-	return string(digits[:]) == string(record[covered+len(checksumName):len(record)-1])
+	return string(digits[:]) == string(record[covered+len(checksumName):len(record)-1]) && record[len(record)-1] == propertyEnd
 }
 
 // verifySeal checks the whole-record checksum. A record of a Java broker has none; but neither has one of ours whose

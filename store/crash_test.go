@@ -12,12 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// seeds is how many random runs a test makes.
+// seeds is how many random runs a test makes: a third of them unless the run is exhaustive.
 func seeds(many int) uint64 {
-	if testing.Short() {
+	switch {
+	case exhaustive:
+		return uint64(many)
+	case testing.Short():
 		return uint64(max(many/10, 1))
 	}
-	return uint64(many)
+	return uint64(max(many/3, 1))
 }
 
 // keep sends messages until the store takes no more.

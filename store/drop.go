@@ -134,6 +134,8 @@ func replaceFile(disk env.Disk, path string, content []byte) (renamed bool, err 
 // droppedSizeMax bounds the file that is read.
 const droppedSizeMax = 64 << 20
 
+var errDroppedDamaged = errors.New("the list of removed topics is damaged")
+
 // readDropped returns nothing if there is no file.
 func readDropped(disk env.Disk) (droppedTopics, error) {
 	f, err := disk.Open(droppedPath)
@@ -150,7 +152,7 @@ func readDropped(disk env.Disk) (droppedTopics, error) {
 	}
 	dropped := droppedTopics{}
 	if err := json.Unmarshal(text[:n], &dropped); err != nil {
-		return nil, fmt.Errorf("%s is damaged; without it the messages of removed topics come back if queues must be built again: repair it, or remove it: %w", droppedPath, err)
+		return nil, fmt.Errorf("%s: %w; without it the messages of removed topics come back if queues must be built again: repair it, or remove it: %w", droppedPath, errDroppedDamaged, err)
 	}
 	return dropped, nil
 }
@@ -162,8 +164,12 @@ func (s *Store) finishDrop(q *queueLog) error {
 		return nil
 	}
 	first, last := message.QueueOffset(q.row.Start()/entrySize), message.QueueOffset(q.row.End()/entrySize)
-	n, err := q.search(first, last, func(e entry) bool { return e.size == fillerSize || e.possible() && e.log < at })
+	n, err := q.search(first, last, func(e entry) bool { return e.filler() || e.possible() })
 	if err != nil || n == first {
+		return err
+	}
+	// The newest entry decides: a queue that was made again may begin with fillers.
+	if e, err := q.fileEntry(n - 1); err != nil || e.log >= at {
 		return err
 	}
 	q.begin(0)

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -110,12 +111,18 @@ func TestTheStoreSurvivesACrashAtEveryOperation(t *testing.T) {
 	}
 }
 
-// stride leaves some calls out in short runs.
-func stride(short int) int {
-	if testing.Short() {
-		return short
+// exhaustive makes the crash tests leave nothing out; make crash sets it. It takes minutes.
+var exhaustive = os.Getenv("GANTRY_CRASH") == "all"
+
+// stride leaves some calls out unless the run is exhaustive. Odd ones meet all styles of crashes.
+func stride(usual int) int {
+	switch {
+	case exhaustive:
+		return 1
+	case testing.Short():
+		return 3 * usual
 	}
-	return 1
+	return usual
 }
 
 func crashAtOperation(call int, flush store.FlushMode, style, other sim.CrashStyle) (ended bool, err error) {
@@ -136,7 +143,7 @@ func crashAtOperation(call int, flush store.FlushMode, style, other sim.CrashSty
 
 func TestRecoverySurvivesACrashAtEveryOperation(t *testing.T) {
 	for _, flush := range []store.FlushMode{store.SyncFlush, store.AsyncFlush} {
-		for first := 7; first < 160; first += 19 * stride(4) {
+		for first := 7; first < 160; first += 19 * stride(3) {
 			for call, ended := 1, false; !ended; call++ {
 				var err error
 				ended, err = crashInRecovery(first, call, flush)
@@ -199,7 +206,7 @@ func TestTheStoreSurvivesAFailureOfEveryOperation(t *testing.T) {
 
 func TestTheStoreSurvivesAFullDiskAtEveryOperation(t *testing.T) {
 	for _, flush := range []store.FlushMode{store.SyncFlush, store.AsyncFlush} {
-		for call, ended := 1, false; !ended; call += 2 * stride(5) {
+		for call, ended := 1, false; !ended; call += stride(9) {
 			var err error
 			ended, err = failAtOperation(call, 1+call%12, flush, env.ErrNoSpace)
 			require.NoError(t, err, "%v, a disk that is full from operation %d on", flush, call)

@@ -14,13 +14,16 @@ import (
 	"pgregory.net/rapid"
 )
 
-// memory is the store as slices: for each queue its messages, by number.
+// memory is the store as slices: for each queue its messages, by number, also those that are gone with the first files of the log.
 type memory struct {
-	world  *world
-	env    env.Env
-	store  *store.Store
-	queues map[store.QueueKey][]*oracle.Sent
-	sizes  map[*oracle.Sent]int // bytes of the record
+	world   *world
+	env     env.Env
+	store   *store.Store
+	queues  map[store.QueueKey][]*oracle.Sent
+	sizes   map[*oracle.Sent]int // bytes of the record
+	log     []*oracle.Sent       // all, in the order of the log
+	start   message.LogOffset    // of the log
+	removed map[*oracle.Sent]bool
 }
 
 var propertyKeys = []store.QueueKey{{Topic: "topic", ID: 0}, {Topic: "topic", ID: 1}, {Topic: "%RETRY%group", ID: 0}, {Topic: "订单", ID: 7}}
@@ -30,11 +33,19 @@ func TestPropTheStoreIsAListPerQueue(t *testing.T) {
 		flush := rapid.SampledFrom([]store.FlushMode{store.SyncFlush, store.AsyncFlush}).Draw(t, "flush")
 		w := newWorld(rapid.Uint64().Draw(t, "seed"), small(flush))
 		defer w.kernel.Close()
-		m := &memory{world: w, queues: map[store.QueueKey][]*oracle.Sent{}, sizes: map[*oracle.Sent]int{}}
+		w.tidy()
+		m := &memory{world: w, queues: map[store.QueueKey][]*oracle.Sent{}, sizes: map[*oracle.Sent]int{}, removed: map[*oracle.Sent]bool{}}
 		m.open(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"append": m.append,
+			"fill":   m.fill,
 			"read":   m.read,
+			"search": m.search,
+			"drop":   m.drop,
+			"age": func(t *rapid.T) {
+				w.machine.StepWall(time.Duration(rapid.SampledFrom([]int{20, 40, 70}).Draw(t, "minutes")) * time.Minute)
+			},
+			"clean":  m.clean,
 			"bounds": m.bounds,
 			"crash":  m.crash,
 			"close":  m.close,
@@ -79,7 +90,18 @@ func (m *memory) close(t *rapid.T) {
 
 func (m *memory) append(t *rapid.T) {
 	key := rapid.SampledFrom(propertyKeys).Draw(t, "queue")
-	sizes := rapid.SliceOfN(rapid.OneOf(rapid.IntRange(14, 300), rapid.IntRange(14, 16<<10)), 1, 5).Draw(t, "sizes")
+	m.send(t, key, rapid.SliceOfN(rapid.OneOf(rapid.IntRange(14, 300), rapid.IntRange(14, 16<<10)), 1, 5).Draw(t, "sizes")...)
+}
+
+// fill makes the log longer by about a file.
+func (m *memory) fill(t *rapid.T) {
+	key := rapid.SampledFrom(propertyKeys).Draw(t, "queue")
+	for range 7 {
+		m.send(t, key, 14_000)
+	}
+}
+
+func (m *memory) send(t *rapid.T, key store.QueueKey, sizes ...int) {
 	m.do(t, func() error {
 		a := m.world.ledger.Append(m.env, m.store, key, sizes...)
 		m.store.Kick()
@@ -90,7 +112,7 @@ func (m *memory) append(t *rapid.T) {
 			if sent.Place.Queue != message.QueueOffset(len(m.queues[key])) {
 				return fmt.Errorf("message %d got the number %d", len(m.queues[key]), sent.Place.Queue)
 			}
-			m.queues[key] = append(m.queues[key], sent)
+			m.queues[key], m.log = append(m.queues[key], sent), append(m.log, sent)
 			p, err := m.store.RecordBytes(sent.Place.Log)
 			if err != nil {
 				return err
@@ -101,12 +123,91 @@ func (m *memory) append(t *rapid.T) {
 	})
 }
 
+// drop removes a topic.
+func (m *memory) drop(t *rapid.T) {
+	topic := rapid.SampledFrom(propertyKeys).Draw(t, "topic").Topic
+	m.do(t, func() error { return m.store.DropTopic(topic) })
+	for _, key := range propertyKeys {
+		if key.Topic == topic {
+			for _, sent := range m.queues[key] {
+				m.removed[sent] = true
+			}
+			delete(m.queues, key)
+		}
+	}
+}
+
+// clean lets go what has expired: a file does once the first message behind it is an hour old.
+func (m *memory) clean(t *rapid.T) {
+	m.do(t, func() error {
+		m.store.CleanNow()
+		m.env.Tasks.Sleep(600 * time.Millisecond) // all of its rounds
+		return nil
+	})
+	for _, sent := range m.log {
+		begins := sent.Place.Log%secondFile == 0 && sent.Place.Log > m.start
+		if begins && time.Duration(m.env.Clock.Wall()-sent.At)*time.Millisecond >= time.Hour {
+			m.start = sent.Place.Log
+		}
+	}
+	require.Equal(t, m.start, m.store.Start())
+}
+
+// first is the number of a queue's first message that the log still has.
+func (m *memory) first(list []*oracle.Sent) message.QueueOffset {
+	for n, sent := range list {
+		if sent.Place.Log >= m.start {
+			return message.QueueOffset(n)
+		}
+	}
+	return message.QueueOffset(len(list))
+}
+
 func (m *memory) bounds(t *rapid.T) {
 	for _, key := range propertyKeys {
 		first, end := m.store.Bounds(key)
-		require.Zero(t, first)
+		require.Equal(t, m.first(m.queues[key]), first, "%v", key)
 		require.EqualValues(t, len(m.queues[key]), end, "%v", key)
 	}
+}
+
+// search looks for the messages of a topic by the key that all have, or for one by its own.
+func (m *memory) search(t *rapid.T) {
+	q := store.KeyQuery{
+		Topic: rapid.SampledFrom(propertyKeys).Draw(t, "topic").Topic, Key: "k", To: 1 << 60,
+		CountMax: rapid.IntRange(1, 30).Draw(t, "count"), BytesMax: rapid.IntRange(0, 60_000).Draw(t, "bytes"),
+	}
+	if len(m.log) > 0 && rapid.Bool().Draw(t, "one") {
+		q.Key = rapid.SampledFrom(m.log).Draw(t, "message").SearchKey()
+	}
+	var want []string
+	bytes := 0
+	for n := len(m.log) - 1; n >= 0 && len(want) < q.CountMax; n-- {
+		sent := m.log[n]
+		if m.removed[sent] || sent.Key.Topic != q.Topic || sent.Place.Log < m.start || q.Key != "k" && q.Key != sent.SearchKey() {
+			continue
+		}
+		if bytes += m.sizes[sent]; len(want) > 0 && bytes > q.BytesMax {
+			break
+		}
+		want = append([]string{sent.Body}, want...)
+	}
+	m.do(t, func() error {
+		result, err := m.store.FindByKey(q)
+		if err != nil {
+			return err
+		}
+		if !result.Complete || result.Count != len(want) {
+			return fmt.Errorf("%+v: %d found, complete %v, expected %d", q, result.Count, result.Complete, len(want))
+		}
+		for r, err := range message.DecodeRecords(result.Bytes, true) {
+			if err != nil || string(r.Body) != want[0] {
+				return fmt.Errorf("%+v: %.14s, %v, expected %.14s", q, r.Body, err, want[0])
+			}
+			want = want[1:]
+		}
+		return nil
+	})
 }
 
 func (m *memory) read(t *rapid.T) {
@@ -154,8 +255,8 @@ func (m *memory) expect(list []*oracle.Sent, request store.ReadRequest, tag stri
 	switch {
 	case end == 0:
 		return store.ReadNoMatchedLogicQueue, 0, nil
-	case request.From < 0:
-		return store.ReadOffsetTooSmall, 0, nil
+	case request.From < m.first(list):
+		return store.ReadOffsetTooSmall, m.first(list), nil
 	case request.From == end:
 		return store.ReadOffsetOverflowOne, end, nil
 	case request.From > end:

@@ -301,3 +301,119 @@ func TestReadsOfADamagedQueueFailAndSayWhatToDo(t *testing.T) {
 		w.kernel.Close()
 	}
 }
+
+// Of messages that are not among the newest, one read returns few, and advises to ask a slave.
+func TestAReadOfOldMessagesIsSmallAndSaysThatTheyAreCold(t *testing.T) {
+	options := small(store.SyncFlush)
+	options.Cached, options.ColdCountMax, options.ColdBytesMax = 10_000, 3, 4_000
+	opened(t, options, func(w *world, e env.Env, s *store.Store) {
+		for range 40 {
+			w.ledger.Send(e, s, key0, 857) // 1000 bytes each
+		}
+		size := len(read(t, s, key0, 39).Bytes)
+		require.Equal(t, 1000, size)
+		for _, c := range []struct {
+			from, count, bytes, found int
+			cold                      bool
+		}{
+			{0, 32, 1 << 20, 3, true},
+			{0, 2, 1 << 20, 2, true},
+			{0, 32, 2_500, 2, true},
+			{0, 32, 0, 1, true},
+			{29, 32, 1 << 20, 3, false}, // it ends among the newest, and began before
+			{30, 32, 1 << 20, 10, false},
+			{35, 32, 1 << 20, 5, false},
+		} {
+			result, err := s.Read(store.ReadRequest{Queue: key0, From: message.QueueOffset(c.from), CountMax: c.count, BytesMax: c.bytes}, nil)
+			require.NoError(t, err)
+			if c.from == 29 {
+				require.GreaterOrEqual(t, result.Count, c.found)
+				continue
+			}
+			require.Equal(t, c.found, result.Count, "%+v", c)
+			require.Equal(t, c.cold, result.Cold, "%+v", c)
+		}
+		// Everything can be read that way.
+		for at, n := message.QueueOffset(0), 0; at < 40; n++ {
+			result := read(t, s, key0, at)
+			require.Equal(t, store.ReadFound, result.Status)
+			require.Greater(t, result.Next, at)
+			at = result.Next
+			require.Less(t, n, 40)
+		}
+	})
+}
+
+// A run of messages is read at once; those before a damaged one are delivered, and it is not, wherever it is damaged.
+func TestWhatStandsBeforeADamagedMessageIsReadAndNothingOfIt(t *testing.T) {
+	for _, sizes := range [][]int{{100, 100, 100, 100, 100}, {9000, 9000, 9000, 9000, 9000}} {
+		for victim := range message.QueueOffset(5) {
+			opened(t, small(store.SyncFlush), func(w *world, e env.Env, s *store.Store) {
+				w.ledger.Send(e, s, key0, sizes...)
+				w.logByte(t, w.ledger.Messages[victim].Place.Log+95, 1)
+				for from := range message.QueueOffset(5) {
+					result, err := s.Read(store.ReadRequest{Queue: key0, From: from, CountMax: 32, BytesMax: 1 << 20}, nil)
+					if from == victim {
+						require.ErrorIs(t, err, store.ErrDamaged)
+						require.ErrorContains(t, err, fmt.Sprintf("message %d", int64(victim)))
+						require.Empty(t, result.Bytes)
+						continue
+					}
+					require.NoError(t, err)
+					want := 5 - from
+					if from < victim {
+						want = victim - from
+					}
+					require.EqualValues(t, want, result.Count)
+					require.Equal(t, from+want, result.Next)
+					number := from
+					for r, err := range message.DecodeRecords(result.Bytes, true) {
+						require.NoError(t, err)
+						require.Equal(t, number, r.QueueOffset)
+						number++
+					}
+					require.Equal(t, from+want, number)
+				}
+			})
+		}
+	}
+}
+
+// The read waits for the first of two files of a queue while both are removed.
+func TestAReadWhoseQueueFileIsRemovedMeanwhileGoesOnBehindIt(t *testing.T) {
+	w := newWorld(1, small(store.SyncFlush))
+	defer w.kernel.Close()
+	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+		for range 40 {
+			w.ledger.Send(e, s, key0, 9_000)
+		}
+		return nil
+	}))
+	w.tidy()
+	w.machine.StepWall(2 * time.Hour)
+	require.NoError(t, w.do(func(e env.Env) error {
+		w.meddler = &meddler{disk: w.machine.Disk()}
+		e.Disk = meddledDisk{e.Disk, w.meddler}
+		s, err := store.Open(e, w.options)
+		require.NoError(t, err)
+		waited := false
+		w.meddler.before = func(_ int, call string) error {
+			if call == "read "+firstQueue && !waited {
+				waited = true
+				s.CleanNow()
+				e.Tasks.Sleep(300 * time.Millisecond)
+				require.Greater(t, s.Start(), lastFile)
+				require.Zero(t, w.count("consumequeue/topic/0/00000000000000000140"))
+			}
+			return nil
+		}
+		result := read(t, s, key0, 5)
+		require.True(t, waited)
+		require.Equal(t, store.ReadOffsetFoundNull, result.Status)
+		require.EqualValues(t, 7, result.Next, "the first message of the next file")
+		result = read(t, s, key0, 7)
+		require.Equal(t, store.ReadOffsetTooSmall, result.Status)
+		require.Equal(t, store.ReadFound, read(t, s, key0, result.Next).Status)
+		return s.Close()
+	}))
+}

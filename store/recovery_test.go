@@ -458,3 +458,33 @@ func TestTwoCrashesInTheFirstStepsAreBothNoticed(t *testing.T) {
 		w.kernel.Close()
 	}
 }
+
+// All messages of a queue are gone with their files of the log; then the queues are built again, for whatever reason.
+func TestAnIdleQueueKeepsItsNumbersThroughARebuild(t *testing.T) {
+	for _, lost := range []string{"consumequeue/topic/0/", "consumequeue/topic", "checkpoint", "nothing"} {
+		for _, crashed := range []bool{false, true} {
+			w := filled(t)
+			w.remove(t, "commitlog/00000000000000000000")
+			w.loseBefore(secondFile)
+			require.NoError(t, w.repaired(sim.KillProcess))
+			w.remove(t, lost)
+			if crashed {
+				w.overwrite(t, "abort", 0, nil)
+			}
+			for range 2 {
+				require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+					bounds(t, s, quiet0, 3, 3)
+					bounds(t, s, quiet11, 1, 1)
+					require.Equal(t, store.ReadOffsetTooSmall, read(t, s, quiet0, 0).Status)
+					require.Equal(t, store.ReadOffsetOverflowOne, read(t, s, quiet0, 3).Status)
+					return w.ledger.Verify(e, s, false)
+				}), "%s, crashed %v", lost, crashed)
+			}
+			w.complete(t)
+			require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+				bounds(t, s, quiet0, 3, 4)
+				return nil
+			}))
+		}
+	}
+}

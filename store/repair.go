@@ -135,42 +135,42 @@ func (r *repair) repairLog() error {
 		at := r.report.Lost[0].From
 		return r.step(func() error { return row.Cut(int64(at)) }, "end the log at %d: everything behind, up to %d, is lost", at, r.report.End)
 	}
-	for i, lost := range r.report.Lost {
-		if i > 0 && lost.From < r.report.Lost[i-1].To {
-			continue
+	done := message.LogOffset(0)
+	for _, lost := range r.report.Lost {
+		if lost.From < done {
+			continue // the bridge before stands over it
 		}
-		if err := r.bridge(row, lost); err != nil {
+		if done, err = r.bridge(row, lost); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// bridge makes the log readable over a damaged part.
-func (r *repair) bridge(row *segment.Row, lost DamagedRange) error {
+// bridge makes the log readable over a damaged part. It returns where the log goes on.
+func (r *repair) bridge(row *segment.Row, lost DamagedRange) (to message.LogOffset, err error) {
 	fileEnd := message.LogOffset(row.FileStart(int64(lost.From)) + row.SegmentSize())
-	to := lost.To
+	to = lost.To
 	for to < fileEnd && to-lost.From < message.LogOffset(bridgeOverhead) {
 		// It was smaller than any bridge: the next record goes, too.
-		next, err := nextValid(row, to)
-		if err != nil {
-			return err
+		if to, err = nextValid(row, to); err != nil {
+			return to, err
 		}
-		to = next
 	}
-	if to >= fileEnd {
-		marker := message.AppendEndOfFile(nil, int32(fileEnd-lost.From))
-		return r.step(func() error { return r.write(row, marker, lost.From) }, "end the file of the log at %d: the messages in [%d, %d) are lost", lost.From, lost.From, fileEnd)
+	p := make([]byte, to-lost.From)
+	if err := row.ReadAt(p, int64(lost.From)); err != nil {
+		return to, err
 	}
-	damaged := make([]byte, to-lost.From)
-	if err := row.ReadAt(damaged, int64(lost.From)); err != nil {
-		return err
+	if to < fileEnd {
+		if p, err = bridgeOver(p, lost.From, lost.storedAt); err != nil {
+			return to, err
+		}
+		return to, r.step(func() error { return r.write(row, p, lost.From) }, "bridge the log over [%d, %d): the messages in it are lost", lost.From, to)
 	}
-	record, err := bridgeOver(damaged, lost.From, lost.storedAt)
-	if err != nil {
-		return err
+	if p, err = bridgeToEnd(p, lost.From, lost.storedAt); err != nil {
+		return to, err
 	}
-	return r.step(func() error { return r.write(row, record, lost.From) }, "bridge the log over [%d, %d): the messages in it are lost", lost.From, to)
+	return to, r.step(func() error { return r.write(row, p, lost.From) }, "end the file of the log at %d: the messages in [%d, %d) are lost", lost.From, lost.From, fileEnd)
 }
 
 func (r *repair) write(row *segment.Row, p []byte, at message.LogOffset) error {

@@ -98,23 +98,24 @@ func (q *queueLog) measure() error {
 	if q.measured > q.min || q.measuredTo < q.min {
 		q.measured, q.measuredTo, q.bytes = q.min, q.min, 0
 	}
-	for _, part := range []struct {
-		from, to message.QueueOffset
-		sign     int64
-	}{{q.measured, q.min, -1}, {q.measuredTo, q.max, 1}} {
-		for from := part.from; from < part.to; {
-			n := min(entriesPerRead, int(part.to-from))
-			p := make([]byte, n*entrySize)
-			if err := q.readEntries(p, from); err != nil {
-				return err
-			}
-			for ; len(p) > 0; p = p[entrySize:] {
-				q.bytes += part.sign * entryBytes(decodeEntry(p))
-			}
-			from += message.QueueOffset(n)
+	if err := q.count(&q.measured, q.min, -1); err != nil {
+		return err
+	}
+	return q.count(&q.measuredTo, q.max, 1)
+}
+
+// count moves one end of what is measured. Each step is noted at once: a read may fail, and messages may come meanwhile.
+func (q *queueLog) count(end *message.QueueOffset, to message.QueueOffset, sign int64) error {
+	for *end < to {
+		p := make([]byte, min(entriesPerRead, int(to-*end))*entrySize)
+		if err := q.readEntries(p, *end); err != nil {
+			return err
+		}
+		*end += message.QueueOffset(len(p) / entrySize)
+		for ; len(p) > 0; p = p[entrySize:] {
+			q.bytes += sign * entryBytes(decodeEntry(p))
 		}
 	}
-	q.measured, q.measuredTo = q.min, max(q.measuredTo, q.max)
 	return nil
 }
 

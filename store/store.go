@@ -93,8 +93,11 @@ func Open(e env.Env, options Options) (*Store, error) {
 		return nil, err
 	}
 	lock, err := e.Disk.Lock(lockPath)
-	if err != nil {
+	if errors.Is(err, env.ErrLocked) {
 		return nil, fmt.Errorf("the store is in use, stop the other broker first: %w", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the store's directory cannot be locked, so it is not touched: %w", err)
 	}
 	s := &Store{
 		env: e, options: options, lock: lock,

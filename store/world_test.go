@@ -11,6 +11,8 @@ import (
 	"github.com/gantrymq/gantry/sim/oracle"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/store/index"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // world is one simulated machine, whose disk outlives crashes, and what the test knows of
@@ -20,7 +22,8 @@ type world struct {
 	machine *sim.Machine
 	options store.Options
 	ledger  *oracle.Ledger
-	meddler *meddler // between the store and its disk; nil is none
+	meddler *meddler               // between the store and its disk; nil is none
+	log     *observer.ObservedLogs // what the last task's store has said
 }
 
 // small makes files roll after a few messages.
@@ -48,6 +51,8 @@ func (w *world) env() env.Env {
 		w.machine.Boot("broker")
 	}
 	e := w.machine.Node("broker", ".")
+	core, logged := observer.New(zap.InfoLevel)
+	e.Log, w.log = zap.New(core), logged
 	if w.meddler != nil {
 		e.Disk = meddledDisk{e.Disk, w.meddler}
 	}
