@@ -181,12 +181,17 @@ func (s *Store) mayGo(due cleanReason) (cleanReason, error) {
 // expired reports whether the messages of the files before end are older than the log keeps them: those behind it were
 // stored later.
 func (s *Store) expired(end message.LogOffset) (bool, error) {
-	head := make([]byte, recordHead)
-	if err := s.log.ReadAt(head, int64(end)); err != nil {
-		return false, err
+	if end >= s.Confirmed() {
+		return false, nil
 	}
-	at, ok := message.PeekStoredAt(head)
-	return ok && at > 0 && int64(s.env.Clock.Wall())-at >= s.options.KeepFor.Milliseconds(), nil
+	scanner := newLogScanner(s.log, end)
+	scanner.chunk, scanner.limit = recordChunk, int64(s.Confirmed())
+	ok, err := scanner.next()
+	if err == nil && scanner.problem != nil {
+		// A damaged time must not make young messages expire.
+		err = fmt.Errorf("%w: %w", ErrDamaged, scanner.problem)
+	}
+	return ok && int64(s.env.Clock.Wall())-scanner.record.StoredAt >= s.options.KeepFor.Milliseconds(), err
 }
 
 // followedTo is how far all followers have read.

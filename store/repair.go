@@ -94,8 +94,8 @@ func (r *repair) run() error {
 	if r.log == nil {
 		return fmt.Errorf("%s/: %w; a file is missing or of another store: put it back or move all of the directory away", logDir, segment.ErrForeign)
 	}
-	if len(r.report.Damage) == 0 {
-		return nil
+	if err := r.secureBridges(); err != nil || len(r.report.Damage) == 0 {
+		return err
 	}
 	// First of all, the next start must not believe the queues, even if this run is interrupted. What is not known to be
 	// durable must not become so by being repaired: after a failed sync it may be in the cache only.
@@ -122,15 +122,33 @@ func (r *repair) run() error {
 	return r.step(r.removeIndex, "remove %s/: the keys are indexed again after the next start", index.Dir)
 }
 
+// secureBridges makes durable the bridges of a repair that was interrupted: they may be in the cache only.
+func (r *repair) secureBridges() error {
+	if !r.rebuilds() || !r.apply {
+		return nil
+	}
+	for i, at := range r.gaps.bridges {
+		if err := r.log.Rewrite(int64(at), int(r.gaps.bytes[i])); err != nil {
+			return err
+		}
+		if err := r.log.Sync(int64(at), int64(at)+r.gaps.bytes[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (r *repair) repairLog() error {
+	row := r.log
+	if n := row.Missing(); n > 0 {
+		if err := r.step(row.Complete, "give the last file of the log the %d bytes that it lacks", n); err != nil {
+			return err
+		}
+	}
 	if len(r.report.Lost) == 0 {
 		return nil
 	}
-	row, err := segment.Open(r.files, logDir, r.options.LogSegmentSize, !r.report.Clean)
-	if err != nil {
-		return err
-	}
-	defer row.Close()
+	var err error
 	if r.choice == CutDamage {
 		at := r.report.Lost[0].From
 		return r.step(func() error { return row.Cut(int64(at)) }, "end the log at %d: everything behind, up to %d, is lost", at, r.report.End)

@@ -107,9 +107,17 @@ func (r *Row) repairLast(crashed bool) error {
 		return r.wrongSize(path.Base(last.path), size)
 	}
 	// The only file stays even if it is empty: it says where the row begins.
+	return r.Complete()
+}
+
+// Complete gives the last file of a row from Inspect its full size, durably.
+func (r *Row) Complete() error {
+	if r.missing == 0 {
+		return nil
+	}
 	missing := r.missing
 	r.missing = 0
-	return last.Erase(r.size-missing, r.size)
+	return r.last().Erase(r.size-missing, r.size)
 }
 
 func (r *Row) last() *File { return r.files[len(r.files)-1] }

@@ -1,0 +1,59 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/store"
+	"github.com/stretchr/testify/require"
+)
+
+// A bridge of a repair that was killed may be in the cache only, and the next one finds it whole.
+func TestARepeatedRepairMakesTheBridgesOfAKilledOneDurable(t *testing.T) {
+	for call := 4; call < 9; call++ {
+		w := filled(t)
+		w.forgive(5, 13)
+		w.logByte(t, w.ledger.Messages[5].Place.Log+12, 4)
+		w.logByte(t, w.ledger.Messages[13].Place.Log+12, 4)
+		_, err := w.runUntil(call, sim.KillProcess, func(e env.Env) error {
+			_, err := store.Repair(e, w.options, store.BridgeDamage, nil)
+			return err
+		})
+		require.NoError(t, err)
+		w.repair(t, store.BridgeDamage)
+		require.NoError(t, w.repaired(sim.KillProcess), "operation %d", call)
+		w.machine.Crash(sim.PowerLoss)
+		require.NoError(t, w.repaired(sim.KillProcess), "operation %d", call)
+	}
+}
+
+// The last file of a closed store's log was cut short.
+func TestARepairGivesTheLastFileOfTheLogItsSize(t *testing.T) {
+	for _, size := range []int64{60_000, 30_000} {
+		w := filled(t)
+		w.truncate(t, lastLog, size)
+		if size < 36_572 {
+			w.forgive(27)
+		}
+		require.NotEmpty(t, w.repair(t, store.BridgeDamage).Steps)
+		require.NoError(t, w.repaired(sim.KillProcess), "%d bytes are left", size)
+	}
+}
+
+// One flipped bit in the store time of the first record of a file must not let the file before it go at once, with messages that are a moment old.
+func TestADamagedStoreTimeDoesNotLetYoungMessagesExpire(t *testing.T) {
+	w := filled(t)
+	w.tidy()
+	for _, m := range w.ledger.Messages {
+		if m.Place.Log == secondFile {
+			w.logByte(t, secondFile+56+2, 0x01) // storeTimestamp, 35 years less
+		}
+	}
+	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+		s.CleanNow()
+		rounds(e)
+		require.Zero(t, s.Start())
+		return nil
+	}))
+}
