@@ -1,15 +1,19 @@
-// Package store is the message store of one broker: one commit log, and for each
-// (topic, queue) a consume queue that lists where its messages stand in the log. The
+// Package store is the message store of one broker: one commit log, for each (topic, queue) a consume queue that
+// lists where its messages stand in the log, and an index by which messages are found by key. The
 // files have the same bytes as Apache RocketMQ's (FORMAT.md).
 //
 // # Who owns the state
 //
-// A Store belongs to one node and is used with its baton held. Its own tasks flush the log, save queues and time
-// out appends.
+// A Store belongs to one node and is used with its baton held. Its own tasks flush the log, save queues, time
+// out appends, index keys and clean. One of them at a time writes or removes queue files, or writes the checkpoint (alone).
+// A Follower belongs to one task. An Inspector, Check and Repair work without a Store; the last two hold the
+// directory's lock, so that no broker uses it meanwhile.
 //
 // # Which calls wait
 //
-// Open, Check, Close, Flush, Kick, DropTopic, Read, RecordBytes, StoredAt and OffsetAt wait for the disk. Append never does.
+// For the disk: Open, Check, PlanRepair, Repair, Inspect and the calls of an Inspector but Log, FileStart and Close, WithSizesOf; of a
+// Store Close, Flush, Kick, DropTopic, Read, RecordBytes, StoredAt, OffsetAt and FindByKey, which also waits until the key index is as
+// far as the log; of a Follower Next, and Wait for records. All others do not wait, above all Append.
 //
 // # What is durable when
 //
@@ -20,21 +24,38 @@
 //
 //	appended >= written >= flushed        SyncFlush: Confirmed = flushed, AsyncFlush: Confirmed = written
 //
-// A failed write or sync fences the store for good: what the disk holds is in doubt. A full disk only refuses,
-// erases the traces of what it refused, and takes messages again when there is space.
+// A topic is removed durably when DropTopic returns. A failed write or sync of the log fences the store for good: what the disk
+// holds is in doubt. After one of a queue or the key index only what is derived stays behind, until a restart. A full disk
+// only refuses, erases the traces of what it refused, and takes messages again when there is space.
 //
 // # What a crash may lose
 //
 // Records that were never answered with AppendOK, and with AsyncFlush those of the last moments when the machine
-// lost its power. Queue files are derived from the log: after a crash they are built again from the checkpoint
-// on, and wholly if entries are missing. An entry reaches its file after its record is on the medium.
+// lost its power. Queues and key index are derived from the log: after a crash they are built again from the checkpoint
+// on, and wholly if anything is missing. An entry or an item reaches its file after its record is on the medium.
+//
+// What retention hides (Options.Retention) is in no file, and hidden again by the first round of cleaning.
+//
+// # What is damaged
+//
+// The checkpoint says how far the log is durable. A record before that which is not valid is not the end of the log but damage: Open
+// refuses with a DamageError, and Repair makes the log readable again. While the store is open each record is verified when it
+// is read: Read and OffsetAt fail with ErrDamaged, RecordBytes with ErrNoRecord, searches by key pass over it.
 //
 // # The data path
 //
 // Store.Append (append.go: admit, measure, roll, place) → Store.Kick → writeBatch (write.go) → flushOnce
 // (flush.go) → confirm → show (entry into its queue) → Options.Arrived, Completion.Appended.
 //
-// Reading: Store.Read (read.go) → queueLog.readEntries (queue.go) → choose → readRecords.
+// Reading: Store.Read (read.go) → queueLog.readEntries (queue.go) → choose → readRecords → verifyRun.
+//
+// Keys: confirm → Follower.Next (follow.go) → keyIndex.extract (keys.go) → index.Index.Add → keyIndex.save → the checkpoint's mark.
+// Finding: Store.FindByKey (find.go) → keyIndex.reach → index.Index.Search → matching.
+//
+// Cleaning: cleanRound (clean.go) → expireMessages (retention.go) → cleanLog → cleanQueues → index.Index.RemoveBefore.
+//
+// Starting: Open (store.go) → recover (recover.go) → replay.run (replay.go) → loadQueues (load.go), logScanner.next
+// (scan.go), replay.record → settle → openIndex (keys.go).
 //
 // # Files
 //
@@ -43,15 +64,30 @@
 //	write.go       batches to the operating system, full disk
 //	flush.go       group commit, confirmation
 //	queue.go       consume queues
-//	read.go        reading by queue and by place
-//	checkpoint.go  how far queues are durable
-//	recover.go     after a restart
+//	tag.go         what an entry says of a record: its tag, or when it is due
+//	read.go        reading by queue and by place, verified
+//	follow.go      the confirmed log, record by record, for what is derived from it
+//	keys.go        filling the key index
+//	find.go        finding messages by key
+//	clean.go       removing old files: by age, by how full the disk is
+//	retention.go   limits of single topics
+//	drop.go        removing topics
+//	checkpoint.go  how far log, queues and key index are durable
+//	recover.go     after a restart: where to read from, what to build on
+//	replay.go      reading the log and building queues from it
+//	load.go        what the files of queues say at a start
 //	scan.go        the log, record by record, verified
 //	checksum.go    the whole-record checksum
-//	drop.go        removing topics
+//	damage.go      how far a damaged part of the log goes
+//	bridge.go      records over damaged parts
+//	repair.go      putting a damaged directory in order
 //	check.go       verifying a closed directory: the log, the checkpoint
 //	check_queue.go the same for queues
+//	check_index.go the same for the key index
+//	inspect.go     looking into a directory, whether a broker uses it or not
 //	status.go      outcomes
 //	options.go     settings and limits
 //	fifo.go        a list that reuses its memory
+//
+// Package segment keeps rows of files, package index the files of the key index.
 package store

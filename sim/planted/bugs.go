@@ -101,4 +101,159 @@ var Bugs = []Bug{
 		Edits:    []Edit{{"client/errors.go", "return verdict{again: true, maybeStored: true}", "return verdict{again: true}"}},
 		Scenario: "pubsub", Seeds: 60,
 	},
+	{
+		Name:     "skip the directory sync after a roll of a queue",
+		Edits:    []Edit{{"store/segment/file.go", "\tif err == nil {\n\t\terr = h.disk.SyncDir(dir)\n", "\tif err == nil && dir[:3] != \"con\" {\n\t\terr = h.disk.SyncDir(dir)\n"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "checkpoint ahead of the queue entries",
+		Edits:    []Edit{{"store/checkpoint.go", "\tif err := s.syncQueues(); err != nil {\n\t\treturn err\n\t}\n", ""}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "checkpoint ahead of the key index",
+		Edits:    []Edit{{"store/index/save.go", "if err := t.file.Sync(0, t.sizes.FileSize()); err != nil {", "if err := error(nil); err != nil {"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "key index ahead of the log",
+		Edits:    []Edit{{"store/keys.go", "\tfor s.flushed < k.files.Next() {\n", "\tfor false {\n"}},
+		Scenario: "store-crash", Seeds: 123,
+	},
+	{
+		Name:     "roll the key index without saving the full file",
+		Edits:    []Edit{{"store/index/index.go", "if err := x.last().save(); err != nil {\n\t\t\treturn err\n", "if err := x.last().write(); err != nil {\n\t\t\treturn err\n"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "close a file to make room without a sync",
+		Edits:    []Edit{{"store/segment/handles.go", "\t\tf.leaving = true\n\t\terr := f.syncRange(handle, 0, handle.Size())\n\t\tf.leaving = false\n\t\treturn err\n", "\t\tf.unsynced = span{}\n\t\treturn nil\n"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "recover a torn record as if it were whole",
+		Edits:    []Edit{{"store/scan.go", "err = verifySeal(raw, l.record.Properties)", "err = nil"}, {"store/scan.go", "message.DecodeRecord(raw, &l.record, true)", "message.DecodeRecord(raw, &l.record, false)"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "deliver a damaged message",
+		Edits:    []Edit{{"store/read.go", "\t\t\tif !sealFits(record) {\n\t\t\t\terr = fmt", "\t\t\tif false {\n\t\t\t\terr = fmt"}},
+		Scenario: "disk-faults", Seeds: 195,
+	},
+	{
+		Name:     "read the log from where it is durable, not from where the queues are",
+		Edits:    []Edit{{"store/recover.go", "\tcase state.own && state.saved >= start:\n\t\treturn state.saved, nil\n", "\tcase state.own && state.durable >= start:\n\t\treturn state.durable, nil\n"}},
+		Scenario: "store-crash", Seeds: 33,
+	},
+	{
+		Name:     "take the entries that a crash left in the cache for synced",
+		Edits:    []Edit{{"store/replay.go", "s.loadQueues(from, r.rebuild)", "s.loadQueues(message.LogOffset(s.log.End()), r.rebuild)"}, {"store/replay.go", "\tq.synced = min(q.synced, at)\n", ""}},
+		Scenario: "store-crash", Seeds: 48,
+	},
+	{
+		Name:     "cut the log at the end of the file only",
+		Edits:    []Edit{{"store/segment/row.go", "\treturn r.last().Erase(offset-r.last().start, r.size)\n", "\treturn nil\n"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "leave what recovery cut off the log",
+		Edits:    []Edit{{"store/recover.go", "if err := s.log.Cut(int64(r.at)); err != nil {", "if err := error(nil); err != nil {"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "leave what a full disk refused",
+		Edits:    []Edit{{"store/write.go", "if err := s.log.Cut(int64(s.written)); err != nil {", "if err := error(nil); err != nil {"}},
+		Scenario: "disk-faults", Seeds: 141,
+	},
+	{
+		Name:     "leave a watermark behind an end-of-file marker",
+		Edits:    []Edit{{"store/write.go", "if i+1 < len(batch.pieces) {", "if false {"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "leave the slots of the key index torn",
+		Edits:    []Edit{{"store/index/repair.go", "\tif err := t.writePages(); err != nil {\n", "\tt.pages = map[int32]*page{}\n\tif err := t.writePages(); err != nil {\n"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "note more of the log as durable than was flushed",
+		Edits:    []Edit{{"store/checkpoint.go", "\tstate.durable = s.flushed\n", "\tstate.durable = s.written\n"}},
+		Scenario: "store-crash", Seeds: 294,
+	},
+	{
+		Name:     "save queue entries before their records are flushed",
+		Edits:    []Edit{{"store/queue.go", "for until := q.endBefore(flushed); q.saved < until; {", "for until := q.max; q.saved < until; {"}},
+		Scenario: "store-crash", Seeds: 429,
+	},
+	{
+		Name:     "remove a topic without a tombstone",
+		Edits:    []Edit{{"store/drop.go", "renamed, err := s.remember(topic, at)", "renamed, err := at < 0, error(nil)"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "remove the files of a topic before its tombstone is durable",
+		Edits:    []Edit{{"store/drop.go", "\treturn true, disk.SyncDir(\".\")", "\treturn true, nil"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "remove a topic without moving the checkpoint",
+		Edits:    []Edit{{"store/drop.go", "if err := s.moveCheckpoint(ofTopic); err != nil {", "if err := error(nil); err != nil {"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "leave the files of a topic whose removal a crash interrupted",
+		Edits:    []Edit{{"store/load.go", "if err := s.finishDrop(q); err != nil {", "if err := error(nil); err != nil {"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "remove files of the log that a restart reads",
+		Edits:    []Edit{{"store/clean.go", "|| end > s.saved {", "{"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "remove files of the log before their time",
+		Edits:    []Edit{{"store/clean.go", ">= s.options.KeepFor.Milliseconds()", ">= s.options.KeepFor.Milliseconds()/2"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "remove the oldest file without syncing the directory",
+		Edits:    []Edit{{"store/segment/row.go", "\tr.files = slices.Delete(r.files, 0, 1)\n\treturn errors.Join(first.Drop(), r.disk.SyncDir(r.dir))", "\tr.files = slices.Delete(r.files, 0, 1)\n\treturn first.Drop()"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "move the minimum of a queue too far after cleaning",
+		Edits:    []Edit{{"store/clean.go", "\tq.hideBelow(from)\n\treturn int64", "\tq.hideBelow(from + 1)\n\treturn int64"}},
+		Scenario: "store-crash", Seeds: 225,
+	},
+	{
+		Name:     "begin a queue too late after a restart",
+		Edits:    []Edit{{"store/load.go", "int64(e.log) < s.log.Start()", "int64(e.log) <= s.log.Start()"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "remove a file of a queue that still has messages",
+		Edits:    []Edit{{"store/clean.go", "last >= q.synced || last >= q.min", "last >= q.synced"}, {"store/clean.go", "\t\t\tif e.log >= s.Start() {\n\t\t\t\tbreak\n", "\t\t\tif e.log > s.Start()+message.LogOffset(s.log.SegmentSize()) {\n\t\t\t\tbreak\n"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "claim that a search is complete while the key index is behind",
+		Edits:    []Edit{{"store/find.go", "\treturn k.files.Next() >= target && k.skipped == 0\n", "\treturn true\n"}},
+		Scenario: "disk-faults", Seeds: 30,
+	},
+	{
+		Name:     "lose the crash marker with the power",
+		Edits:    []Edit{{"store/recover.go", "\treturn s.env.Disk.SyncDir(\".\")\n}", "\treturn nil\n}"}},
+		Scenario: "store-crash", Seeds: 30,
+	},
+	{
+		Name:     "do not sync what recovery read",
+		Edits:    []Edit{{"store/replay.go", "if err := s.log.Sync(int64(r.secured), int64(r.at)); err != nil {", "if err := error(nil); err != nil {"}},
+		Scenario: "store-crash", Seeds: 783,
+	},
+	{
+		Name:     "take back the places of refused messages and not their numbers",
+		Edits:    []Edit{{"store/write.go", "\t\ta.queue.next = a.at.Queue\n", ""}},
+		Scenario: "disk-faults", Seeds: 30,
+	},
 }
