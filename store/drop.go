@@ -108,6 +108,28 @@ func (s *Store) remember(topic string, at message.LogOffset) (renamed bool, err 
 	return renamed, err
 }
 
+// shortenDropped is for a log that has become shorter than a list of removed topics knows it, by a repair or because files are missing: what
+// is stored from its end on belongs to topics that were made again.
+func (s *Store) shortenDropped(end message.LogOffset) error {
+	next := maps.Clone(s.dropped)
+	// order does not matter: each is looked at alone
+	for topic, at := range next {
+		next[topic] = min(at, end)
+	}
+	if maps.Equal(next, s.dropped) {
+		return nil
+	}
+	text, err := json.Marshal(next)
+	if err != nil {
+		return fmt.Errorf("%s: %w", droppedPath, err)
+	}
+	if _, err := replaceFile(s.env.Disk, droppedPath, text); err != nil {
+		return err
+	}
+	s.dropped = next
+	return nil
+}
+
 // replaceFile gives a file new content, so that a crash leaves the old or the new one. renamed says that the new one is there,
 // durable if there is no error.
 func replaceFile(disk env.Disk, path string, content []byte) (renamed bool, err error) {

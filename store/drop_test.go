@@ -9,6 +9,7 @@ import (
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/sim/oracle"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/stretchr/testify/require"
@@ -272,4 +273,23 @@ func TestMessagesOfARemovedTopicAreNotFoundByKey(t *testing.T) {
 		require.Equal(t, []message.QueueOffset{0}, byKey(t, s, "topic", "k"))
 		return nil
 	}))
+}
+
+// A repair may end the log before the place that the list of removed topics names. What is stored there afterwards must stay.
+func TestATopicThatWasRemovedBehindTheEndOfTheLogKeepsItsNewMessages(t *testing.T) {
+	w := newWorld(1, small(store.SyncFlush))
+	defer w.kernel.Close()
+	require.NoError(t, w.use(w.again))
+	w.overwrite(t, "droppedTopics.json", 0, []byte(`{"topic":50000000}`))
+	w.ledger = oracle.NewLedger()
+	require.NoError(t, w.do(func(e env.Env) error {
+		s, err := store.Open(e, w.options)
+		if err != nil {
+			return err
+		}
+		require.Equal(t, store.AppendOK, w.ledger.Send(e, s, key0, 300, 300))
+		return nil
+	}))
+	w.machine.Crash(sim.PowerLoss)
+	require.NoError(t, w.repaired(sim.PowerLoss))
 }

@@ -137,6 +137,9 @@ func (s *Store) settle(r *replay) error {
 		}
 	}
 	end := r.at
+	if err := s.shortenDropped(end); err != nil {
+		return err
+	}
 	s.appended, s.written, s.flushed = end, end, end
 	if !r.clean {
 		s.env.Log.Info("recovered after a crash", zap.Int64("end", int64(end)), zap.Int("queues", len(s.order)))
