@@ -63,7 +63,7 @@ bench: ## Run the benchmarks COUNT times, in the form that benchstat reads
 rewrite: ## Write the expected output of script tests anew; review the diff
 	go test $$(grep -rlE --include='*_test.go' 'flag\.Bool\("rewrite"' . | xargs -r dirname | sort -u) -rewrite
 
-interop: ## Run other people's clients against the real binary (needs Node.js)
+interop: ## Run other people's clients and store against ours (clients: Node.js; store: Java, Maven; skipped without)
 	go test -count=1 -timeout 15m -tags interop ./interop/...
 
 check: ## The quick gate: formatting, vet, the rules of sim/lint, go.mod

@@ -178,7 +178,7 @@ func (c *PullConsumer) Pull(ctx context.Context, queue Queue, offset QueueOffset
 		c.core.routes.suspect(queue.Topic)
 		return PullResult{}, err
 	}
-	return c.result(queue, s.filter, response, err)
+	return c.result(queue, s.filter, offset, response, err)
 }
 
 // reader is the address to pull a queue from.
@@ -227,7 +227,7 @@ func (c *PullConsumer) pullHeader(s *subscribed, queue Queue, offset QueueOffset
 }
 
 // result reads the answer to a pull.
-func (c *PullConsumer) result(queue Queue, filter Filter, response *wire.Command, refusal error) (PullResult, error) {
+func (c *PullConsumer) result(queue Queue, filter Filter, offset QueueOffset, response *wire.Command, refusal error) (PullResult, error) {
 	status, answered := pullStatus(response.Code)
 	if !answered {
 		return PullResult{}, refusal
@@ -242,7 +242,7 @@ func (c *PullConsumer) result(queue Queue, filter Filter, response *wire.Command
 		return result, nil
 	}
 	var err error
-	result.Messages, err = c.decode(queue, filter, h.OffsetDelta, response.Body)
+	result.Messages, err = c.decode(queue, filter, offset, h.OffsetDelta, response.Body)
 	if err != nil {
 		return PullResult{}, fmt.Errorf("pull %s: the messages cannot be read: %w", queue, err)
 	}
@@ -269,13 +269,13 @@ func pullStatus(code int32) (PullStatus, bool) {
 // decodersMax is how many idle decoders are kept.
 const decodersMax = 4
 
-// decode takes the body of a pull apart, outside the node.
-func (c *PullConsumer) decode(queue Queue, filter Filter, delta int64, body []byte) (messages []*Received, err error) {
+// decode takes the body of a pull from an offset apart, outside the node.
+func (c *PullConsumer) decode(queue Queue, filter Filter, from QueueOffset, delta int64, body []byte) (messages []*Received, err error) {
 	d := &decoder{}
 	if n := len(c.decoders); n > 0 {
 		d, c.decoders = c.decoders[n-1], c.decoders[:n-1]
 	}
-	d.queue, d.filter, d.delta = queue, filter, delta
+	d.queue, d.filter, d.from, d.delta = queue, filter, from, delta
 	c.core.env.Tasks.Offload(func() { messages, err = d.decode(body) })
 	if len(c.decoders) < decodersMax {
 		c.decoders = append(c.decoders, d)

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -39,15 +40,17 @@ func (r *Received) String() string {
 	return fmt.Sprintf("message %s of %s at %d: %d body bytes", r.ID(), r.Queue, r.Offset, len(r.Body))
 }
 
-// bodyMax bounds what a compressed body may unpack to, in bytes.
+// bodyMax is what a compressed body may unpack to unless an option says otherwise, in bytes.
 const bodyMax = 64 << 20
 
 // decoder turns the body of a pull into messages. It runs outside the node.
 type decoder struct {
 	message.Decompressor
+	limit  int // what a compressed body may unpack to, in bytes; 0: bodyMax
 	queue  Queue
 	filter Filter
-	delta  int64 // to be added to queue offsets (static topics)
+	from   QueueOffset // a batch comes whole, and what stands in it before this was consumed already
+	delta  int64       // to be added to queue offsets (static topics)
 }
 
 // decode returns the messages that pass the filter.
@@ -56,7 +59,7 @@ func (d *decoder) decode(body []byte) (wanted []*Received, err error) {
 		if err != nil {
 			return nil, err
 		}
-		unpacked, err := d.Body(record.Body, record.SysFlags, bodyMax)
+		unpacked, err := d.Body(record.Body, record.SysFlags, cmp.Or(d.limit, bodyMax))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", record, err)
 		}
@@ -65,7 +68,7 @@ func (d *decoder) decode(body []byte) (wanted []*Received, err error) {
 			return nil, fmt.Errorf("%s: %w", record, err)
 		}
 		for _, r := range all {
-			if d.filter.wants(r.Tags()) {
+			if r.Offset >= d.from && d.filter.wants(r.Tags()) {
 				wanted = append(wanted, r)
 			}
 		}

@@ -51,6 +51,7 @@ type javaSettings struct {
 	Directory    string `json:"directory"`
 	LogFileSize  int64  `json:"logFileSize"`
 	QueueEntries int64  `json:"queueEntries"`
+	BatchTopic   string `json:"batchTopic"`
 	IndexSlots   int32  `json:"indexSlots"`
 	IndexItems   int32  `json:"indexItems"`
 	Checksums    bool   `json:"checksums"`

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gantrymq/gantry/store"
@@ -27,6 +28,7 @@ type letter struct {
 	StoreHost    netip.AddrPort    `json:"storeHost"`
 	Redeliveries int32             `json:"redeliveries"`
 	PreparedAt   int64             `json:"preparedAt"`
+	Messages     int64             `json:"-"` // for which it stands; more than 1 in an inner batch
 }
 
 func (l *letter) key() store.QueueKey { return store.QueueKey{Topic: l.Topic, ID: l.Queue} }
@@ -83,10 +85,14 @@ func (l *letter) record() message.Record {
 	}
 }
 
+// batchTopic is the one whose records may hold several messages.
+const batchTopic = "parcels"
+
 // The topic that takes two bytes for its length makes records of the second version.
 var topics = []store.QueueKey{
 	{Topic: "orders", ID: 0}, {Topic: "orders", ID: 0}, {Topic: "orders", ID: 1}, {Topic: "orders", ID: 2},
 	{Topic: "%RETRY%billing", ID: 0}, {Topic: strings.Repeat("long-topic-", 18), ID: 7},
+	{Topic: batchTopic, ID: 3}, {Topic: batchTopic, ID: 3},
 }
 
 // "Aa" and "BB" have the same hash, the hash of "polygenelubricants" is the smallest number there is.
@@ -119,7 +125,13 @@ func (w *writer) letter() letter {
 	l := letter{
 		Topic: key.Topic, Queue: key.ID, Body: w.body(), Properties: w.properties(), UserFlags: int32(w.random.Uint32()),
 		BornAt: 1_700_000_000_000 + int64(w.made), Redeliveries: int32(w.random.IntN(3)),
-		BornHost: hosts[w.random.IntN(len(hosts))], StoreHost: hosts[w.random.IntN(len(hosts))],
+		BornHost: hosts[w.random.IntN(len(hosts))], StoreHost: hosts[w.random.IntN(len(hosts))], Messages: 1,
+	}
+	if key.Topic == batchTopic && w.random.IntN(3) > 0 {
+		l.Messages = 1 + w.random.Int64N(40)
+		l.SysFlags = message.FlagInnerBatch | message.FlagNeedsUnwrap
+		l.Properties[message.PropertyInnerCount] = strconv.FormatInt(l.Messages, 10)
+		return l
 	}
 	if w.random.IntN(10) == 0 {
 		// The second half of a transaction, which consumers are given.

@@ -20,8 +20,9 @@ import (
 // storeOptions make files of all kinds roll after some messages.
 func storeOptions() store.Options {
 	return store.Options{
-		LogSegmentSize: 256 << 10, BodySizeMax: 64 << 10, QueueSegmentEntries: 50,
-		Index: index.Sizes{Slots: 100, Items: 300}, Zone: time.Local,
+		LogSegmentSize: 256 << 10, BodySizeMax: 64 << 10, QueueSegmentEntries: 50, BatchSegmentEntries: 50,
+		BatchQueues: func(topic string) bool { return topic == batchTopic },
+		Index:       index.Sizes{Slots: 100, Items: 300}, Zone: time.Local,
 		// What a crash leaves is to be half saved.
 		SaveQueuesEvery: 20 * time.Millisecond, CheckpointEvery: 50 * time.Millisecond,
 		// How full the machine's disk is must not decide.
@@ -92,7 +93,7 @@ func readQueue(s *store.Store, key store.QueueKey, first, end message.QueueOffse
 			}
 			raw := result.Bytes[:r.TotalSize:r.TotalSize]
 			result.Bytes = result.Bytes[r.TotalSize:]
-			messages = append(messages, kept{log: int64(r.LogOffset), raw: raw})
+			messages = append(messages, kept{log: int64(r.LogOffset), raw: raw, messages: messagesIn(r)})
 		}
 		at = result.Next
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/gantrymq/gantry/store"
@@ -19,9 +20,11 @@ type kept struct {
 	log   int64
 	entry *queueEntry // nil if the reader did not show it
 	raw   []byte
+	// messages are more than 1 in an inner batch.
+	messages int64
 }
 
-// queueEntry is 20 bytes of a consume queue.
+// queueEntry is what both kinds of consume queues say of a record.
 type queueEntry struct {
 	LogOffset int64 `json:"logOffset"`
 	Size      int32 `json:"size"`
@@ -46,19 +49,36 @@ func (i inventory) addJava(t *testing.T, m *javaMessage) {
 	t.Helper()
 	s := i[store.QueueKey{Topic: m.Topic, ID: m.Queue}]
 	require.NotNil(t, s, "a message of the unknown queue %s-%d", m.Topic, m.Queue)
-	require.Equal(t, s.min+int64(len(s.messages)), m.Offset, "%s-%d", m.Topic, m.Queue)
 	r := decoded(t, m.Record)
+	require.Equal(t, s.next(), m.Offset, "%s-%d", m.Topic, m.Queue)
 	hash := sha256.Sum256(r.Body)
 	require.Equal(t, hex.EncodeToString(hash[:]), m.BodyHash)
 	require.Equal(t, propertiesOf(r), withoutChecksum(m.Properties))
 	require.Equal(t, []int64{int64(r.LogOffset), int64(r.TotalSize), r.StoredAt}, []int64{m.LogOffset, int64(m.Size), m.StoredAt})
-	s.messages = append(s.messages, kept{m.LogOffset, m.Entry, m.Record})
+	s.messages = append(s.messages, kept{m.LogOffset, m.Entry, m.Record, messagesIn(r)})
+}
+
+// next is the number of the message that follows those that are known.
+func (s *stock) next() int64 {
+	number := s.min
+	for _, k := range s.messages {
+		number += k.messages
+	}
+	return number
+}
+
+// messagesIn is how many messages a record stands for.
+func messagesIn(r *message.Record) int64 {
+	if n, err := strconv.ParseInt(message.PropertyString(r.Properties, message.PropertyInnerCount), 10, 64); err == nil {
+		return n
+	}
+	return 1
 }
 
 func (i inventory) requireComplete(t *testing.T) {
 	t.Helper()
 	for key, s := range i {
-		require.Len(t, s.messages, int(s.max-s.min), "%s", key)
+		require.Equal(t, s.max, s.next(), "%s", key)
 	}
 }
 
@@ -82,6 +102,7 @@ func propertiesOf(r *message.Record) map[string]string {
 // withoutChecksum leaves out what the store itself adds.
 func withoutChecksum(properties map[string]string) map[string]string {
 	delete(properties, "__CRC32#")
+	delete(properties, message.PropertyInnerBase)
 	return properties
 }
 
@@ -123,9 +144,14 @@ func (s *shelf) acknowledge(t *testing.T, l *shelved, log, offset int64) {
 	if l.letter.hidden() {
 		return
 	}
-	q := s.queues[l.letter.key()]
-	require.Less(t, offset, int64(len(q)), "%s", l.letter.key())
-	require.Same(t, l, q[offset], "%s: number %d is another letter", l.letter.key(), offset)
+	for _, other := range s.queues[l.letter.key()] {
+		if other == l {
+			require.Zero(t, offset, "%s: the number of a letter", l.letter.key())
+			return
+		}
+		offset -= other.letter.Messages
+	}
+	require.Fail(t, "a letter that was not put", "%s", l.letter.key())
 }
 
 // acknowledgeJava does that for each put of a run.
@@ -156,22 +182,30 @@ func (s *shelf) requireSameQueue(t *testing.T, where string, q []*shelved, found
 		found = &stock{}
 	}
 	require.Equal(t, s.firstOf(q), found.min, "%s: its first message", where)
-	require.LessOrEqual(t, found.max, int64(len(q)), "%s: more messages than were sent", where)
-	for number, l := range q[found.max:] {
-		require.False(t, l.acknowledged, "%s: message %d was acknowledged and is gone", where, found.max+int64(number))
+	number, rest := int64(0), found.messages
+	for i, l := range q {
+		switch {
+		case number >= found.max:
+			for _, missing := range q[i:] {
+				require.False(t, missing.acknowledged, "%s: a message from %d on was acknowledged and is gone", where, number)
+			}
+			return q[:i]
+		case number >= found.min:
+			s.requireSameMessage(t, fmt.Sprintf("%s: message %d", where, number), l, &rest[0], number)
+			rest = rest[1:]
+		}
+		number += l.letter.Messages
 	}
-	for i := range found.messages {
-		number := found.min + int64(i)
-		s.requireSameMessage(t, fmt.Sprintf("%s: message %d", where, number), q[number], &found.messages[i], number)
-	}
-	return q[:found.max]
+	require.Equal(t, number, max(found.max, number), "%s: more messages than were sent", where)
+	require.Empty(t, rest, "%s: more messages than were sent", where)
+	return q
 }
 
-// firstOf is how many letters of a queue were removed.
+// firstOf is how many messages of a queue were removed.
 func (s *shelf) firstOf(q []*shelved) (removed int64) {
 	for _, l := range q {
 		if l.log >= 0 && l.log < s.start {
-			removed++
+			removed += l.letter.Messages
 		}
 	}
 	return removed
@@ -199,10 +233,13 @@ func (l *shelved) requireStored(t *testing.T, where string, r *message.Record, n
 		require.EqualValues(t, l.log, r.LogOffset, where)
 	}
 	require.EqualValues(t, number, r.QueueOffset, where)
+	if l.letter.SysFlags.InnerBatch() {
+		require.Equal(t, strconv.FormatInt(number, 10), message.PropertyString(r.Properties, message.PropertyInnerBase), where)
+	}
 	hostFlags := message.FlagBornHostIPv6 | message.FlagStoreHostIPv6
 	require.Equal(t, l.letter, letter{
 		Topic: string(r.Topic), Queue: r.QueueID, Body: r.Body, Properties: propertiesOf(r), UserFlags: r.UserFlags,
 		SysFlags: r.SysFlags &^ hostFlags, BornAt: r.BornAt, BornHost: r.BornHost, StoreHost: r.StoreHost,
-		Redeliveries: r.Redeliveries, PreparedAt: int64(r.PreparedAt),
+		Redeliveries: r.Redeliveries, PreparedAt: int64(r.PreparedAt), Messages: messagesIn(r),
 	}, where)
 }

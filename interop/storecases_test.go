@@ -52,7 +52,8 @@ func (m *move) delayed(n int) []letter {
 		level := i%len(delayMillis) + 1
 		l.Properties[message.PropertyDelayLevel] = strconv.Itoa(level)
 		l.Properties[message.PropertyRealTopic], l.Properties[message.PropertyRealQueueID] = l.Topic, strconv.Itoa(int(l.Queue))
-		l.Topic, l.Queue, l.SysFlags, l.PreparedAt = scheduleTopic, int32(level-1), 0, 0
+		l.Topic, l.Queue, l.SysFlags, l.PreparedAt, l.Messages = scheduleTopic, int32(level-1), 0, 0, 1
+		delete(l.Properties, message.PropertyInnerCount)
 	}
 	return letters
 }
@@ -129,7 +130,8 @@ func (m *move) sized(size int64) letter {
 	m.Helper()
 	l := m.writer.letter()
 	m.writer.made++
-	l.BornHost, l.StoreHost, l.Body = hosts[0], hosts[0], nil
+	l.BornHost, l.StoreHost, l.Body, l.Topic, l.SysFlags, l.Messages = hosts[0], hosts[0], nil, "orders", 0, 1
+	delete(l.Properties, message.PropertyInnerCount)
 	r := l.record()
 	n, err := message.RecordSize(0, len(r.Topic), len(r.Properties), 0)
 	require.NoError(m.T, err)
@@ -162,7 +164,13 @@ func (m *move) removeOldest() {
 	m.Helper()
 	require.NoError(m.T, os.Remove(filepath.Join(m.directory, "commitlog", fmt.Sprintf("%020d", m.shelf.start))))
 	m.shelf.start += storeOptions().LogSegmentSize
-	directories, err := filepath.Glob(filepath.Join(m.directory, "consumequeue", "*", "*"))
+	m.removeEntries("consumequeue", 20)
+	m.removeEntries("batchconsumequeue", 46)
+}
+
+func (m *move) removeEntries(tree string, size int) {
+	m.Helper()
+	directories, err := filepath.Glob(filepath.Join(m.directory, tree, "*", "*"))
 	require.NoError(m.T, err)
 	for _, directory := range directories {
 		files, err := filepath.Glob(filepath.Join(directory, "*"))
@@ -171,7 +179,7 @@ func (m *move) removeOldest() {
 		for _, file := range files[:len(files)-1] {
 			entries, err := os.ReadFile(file)
 			require.NoError(m.T, err)
-			if last := binary.BigEndian.Uint64(entries[len(entries)-20:]); int64(last) < m.shelf.start {
+			if last := binary.BigEndian.Uint64(entries[len(entries)-size:]); int64(last) < m.shelf.start {
 				require.NoError(m.T, os.Remove(file))
 			}
 		}

@@ -55,6 +55,7 @@ type arrival struct {
 	queue   *queueLog
 	at      Place
 	end     message.LogOffset
+	count   int32 // messages in it
 	tagHash int64
 	stored  int64 // wall milliseconds
 }
@@ -64,7 +65,8 @@ type arrival struct {
 // durable as the flush mode promises. All of them are in one file, so they stand or fall together
 // at a crash only as far as the writes beneath do: each is a record of its own.
 //
-// The records' QueueOffset, LogOffset, StoredAt and checksums are set here. Append does not wait.
+// The records' QueueOffset, LogOffset, StoredAt and checksums are set here, and the number of the first message of an inner batch (INNER_BASE).
+// Append does not wait.
 func (s *Store) Append(key QueueKey, records []message.Record, done Completion) {
 	if result, ok := s.admit(); !ok {
 		done.Appended(result)
@@ -131,7 +133,10 @@ func (s *Store) measure(key QueueKey, records []message.Record) (size int, resul
 		if len(r.Body) > s.options.BodySizeMax {
 			return 0, AppendResult{Status: AppendIllegal, Reason: fmt.Sprintf("the body has %d bytes, the limit (maxMessageSize) is %d", len(r.Body), s.options.BodySizeMax)}
 		}
-		n, err := message.RecordSize(len(r.Body), len(r.Topic), len(r.Properties)+checksumRoom(r), r.SysFlags)
+		if reason := s.batchProblem(r); reason != "" {
+			return 0, AppendResult{Status: AppendIllegal, Reason: reason}
+		}
+		n, err := message.RecordSize(len(r.Body), len(r.Topic), len(r.Properties)+propertyRoom(r), r.SysFlags)
 		switch {
 		case errors.Is(err, message.ErrPropertiesLength):
 			return 0, AppendResult{Status: AppendPropertiesTooLarge, Reason: err.Error()}
@@ -147,12 +152,16 @@ func (s *Store) measure(key QueueKey, records []message.Record) (size int, resul
 	return size, AppendResult{}
 }
 
-// checksumRoom is what the whole-record checksum adds to the properties.
-func checksumRoom(r *message.Record) int {
+// propertyRoom is what may be added to the properties: the whole-record checksum, and the number of an inner batch.
+func propertyRoom(r *message.Record) int {
+	room := checksumSize
 	if n := len(r.Properties); n > 0 && r.Properties[n-1] != propertyEnd {
-		return checksumSize + 1
+		room++
 	}
-	return checksumSize
+	if r.SysFlags.InnerBatch() {
+		room += innerBaseRoom
+	}
+	return room
 }
 
 // propertyEnd ends a property; senders may leave the last one out.
@@ -177,24 +186,30 @@ func (s *Store) roll(size int) {
 func (s *Store) place(queue *queueLog, r *message.Record) Place {
 	before := len(s.batch.bytes)
 	s.lastStoredAt = int64(s.env.Clock.Wall())
-	hash := s.options.entryTag(r, s.lastStoredAt)
-	s.batch.bytes = s.encode(r)
+	hash, count := s.options.entryTag(r, s.lastStoredAt), int32(1)
+	if r.SysFlags.InnerBatch() {
+		count, _ = innerCount(r)
+	}
+	s.batch.bytes = s.encode(r, queue.next)
 	record := s.batch.bytes[before:]
 	at := Place{Log: s.appended, Queue: queue.next}
 	message.PatchRecord(record, at.Queue, at.Log, s.lastStoredAt)
 	sealRecord(record)
-	queue.next++
+	queue.next += message.QueueOffset(count)
 	s.appended += message.LogOffset(len(record))
-	s.arrivals.push(arrival{queue: queue, at: at, end: s.appended, tagHash: hash, stored: s.lastStoredAt})
+	s.arrivals.push(arrival{queue: queue, at: at, end: s.appended, count: count, tagHash: hash, stored: s.lastStoredAt})
 	return at
 }
 
-// encode appends the record with room for its checksum.
-func (s *Store) encode(r *message.Record) []byte {
+// encode appends the record with room for its checksum. number is what it gets in its queue.
+func (s *Store) encode(r *message.Record, number message.QueueOffset) []byte {
 	buffer := s.propertyBuffer[:0]
 	buffer = append(buffer, r.Properties...)
 	if n := len(buffer); n > 0 && buffer[n-1] != propertyEnd {
 		buffer = append(buffer, propertyEnd)
+	}
+	if r.SysFlags.InnerBatch() {
+		buffer = appendInnerBase(buffer, number)
 	}
 	buffer = append(buffer, checksumSpace...)
 	s.propertyBuffer = buffer

@@ -11,16 +11,17 @@ import (
 // checkedQueue is what Check knows of one queue. The log is walked once, and the
 // entries of each queue come in the same order, so that each is read once.
 type checkedQueue struct {
-	key      QueueKey
-	row      *segment.Row        // nil without files
-	next     message.QueueOffset // number that the next record must have
-	seen     bool                // a record of it was found
-	first    message.QueueOffset // number of the first record
-	lastLog  message.LogOffset   // place of the newest record
-	before   message.QueueOffset // entries below are of records before the checkpoint
-	loaded   []byte              // entries from at on
-	at       message.QueueOffset // number of the first loaded entry
-	troubles []trouble           // entries that do not fit, gathered into ranges
+	*queueLog                       // its row is nil without files; it is used to read them
+	nextNumber  message.QueueOffset // number that the next record must have
+	nextEntry   position            // where its entry must be
+	seen        bool                // a record of it was found
+	firstNumber message.QueueOffset // number of the first record
+	firstEntry  position            // and where its entry must be
+	lastLog     message.LogOffset   // place of the newest record
+	before      position            // entries below are of records before the checkpoint
+	loaded      []byte              // entries from at on
+	at          position            // of the first loaded entry
+	troubles    []trouble           // entries that do not fit, gathered into ranges
 }
 
 // trouble is a range of entries that are wrong in the same way.
@@ -32,48 +33,65 @@ type trouble struct {
 
 // openQueues opens the files of all queues.
 func (c *checker) openQueues() error {
-	keys, err := listQueues(c.env.Disk)
+	directories, err := listQueues(c.env.Disk)
 	if err != nil {
 		return err
 	}
-	for _, key := range keys {
-		row, err := segment.Inspect(c.files, queuePath(key), c.options.QueueSegmentEntries*entrySize)
+	for _, d := range directories {
+		row, err := segment.Inspect(c.files, d.path(), d.layout.fileSize(&c.options))
 		if errors.Is(err, segment.ErrForeign) {
-			c.damage("queue %s: %v", key, err)
+			c.damage("queue %s: %v", d.key, err)
 			row, err = nil, nil
 		}
 		if err != nil {
 			return err
 		}
-		c.addQueue(key, row)
+		if other := c.queues[d.key]; other != nil {
+			if row != nil && !row.Empty() && other.hasFiles() {
+				c.damage("queue %s: it has files in %s and in %s", d.key, other.layout.path(d.key), d.path())
+			}
+			if row == nil || row.Empty() || other.hasFiles() {
+				continue
+			}
+			other.layout, other.row = d.layout, row
+			continue
+		}
+		c.addQueue(d.key, d.layout, row)
 		c.report.Queues++
 	}
 	return nil
 }
 
-func (c *checker) addQueue(key QueueKey, row *segment.Row) *checkedQueue {
-	q := &checkedQueue{key: key, row: row}
+func (c *checker) addQueue(key QueueKey, l *layout, row *segment.Row) *checkedQueue {
+	q := &checkedQueue{queueLog: newQueueLog(key, l, row)}
 	c.queues[key] = q
 	c.order = append(c.order, q)
 	return q
 }
 
-// entry reads the entry of a number; what no file holds is zero.
-func (q *checkedQueue) entry(number message.QueueOffset) (entry, error) {
-	offset := int64(number) * entrySize
-	if q.row == nil || number < 0 || !q.row.Has(offset) {
+// entry reads the entry at a position; what no file holds is unwritten.
+func (q *checkedQueue) entry(at position) (entry, error) {
+	if q.row == nil || at < 0 || !q.row.Has(q.byteOf(at)) {
 		return entry{}, nil
 	}
-	if i := int(number-q.at) * entrySize; number >= q.at && i < len(q.loaded) {
-		return decodeEntry(q.loaded[i:]), nil
+	if i := q.byteOf(at - q.at); at >= q.at && i < int64(len(q.loaded)) {
+		return q.layout.decode(q.loaded[i:], at), nil
 	}
-	n := min(entriesPerRead*entrySize, q.row.FileStart(offset)+q.row.SegmentSize()-offset)
-	q.loaded, q.at = make([]byte, n), number
-	if err := q.row.ReadAt(q.loaded, offset); err != nil {
+	q.loaded, q.at = make([]byte, q.byteOf(min(entriesPerRead, q.fileEnd(at)-at))), at
+	if err := q.row.ReadAt(q.loaded, q.byteOf(at)); err != nil {
 		q.loaded = nil
 		return entry{}, err
 	}
-	return decodeEntry(q.loaded), nil
+	return q.layout.decode(q.loaded, at), nil
+}
+
+// entryFor is the position where the entry of a message should be.
+func (q *checkedQueue) entryFor(number message.QueueOffset) (position, error) {
+	if !q.layout.batch || !q.hasFiles() {
+		return q.layout.start(number), nil
+	}
+	start, end := q.rowRange()
+	return q.search(start, end, func(e entry) bool { return e.possible() && e.number < number })
 }
 
 // checkEntry compares a record with its entry.
@@ -85,50 +103,66 @@ func (c *checker) checkEntry(r *message.Record, end message.LogOffset) error {
 	}
 	q := c.queues[key]
 	if q == nil {
-		q = c.addQueue(key, nil)
+		q = c.addQueue(key, c.options.layoutOf(key.Topic), nil)
 	}
-	switch {
-	case !q.seen:
-		q.seen, q.first, q.before = true, r.QueueOffset, r.QueueOffset
-	case r.QueueOffset == 0:
-		// The topic was removed and made again: what was wrong with the old records is of no interest.
-		q.first, q.before, q.troubles = 0, 0, nil
-	case r.QueueOffset != q.next:
-		if ok, err := c.bridged(q, r); ok || err != nil {
-			if err != nil {
-				return err
-			}
-			break
-		}
-		c.damage("queue %s: message %d should follow, the record at %d says %d", key, q.next, r.LogOffset, r.QueueOffset)
+	if err := c.follow(q, r); err != nil {
+		return err
 	}
-	q.next, q.lastLog = r.QueueOffset+1, r.LogOffset
-	if end <= c.state.saved {
-		q.before = q.next
-	}
-	found, err := q.entry(r.QueueOffset)
+	found, err := q.entry(q.nextEntry)
 	if err != nil {
 		return err
 	}
-	want := entry{log: r.LogOffset, size: int32(end - r.LogOffset), tagHash: c.options.entryTag(r, r.StoredAt)}
-	switch found {
-	case want:
+	want := q.layout.entryOf(r, end, c.options.entryTag(r, r.StoredAt))
+	switch {
+	case found == want:
 		c.report.Entries++
-	case entry{}:
-		c.troubled(q, "have no entry", r.QueueOffset, r.LogOffset)
+	case found.unwritten():
+		c.troubled(q, "have no entry", want)
 	default:
-		c.troubled(q, "have entries that do not fit their records", r.QueueOffset, r.LogOffset)
+		c.troubled(q, "have entries that do not fit their records", want)
+	}
+	q.nextEntry++
+	q.nextNumber, q.lastLog = want.next(), r.LogOffset
+	if end <= c.state.saved {
+		q.before = q.nextEntry
 	}
 	return nil
 }
 
+// follow sees to it that nextEntry is where the entry of the record should be, which should be the next of its queue.
+func (c *checker) follow(q *checkedQueue, r *message.Record) (err error) {
+	switch {
+	case !q.seen:
+		q.nextEntry, err = q.entryFor(r.QueueOffset)
+		q.seen, q.firstNumber, q.firstEntry, q.before = true, r.QueueOffset, q.nextEntry, q.nextEntry
+		return err
+	case r.QueueOffset == 0:
+		// The topic was removed and made again: what was wrong with the old records is of no interest.
+		q.firstNumber, q.firstEntry, q.nextEntry, q.before, q.troubles = 0, 0, 0, 0, nil
+		return nil
+	case r.QueueOffset == q.nextNumber:
+		return nil
+	}
+	ok, err := c.bridged(q, r)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		c.damage("queue %s: message %d should follow, the record at %d says %d", q.key, q.nextNumber, r.LogOffset, r.QueueOffset)
+	}
+	if !ok || !q.layout.batch {
+		q.nextEntry, err = q.entryFor(r.QueueOffset)
+	}
+	return err
+}
+
 // bridged reports whether the messages in front of a record may be missing: they stood where a bridge is now, and have fillers.
 func (c *checker) bridged(q *checkedQueue, r *message.Record) (bool, error) {
-	if _, ok := c.gaps.over(q.lastLog, r.LogOffset, int64(r.QueueOffset-q.next)); !ok {
+	if _, ok := c.gaps.over(q.lastLog, r.LogOffset, int64(r.QueueOffset-q.nextNumber)); !ok {
 		return false, nil
 	}
-	for number := q.next; number < r.QueueOffset && !c.rebuilds(); number++ {
-		e, err := q.entry(number)
+	for at := q.nextEntry; at < position(r.QueueOffset) && !q.layout.batch && !c.rebuilds(); at++ {
+		e, err := q.entry(at)
 		if err != nil || e.size != fillerSize {
 			return false, err
 		}
@@ -140,19 +174,19 @@ func (c *checker) bridged(q *checkedQueue, r *message.Record) (bool, error) {
 func (c *checker) rebuilds() bool { return c.state.own && c.state.entries == entriesUnknown }
 
 // troubled gathers neighbours that are wrong in the same way into one finding.
-func (c *checker) troubled(q *checkedQueue, what string, number message.QueueOffset, at message.LogOffset) {
+func (c *checker) troubled(q *checkedQueue, what string, of entry) {
 	if c.rebuilds() {
 		return
 	}
 	if n := len(q.troubles); n > 0 {
 		last := &q.troubles[n-1]
-		sameSide := (last.log < c.state.saved) == (at < c.state.saved)
-		if last.what == what && last.to == number && sameSide || n >= findingsMax {
-			last.to = number + 1
+		sameSide := (last.log < c.state.saved) == (of.log < c.state.saved)
+		if last.what == what && last.to == of.number && sameSide || n >= findingsMax {
+			last.to = of.next()
 			return
 		}
 	}
-	q.troubles = append(q.troubles, trouble{what: what, from: number, to: number + 1, log: at})
+	q.troubles = append(q.troubles, trouble{what: what, from: of.number, to: of.next(), log: of.log})
 }
 
 // checkCount compares the number of entries with the one that the checkpoint states. It reports whether
@@ -192,10 +226,10 @@ func (c *checker) finishQueue(q *checkedQueue) error {
 	if !q.hasFiles() || c.rebuilds() {
 		return nil
 	}
-	first, last := message.QueueOffset(q.row.Start()/entrySize), message.QueueOffset(q.row.End()/entrySize)
+	first, last := q.rowRange()
 	expired := last
 	if q.seen {
-		expired = min(max(q.first, first), last)
+		expired = min(max(q.firstEntry, first), last)
 	}
 	expired, err := c.checkExpired(q, first, expired)
 	if err != nil {
@@ -207,40 +241,40 @@ func (c *checker) finishQueue(q *checkedQueue) error {
 	if n := q.row.Missing(); n > 0 {
 		c.find(c.report.End, "queue %s: its last file lacks its last %d bytes", q.key, n)
 	}
-	return c.checkUnused(q, max(expired, min(q.next, last)), last)
+	return c.checkUnused(q, max(expired, min(q.nextEntry, last)), last)
 }
 
 // checkExpired checks the entries in front of the first record: fillers, or of records that were removed.
 // It returns where they end.
-func (c *checker) checkExpired(q *checkedQueue, from, to message.QueueOffset) (message.QueueOffset, error) {
-	for number := from; number < to; number++ {
-		e, err := q.entry(number)
+func (c *checker) checkExpired(q *checkedQueue, from, to position) (position, error) {
+	for at := from; at < to; at++ {
+		e, err := q.entry(at)
 		switch {
 		case err != nil:
-			return number, err
+			return at, err
 		case e.size == fillerSize || e.size > 0 && e.end() <= c.report.Start:
 			continue
 		case !q.seen:
-			return number, nil
+			return at, nil
 		}
-		c.damage("queue %s: messages [%d, %d) have entries, or none, that fit no record; the first record is message %d", q.key, number, to, q.first)
+		c.damage("queue %s: entries [%d, %d) fit no record; the first one is of message %d", q.key, at, to, q.firstNumber)
 		return to, nil
 	}
 	return to, nil
 }
 
 // checkUnused checks that nothing stands behind the last entry: a Java broker would take it for messages.
-func (c *checker) checkUnused(q *checkedQueue, from, to message.QueueOffset) error {
-	first, last, err := nonZero(q.row, int64(from)*entrySize, int64(to)*entrySize)
+func (c *checker) checkUnused(q *checkedQueue, from, to position) error {
+	first, last, err := nonZero(q.row, q.byteOf(from), q.byteOf(to))
 	if _, dropped := c.dropped[q.key.Topic]; dropped && first < last {
 		c.note(&c.report.Repairs, "queue %s: files of a topic that was removed", q.key)
 		return err
 	}
 	if err == nil && first < last {
-		c.find(c.report.End, "queue %s: entries [%d, %d) point to no record", q.key, first/entrySize, (last+entrySize-1)/entrySize)
+		c.find(c.report.End, "queue %s: entries [%d, %d) point to no record", q.key, first/q.layout.size, (last+q.layout.size-1)/q.layout.size)
 	}
 	return err
 }
 
 // String names the queue and how far it was checked.
-func (q *checkedQueue) String() string { return fmt.Sprintf("%s up to %d", q.key, q.next) }
+func (q *checkedQueue) String() string { return fmt.Sprintf("%s up to %d", q.key, q.nextNumber) }

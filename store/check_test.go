@@ -69,7 +69,7 @@ func TestCheckFindsDamageAndSaysWhere(t *testing.T) {
 		says   []string
 	}{
 		{"a byte of a body", func(w *world) { w.machine.Disk().Corrupt(firstLog, 700, 1) },
-			[]string{"commit log [652, 9795): no valid record: log offset 652: body checksum differs", "queue topic-0: message"}},
+			[]string{"commit log [652, 9795): no valid record: log offset 652: body checksum differs", "queue topic-0: entries [0, 1) fit no record; the first one is of message 1"}},
 		{"a byte of a property", func(w *world) { w.machine.Disk().Corrupt(firstLog, 130, 1) },
 			[]string{"commit log [0, 163): no valid record"}},
 		{"the size of a record", func(w *world) { w.machine.Disk().Corrupt(firstLog, 652, 0x40) },

@@ -135,16 +135,22 @@ func mixed(found, now, before javaWords) bool {
 
 // readCheckpoint returns a zero state if there is no file.
 func readCheckpoint(disk env.Disk) (checkpointState, error) {
+	p, err := checkpointBytes(disk)
+	return decodeCheckpoint(p), err
+}
+
+// checkpointBytes reads the part of the file that is used; nothing if there is no file.
+func checkpointBytes(disk env.Disk) ([]byte, error) {
 	f, err := disk.Open(checkpointPath)
 	if errors.Is(err, env.ErrNotExist) {
-		return checkpointState{}, nil
+		return nil, nil
 	}
 	if err != nil {
-		return checkpointState{}, err
+		return nil, err
 	}
 	p := make([]byte, usedBytes)
 	n, err := f.ReadAt(p, 0)
-	return decodeCheckpoint(p[:n]), errors.Join(err, f.Close())
+	return p[:n], errors.Join(err, f.Close())
 }
 
 // alone runs save as the only task that writes or removes queue files, or writes the checkpoint.
@@ -230,7 +236,7 @@ func (s *Store) syncQueues() error {
 		if q.synced >= saved {
 			continue
 		}
-		if err := q.row.Sync(int64(q.synced)*entrySize, int64(saved)*entrySize); err != nil {
+		if err := q.row.Sync(q.byteOf(q.synced), q.byteOf(saved)); err != nil {
 			s.queuesFailed = fmt.Errorf("queue %s could not be synced; the next start will read the log from %v: %w", q.key, s.saved, err)
 			return s.queuesFailed
 		}

@@ -226,15 +226,15 @@ func (s *Store) shownFrom() (message.LogOffset, error) {
 // firstLog is where the first message of the queue stands; far behind everything if there is none.
 func (q *queueLog) firstLog() (message.LogOffset, error) {
 	if q.min >= q.max {
-		return message.LogOffset(queueOffsetMax), nil
+		return message.LogOffset(positionMax), nil
 	}
 	if q.minLog == unknownLog {
-		number := q.min
-		e, err := q.entryAt(number)
+		at := q.first
+		e, err := q.entryAt(at)
 		if err != nil {
 			return 0, err
 		}
-		if number == q.min {
+		if at == q.first {
 			q.minLog = e.log
 		}
 		return e.log, nil
@@ -288,39 +288,27 @@ func (s *Store) moveMinimum(q *queueLog) (gone int64, err error) {
 		return 0, err
 	}
 	before := q.min
-	from, to := q.min, q.max
-	for from < to {
-		middle := from + (to-from)/2
-		e, err := q.entryAt(middle)
-		if err != nil {
-			return 0, err
-		}
-		if e.log < s.Start() {
-			from = middle + 1
-		} else {
-			to = middle
-		}
+	oldest := q.first
+	from, err := searchEntries(oldest, q.end, q.entryAt, func(e entry) bool { return e.log < s.Start() })
+	if err != nil {
+		return 0, err
 	}
-	if err := q.ordered(from, before, q.max, q.entryAt); err != nil {
+	if err := q.ordered(from, oldest, q.end, q.entryAt); err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	q.hideBelow(from)
-	return int64(q.min - before), nil
+	err = q.hideBelow(from)
+	return int64(q.min - before), err
 }
 
 // cleanQueues removes queue files of which all messages are gone.
 func (s *Store) cleanQueues() error {
 	for _, q := range slices.Clone(s.order) {
 		for q.row.End()-q.row.Start() > q.row.SegmentSize() {
-			last := message.QueueOffset((q.row.Start()+q.row.SegmentSize())/entrySize) - 1
-			if last >= q.synced || last >= q.min {
-				break
-			}
-			e, err := q.fileEntry(last)
+			may, err := s.mayRemoveFirst(q)
 			if err != nil {
 				return fmt.Errorf("queue %s: %w", q.key, err)
 			}
-			if e.log >= s.Start() {
+			if !may {
 				break
 			}
 			if err := q.row.RemoveFirst(); err != nil {
@@ -329,4 +317,26 @@ func (s *Store) cleanQueues() error {
 		}
 	}
 	return nil
+}
+
+// mayRemoveFirst reports whether the first file of a queue is not needed any more.
+func (s *Store) mayRemoveFirst(q *queueLog) (bool, error) {
+	start, _ := q.rowRange()
+	behind := q.fileEnd(start)
+	if behind > q.synced || behind > q.first {
+		return false, nil
+	}
+	e, err := q.fileEntry(behind - 1)
+	if err != nil || e.log >= s.Start() {
+		return false, err
+	}
+	if !q.layout.batch {
+		return true, nil
+	}
+	if behind == q.synced {
+		return false, nil
+	}
+	// A restart learns the numbers of the messages from an entry that it believes.
+	e, err = q.fileEntry(behind)
+	return err == nil && e.end() <= s.saved, err
 }

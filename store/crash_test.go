@@ -25,7 +25,7 @@ func seeds(many int) uint64 {
 
 // keep sends messages until the store takes no more.
 func (w *world) keep(e env.Env, s *store.Store, random *sim.Stream, worker int) {
-	key := store.QueueKey{Topic: fmt.Sprintf("topic%d", worker%2), ID: int32(worker % 3)}
+	key := store.QueueKey{Topic: []string{"topic0", "topic1", "batch"}[worker%3], ID: int32(worker % 3)}
 	for {
 		sizes := make([]int, 1+random.IntN(3)*random.IntN(2))
 		for i := range sizes {

@@ -12,7 +12,7 @@
 // # Which calls wait
 //
 // For the disk: Open, Check, PlanRepair, Repair, Inspect and the calls of an Inspector but Log, FileStart and Close, WithSizesOf; of a
-// Store Close, Flush, Kick, DropTopic, Read, RecordBytes, StoredAt, OffsetAt and FindByKey, which also waits until the key index is as
+// Store Close, Flush, Kick, DropTopic, HideExpired, Read, RecordBytes, StoredAt, OffsetAt and FindByKey, which also waits until the key index is as
 // far as the log; of a Follower Next, and Wait for records. All others do not wait, above all Append.
 //
 // # What is durable when
@@ -34,7 +34,7 @@
 // lost its power. Queues and key index are derived from the log: after a crash they are built again from the checkpoint
 // on, and wholly if anything is missing. An entry or an item reaches its file after its record is on the medium.
 //
-// What retention hides (Options.Retention) is in no file, and hidden again by the first round of cleaning.
+// What retention hides (Options.Retention) is in no file: HideExpired hides it again after a start, before anybody reads.
 //
 // # What is damaged
 //
@@ -64,6 +64,8 @@
 //	write.go       batches to the operating system, full disk
 //	flush.go       group commit, confirmation
 //	queue.go       consume queues
+//	layout.go      what their entries say, in the two kinds of queues
+//	inner.go       records that hold several messages
 //	tag.go         what an entry says of a record: its tag, or when it is due
 //	read.go        reading by queue and by place, verified
 //	follow.go      the confirmed log, record by record, for what is derived from it
@@ -85,6 +87,8 @@
 //	check_queue.go the same for queues
 //	check_index.go the same for the key index
 //	inspect.go     looking into a directory, whether a broker uses it or not
+//	inspect_foreign.go     passing over files that no broker makes, and finding the sizes of ours
+//	inspect_checkpoint.go  both slots of the checkpoint
 //	status.go      outcomes
 //	options.go     settings and limits
 //	fifo.go        a list that reuses its memory

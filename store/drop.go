@@ -81,10 +81,10 @@ func (s *Store) dropTopic(topic string) error {
 
 // lastEnd is where the record of the newest entry in memory ends.
 func (q *queueLog) lastEnd() message.LogOffset {
-	if len(q.tail) < entrySize {
+	if len(q.tail) == 0 {
 		return 0
 	}
-	return decodeEntry(q.tail[len(q.tail)-entrySize:]).end()
+	return q.layout.decode(q.inTail(q.end-1), q.end-1).end()
 }
 
 // remember makes durable that a topic has no records before a place in the log. renamed says that a restart may know it, whatever
@@ -185,7 +185,7 @@ func (s *Store) finishDrop(q *queueLog) error {
 	if !ok || q.row.Empty() {
 		return nil
 	}
-	first, last := message.QueueOffset(q.row.Start()/entrySize), message.QueueOffset(q.row.End()/entrySize)
+	first, last := q.rowRange()
 	n, err := q.search(first, last, func(e entry) bool { return e.filler() || e.possible() })
 	if err != nil || n == first {
 		return err
@@ -205,8 +205,8 @@ func (s *Store) removeFiles(q *queueLog) error {
 	if err := q.row.RemoveAll(); err != nil {
 		return err
 	}
-	if err := s.env.Disk.Remove(queuePath(q.key)); err != nil && !errors.Is(err, env.ErrNotExist) {
+	if err := s.env.Disk.Remove(q.layout.path(q.key)); err != nil && !errors.Is(err, env.ErrNotExist) {
 		return err
 	}
-	return s.env.Disk.SyncDir(queueDir + "/" + q.key.Topic)
+	return s.env.Disk.SyncDir(q.layout.dir + "/" + q.key.Topic)
 }

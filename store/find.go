@@ -105,7 +105,7 @@ func (s *Store) matching(at message.LogOffset, q *KeyQuery) ([]byte, error) {
 	if _, err := message.DecodeRecord(raw, &r, false); err != nil {
 		return nil, fmt.Errorf("%v: %w", at, err)
 	}
-	if string(r.Topic) != q.Topic || r.StoredAt < q.From || r.StoredAt > q.To || s.isDropped(&r) || !hasKey(&r, q) {
+	if string(r.Topic) != q.Topic || r.StoredAt < q.From || r.StoredAt > q.To || s.isDropped(&r) || s.isHidden(&r) || !hasKey(&r, q) {
 		return nil, nil
 	}
 	return raw, nil

@@ -1,5 +1,7 @@
 package store
 
+import "github.com/gantrymq/gantry/transport/message"
+
 // flushLog is the group commit: one sync covers everything that was written while the last one ran.
 func (s *Store) flushLog() {
 	for {
@@ -40,7 +42,7 @@ func (s *Store) confirm() {
 	for s.arrivals.len() > 0 && s.arrivals.peek().end <= confirmed {
 		a := s.arrivals.pop()
 		s.show(a)
-		s.options.Arrived(a.queue.key, a.at.Queue, a.tagHash)
+		s.options.Arrived(a.queue.key, a.at.Queue+message.QueueOffset(a.count)-1, a.tagHash)
 	}
 	s.wakeFollowers()
 	s.answer()
@@ -49,7 +51,8 @@ func (s *Store) confirm() {
 // show adds the record's entry to its queue.
 func (s *Store) show(a arrival) {
 	s.shownAt = a.stored
-	if a.queue.add(entry{log: a.at.Log, size: int32(a.end - a.at.Log), tagHash: a.tagHash}, a.at.Queue) {
+	e := entry{number: a.at.Queue, count: a.count, log: a.at.Log, size: int32(a.end - a.at.Log), tagHash: a.tagHash, stored: a.stored}
+	if a.queue.add(e) {
 		s.dirty = append(s.dirty, a.queue)
 	}
 }

@@ -16,19 +16,24 @@ import (
 type Inspector struct {
 	env     env.Env
 	options Options
+	own     *ownFiles // the disk in env
 	files   *segment.Handles
 	log     *segment.Row
 }
 
-// Inspect looks at the store in the environment's directory.
+// Inspect looks at the store in the environment's directory. Files that no broker makes are passed over (Warnings), unless there are no
+// others.
 func Inspect(e env.Env, options Options) (*Inspector, error) {
-	options = options.withDefaults()
-	files := segment.NewHandles(e.Disk, options.OpenFilesMax)
-	log, err := segment.Inspect(files, logDir, options.LogSegmentSize)
+	i := &Inspector{env: e, options: options.withDefaults()}
+	i.own = newOwnFiles(e.Disk, &i.options)
+	i.env.Disk = i.own
+	i.files = segment.NewHandles(i.own, i.options.OpenFilesMax)
+	var err error
+	i.log, err = segment.Inspect(i.files, logDir, i.options.LogSegmentSize)
 	if err != nil {
 		return nil, err
 	}
-	return &Inspector{env: e, options: options, files: files, log: log}, nil
+	return i, nil
 }
 
 // Close closes the files.
@@ -93,13 +98,25 @@ type QueueInfo struct {
 	First message.QueueOffset // first message that the log still has
 	End   message.QueueOffset // one past the last entry
 	Files int
+	Batch bool // its records may hold several messages each (queue.type BatchCQ)
 }
 
 // String tells the queue's range.
 func (q QueueInfo) String() string { return fmt.Sprintf("%v [%d, %d)", q.Key, q.First, q.End) }
 
 // Queues lists the queues that have a directory.
-func (i *Inspector) Queues() ([]QueueKey, error) { return listQueues(i.env.Disk) }
+func (i *Inspector) Queues() ([]QueueKey, error) {
+	directories, err := listQueues(i.env.Disk)
+	var keys []QueueKey
+	listed := map[QueueKey]bool{}
+	for _, d := range directories {
+		if !listed[d.key] {
+			listed[d.key] = true
+			keys = append(keys, d.key)
+		}
+	}
+	return keys, err
+}
 
 // Queue looks at the files of a queue.
 func (i *Inspector) Queue(key QueueKey) (QueueInfo, error) {
@@ -107,11 +124,17 @@ func (i *Inspector) Queue(key QueueKey) (QueueInfo, error) {
 	if err != nil {
 		return QueueInfo{}, err
 	}
-	info := QueueInfo{Key: key, Files: int((q.row.End() - q.row.Start()) / q.row.SegmentSize())}
-	from, to := message.QueueOffset(q.row.Start()/entrySize), message.QueueOffset(q.row.End()/entrySize)
-	if info.End, err = q.search(from, to, func(e entry) bool { return e.size == fillerSize || e.possible() }); err == nil {
-		info.First, err = q.search(from, info.End, func(e entry) bool { return e.filler() && e.log == 0 || int64(e.log) < i.log.Start() })
+	info := QueueInfo{Key: key, Batch: q.layout.batch, Files: int((q.row.End() - q.row.Start()) / q.row.SegmentSize())}
+	from, to := q.rowRange()
+	end, err := q.search(from, to, func(e entry) bool { return e.size == fillerSize || e.possible() })
+	first := from
+	if err == nil {
+		first, err = q.search(from, end, func(e entry) bool { return e.filler() && e.log == 0 || int64(e.log) < i.log.Start() })
 	}
+	if err == nil {
+		err = q.beginLoaded(from, first, end)
+	}
+	info.First, info.End = q.min, q.max
 	return info, errors.Join(err, q.row.Close())
 }
 
@@ -119,19 +142,22 @@ func (i *Inspector) open(key QueueKey) (*queueLog, error) {
 	if reason := key.illegal(); reason != "" {
 		return nil, errors.New(reason)
 	}
-	row, err := segment.Inspect(i.files, queuePath(key), i.options.QueueSegmentEntries*entrySize)
-	if err != nil {
-		return nil, err
+	for _, l := range layouts {
+		row, err := segment.Inspect(i.files, l.path(key), l.fileSize(&i.options))
+		if err != nil {
+			return nil, err
+		}
+		if !row.Empty() {
+			return newQueueLog(key, l, row), nil
+		}
 	}
-	if row.Empty() {
-		return nil, fmt.Errorf("%s: %w", queuePath(key), env.ErrNotExist)
-	}
-	return newQueueLog(key, row), nil
+	return nil, fmt.Errorf("%s: %w", simpleLayout.path(key), env.ErrNotExist)
 }
 
 // Entry is what a queue says of one of its messages.
 type Entry struct {
-	Number  message.QueueOffset
+	Number  message.QueueOffset // of its first message
+	Count   int32               // messages; more than one only in an inner batch
 	Log     message.LogOffset
 	Size    int32 // of the record in bytes
 	TagHash int64
@@ -143,29 +169,32 @@ func (e Entry) String() string {
 	return fmt.Sprintf("message %d at %d, %d bytes, tag %d", e.Number, e.Log, e.Size, e.TagHash)
 }
 
-// Entries calls each with the entries of a queue from a number on, until it returns false.
+// Entries calls each with the entries of a queue from the one of a number on, until it returns false.
 func (i *Inspector) Entries(key QueueKey, from message.QueueOffset, each func(Entry) bool) error {
 	q, err := i.open(key)
 	if err != nil {
 		return err
 	}
-	return errors.Join(q.eachEntry(from, each), q.row.Close())
+	at, end := q.rowRange()
+	at, err = q.search(at, end, func(e entry) bool { return !e.unwritten() && e.next() <= from })
+	if err == nil {
+		err = q.eachEntry(at, end, each)
+	}
+	return errors.Join(err, q.row.Close())
 }
 
-func (q *queueLog) eachEntry(from message.QueueOffset, each func(Entry) bool) error {
-	number, end := max(from, message.QueueOffset(q.row.Start()/entrySize)), message.QueueOffset(q.row.End()/entrySize)
-	for number < end {
-		offset := int64(number) * entrySize
-		p := make([]byte, min(entriesPerRead*entrySize, q.row.FileStart(offset)+q.row.SegmentSize()-offset))
-		if err := q.row.ReadAt(p, offset); err != nil {
+func (q *queueLog) eachEntry(at, end position, each func(Entry) bool) error {
+	for at < end {
+		p := make([]byte, q.byteOf(min(entriesPerRead, q.fileEnd(at)-at)))
+		if err := q.row.ReadAt(p, q.byteOf(at)); err != nil {
 			return err
 		}
-		for ; len(p) > 0; p = p[entrySize:] {
-			e := decodeEntry(p)
-			if e == (entry{}) || !each(Entry{Number: number, Log: e.log, Size: e.size, TagHash: e.tagHash, Filler: e.size == fillerSize}) {
+		for ; len(p) > 0; p = p[q.layout.size:] {
+			e := q.layout.decode(p, at)
+			if e.unwritten() || !each(Entry{Number: e.number, Count: e.count, Log: e.log, Size: e.size, TagHash: e.tagHash, Filler: e.size == fillerSize}) {
 				return nil
 			}
-			number++
+			at++
 		}
 	}
 	return nil
@@ -232,32 +261,46 @@ func (i *Inspector) Find(topic, key string, each func(at message.LogOffset) bool
 	return errors.Join(err, files.Close())
 }
 
-// WithSizesOf returns the options with the sizes of the log's and the queues' files as the directory has them: they are written
-// nowhere, so a tool that was not told looks at the files. The index files' sizes cannot be told from outside.
+// WithSizesOf returns the options with the sizes of files as most files of the directory have them: they are written nowhere, so a
+// tool that was not told looks at the files. The sizes of the key index are those that fit what its files say.
 func WithSizesOf(e env.Env, options Options) (Options, error) {
-	entries, err := e.Disk.List(logDir)
-	if err != nil {
+	log := commonSize{}
+	if err := log.add(e.Disk, logDir, 1); err != nil {
 		return options, err
 	}
-	for _, file := range entries {
-		if !file.IsDir && file.Size > 0 {
-			options.LogSegmentSize = file.Size
-			break
-		}
-	}
-	keys, err := listQueues(e.Disk)
-	if err != nil {
+	options.LogSegmentSize = log.or(options.LogSegmentSize)
+	if err := queueSizesOf(e.Disk, &options); err != nil {
 		return options, err
 	}
-	for _, key := range keys {
-		files, err := e.Disk.List(queuePath(key))
-		if err != nil {
-			return options, err
+	found, ok, err := index.SizesOf(e.Disk, options.withDefaults().Index)
+	if ok {
+		options.Index = found
+	}
+	return options, err
+}
+
+// queuesLookedAt bounds how many directories of each layout are read to find the size of their files.
+const queuesLookedAt = 100
+
+func queueSizesOf(disk env.Disk, options *Options) error {
+	directories, err := listQueues(disk)
+	if err != nil {
+		return err
+	}
+	for _, l := range layouts {
+		sizes, looked := commonSize{}, 0
+		for _, d := range directories {
+			if d.layout != l || looked >= queuesLookedAt {
+				continue
+			}
+			if err := sizes.add(disk, d.path(), l.size); err != nil {
+				return err
+			}
+			looked++
 		}
-		if len(files) > 0 && files[0].Size >= entrySize && files[0].Size%entrySize == 0 {
-			options.QueueSegmentEntries = files[0].Size / entrySize
-			break
+		if size := sizes.or(0); size > 0 {
+			*l.entriesOption(options) = size / l.size
 		}
 	}
-	return options, nil
+	return nil
 }

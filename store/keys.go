@@ -41,11 +41,7 @@ func (s *Store) openIndex(state checkpointState, clean bool) error {
 	if s.options.DisableIndex {
 		return nil
 	}
-	options := index.Options{Sizes: s.options.Index, Zone: s.options.Zone, Clean: clean, CompleteAt: state.indexAt}
-	if state.own {
-		options.Mark = &state.mark
-	}
-	files, err := index.Open(s.env.Disk, options)
+	files, err := index.Open(s.env.Disk, s.indexOptions(state, clean))
 	if err != nil {
 		return err
 	}
@@ -59,6 +55,22 @@ func (s *Store) openIndex(state checkpointState, clean bool) error {
 	s.keys.files, s.keys.mark = files, files.Durable()
 	s.keys.follower = s.Follow("key index", max(files.Next(), s.Start()))
 	return nil
+}
+
+func (s *Store) indexOptions(state checkpointState, clean bool) index.Options {
+	options := index.Options{Sizes: s.options.Index, Zone: s.options.Zone, Clean: clean, CompleteAt: state.indexAt}
+	if state.own {
+		options.Mark = &state.mark
+	}
+	return options
+}
+
+// indexForeign is the error with which openIndex will fail, as far as the names and sizes of the files tell.
+func (s *Store) indexForeign(state checkpointState, clean bool) error {
+	if s.options.DisableIndex {
+		return nil
+	}
+	return index.Foreign(s.env.Disk, s.indexOptions(state, clean))
 }
 
 // run adds keys until the store is closed, and then makes them durable.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,74 +10,110 @@ import (
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/store/segment"
 	"github.com/gantrymq/gantry/transport/message"
+	"go.uber.org/zap"
 )
 
 // eraseBehind erases what the files say behind the last entry, if there is anything: of records that the log has
 // lost although they were durable. A Java broker would take it for messages.
 func (q *queueLog) eraseBehind() error {
-	offset := int64(q.max) * entrySize
+	offset := q.byteOf(q.end)
 	if !q.row.Has(offset) {
 		return nil
 	}
-	var p [entrySize]byte
-	if err := q.row.ReadAt(p[:], offset); err != nil || p == [entrySize]byte{} {
+	p := make([]byte, q.layout.size)
+	if err := q.row.ReadAt(p, offset); err != nil || len(bytes.Trim(p, "\x00")) == 0 {
 		return err
 	}
 	return q.row.Cut(offset)
 }
 
-// listQueues lists the queues that have a directory: consumequeue/<topic>/<id>. Other names are not ours.
-func listQueues(disk env.Disk) ([]QueueKey, error) {
-	topics, err := disk.List(queueDir)
-	if err != nil {
-		return nil, err
-	}
-	var keys []QueueKey
-	for _, topic := range topics {
-		if !topic.IsDir {
-			continue
-		}
-		entries, err := disk.List(queueDir + "/" + topic.Name)
+// queueDirectory is where the files of a queue are.
+type queueDirectory struct {
+	key    QueueKey
+	layout *layout
+}
+
+func (d queueDirectory) path() string { return d.layout.path(d.key) }
+
+// listQueues lists the queues that have a directory: consumequeue/<topic>/<id> and batchconsumequeue/<topic>/<id>. Other
+// names are not ours.
+func listQueues(disk env.Disk) ([]queueDirectory, error) {
+	var found []queueDirectory
+	for _, l := range layouts {
+		topics, err := disk.List(l.dir)
 		if err != nil {
 			return nil, err
 		}
-		of := len(keys)
-		for _, e := range entries {
-			id, err := strconv.ParseInt(e.Name, 10, 32)
-			if err == nil && e.IsDir && id >= 0 && strconv.FormatInt(id, 10) == e.Name {
-				keys = append(keys, QueueKey{topic.Name, int32(id)})
+		for _, topic := range topics {
+			if !topic.IsDir {
+				continue
+			}
+			if found, err = listTopic(disk, l, topic.Name, found); err != nil {
+				return nil, err
 			}
 		}
-		slices.SortFunc(keys[of:], func(a, b QueueKey) int { return int(a.ID - b.ID) })
 	}
-	return keys, nil
+	return found, nil
+}
+
+func listTopic(disk env.Disk, l *layout, topic string, found []queueDirectory) ([]queueDirectory, error) {
+	entries, err := disk.List(l.dir + "/" + topic)
+	if err != nil {
+		return nil, err
+	}
+	of := len(found)
+	for _, e := range entries {
+		id, err := strconv.ParseInt(e.Name, 10, 32)
+		if err == nil && e.IsDir && id >= 0 && strconv.FormatInt(id, 10) == e.Name {
+			found = append(found, queueDirectory{QueueKey{topic, int32(id)}, l})
+		}
+	}
+	slices.SortFunc(found[of:], func(a, b queueDirectory) int { return int(a.key.ID - b.key.ID) })
+	return found, nil
 }
 
 // loadQueues opens the files of all queues and keeps the entries of records that end at or before limit.
 // A queue that is to be built again from its first message in the log may contradict itself: then nothing of it is kept.
 func (s *Store) loadQueues(limit message.LogOffset, rebuild bool) error {
-	keys, err := listQueues(s.env.Disk)
+	directories, err := listQueues(s.env.Disk)
 	if err != nil {
 		return err
 	}
-	for _, key := range keys {
-		row, err := segment.Open(s.queueFiles, queuePath(key), s.options.QueueSegmentEntries*entrySize, true)
-		if err != nil {
-			return err
+	for _, directory := range directories {
+		if err := s.openQueue(directory, limit, rebuild); err != nil {
+			return fmt.Errorf("queue %s: %w", directory.key, err)
 		}
-		q := newQueueLog(key, row)
-		s.addQueue(q)
-		err = s.loadQueue(q, limit)
-		if rebuild && errors.Is(err, errContradiction) {
-			q.begin(0)
-			err = q.row.RemoveAll()
-		}
-		if err != nil {
-			return fmt.Errorf("queue %s: %w", key, err)
-		}
-		if err := s.finishDrop(q); err != nil {
-			return fmt.Errorf("queue %s of a removed topic: %w", key, err)
-		}
+	}
+	return nil
+}
+
+func (s *Store) openQueue(d queueDirectory, limit message.LogOffset, rebuild bool) error {
+	row, err := segment.Open(s.queueFiles, d.path(), d.layout.fileSize(&s.options), true)
+	if err != nil {
+		return err
+	}
+	q := newQueueLog(d.key, d.layout, row)
+	if row.Empty() && d.layout != s.options.layoutOf(d.key.Topic) {
+		return row.Close() // left by a queue of another kind
+	}
+	if other := s.queues[d.key]; other != nil {
+		return errors.Join(fmt.Errorf("it has files in %s and in %s: remove the directory that does not fit the topic's queue.type, all of it, and run gantry inspect repair", other.layout.path(d.key), d.path()), row.Close())
+	}
+	if d.layout != s.options.layoutOf(d.key.Topic) {
+		s.env.Log.Warn("a queue has files that do not fit the queue.type of its topic; a Java broker would not start with them",
+			zap.Stringer("queue", d.key), zap.String("files", d.path()), zap.Stringer("expected", s.options.layoutOf(d.key.Topic)))
+	}
+	s.addQueue(q)
+	err = s.loadQueue(q, limit)
+	if rebuild && errors.Is(err, errContradiction) {
+		q.begin(0)
+		err = q.row.RemoveAll()
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.finishDrop(q); err != nil {
+		return fmt.Errorf("the topic was removed: %w", err)
 	}
 	return nil
 }
@@ -87,44 +124,80 @@ func (s *Store) loadQueue(q *queueLog, limit message.LogOffset) error {
 	if q.row.Empty() {
 		return nil
 	}
-	first := message.QueueOffset(q.row.Start() / entrySize)
-	last := message.QueueOffset(q.row.End() / entrySize)
-	max, err := q.search(first, last, func(e entry) bool {
+	start, last := q.rowRange()
+	end, err := q.search(start, last, func(e entry) bool {
 		return (e.filler() || e.possible()) && e.end() <= limit
 	})
 	if err != nil {
 		return err
 	}
-	min, err := q.search(first, max, func(e entry) bool {
+	first, err := q.search(start, end, func(e entry) bool {
 		return e.filler() && e.log == 0 || (e.filler() || e.possible()) && int64(e.log) < s.log.Start()
 	})
 	if err != nil {
 		return err
 	}
-	if err := q.ordered(min, first, max, q.fileEntry); err != nil {
+	if err := q.ordered(first, start, end, q.fileEntry); err != nil {
 		return err
 	}
-	for max > min {
-		ok, err := s.entryFits(q, max-1, limit)
+	for end > first {
+		ok, err := s.entryFits(q, end-1, limit)
 		if err != nil {
 			return err
 		}
 		if ok {
 			break
 		}
-		max--
+		end--
 	}
-	q.begin(max)
-	q.min = min
+	return q.beginLoaded(start, first, end)
+}
+
+// beginLoaded makes the entries [first, end) of the files those of the queue; the ones from start on are of messages that are gone.
+func (q *queueLog) beginLoaded(start, first, end position) error {
+	next, err := q.fileNumber(start, end)
+	if err != nil {
+		return err
+	}
+	least := next
+	if first < end {
+		e, err := q.fileEntry(first)
+		if err != nil {
+			return err
+		}
+		least = e.number
+	}
+	q.beginAt(end, next)
+	q.first, q.min = first, least
 	return nil
 }
 
-// search returns the first number in [from, to) whose entry does not match, if matching ones
+// fileNumber is the number of the message whose entry is to stand at end, where the files hold the entries [start, end).
+func (q *queueLog) fileNumber(start, end position) (message.QueueOffset, error) {
+	if !q.layout.batch {
+		return message.QueueOffset(end), nil
+	}
+	if start < end {
+		e, err := q.fileEntry(end - 1)
+		return e.next(), err
+	}
+	e, err := q.fileEntry(end)
+	if err != nil || !e.possible() {
+		return 0, err
+	}
+	return e.number, nil
+}
+
+// search returns the first position in [from, to) whose entry in the files does not match, if matching ones
 // come first.
-func (q *queueLog) search(from, to message.QueueOffset, match func(entry) bool) (message.QueueOffset, error) {
+func (q *queueLog) search(from, to position, match func(entry) bool) (position, error) {
+	return searchEntries(from, to, q.fileEntry, match)
+}
+
+func searchEntries(from, to position, read func(position) (entry, error), match func(entry) bool) (position, error) {
 	for from < to {
 		middle := from + (to-from)/2
-		e, err := q.fileEntry(middle)
+		e, err := read(middle)
 		if err != nil {
 			return 0, err
 		}
@@ -139,15 +212,15 @@ func (q *queueLog) search(from, to message.QueueOffset, match func(entry) bool) 
 
 // ordered checks, where a search among [first, end) has ended, that the entries around lead on in the log. A damaged one leads a search to
 // itself, and must not hide its neighbours.
-func (q *queueLog) ordered(at, first, end message.QueueOffset, read func(message.QueueOffset) (entry, error)) error {
+func (q *queueLog) ordered(at, first, end position, read func(position) (entry, error)) error {
 	before := entry{log: -1}
-	for number := max(at-2, first); number < min(at+2, end); number++ {
-		e, err := read(number)
+	for near := max(at-2, first); near < min(at+2, end); near++ {
+		e, err := read(near)
 		if err != nil {
 			return err
 		}
-		if e.log < before.log || e.log == before.log && !e.filler() {
-			return fmt.Errorf("%w: queue %s: message %d has the entry %v behind %v", errContradiction, q.key, number, e, before)
+		if e.log < before.log || e.log == before.log && !e.filler() || e.number < before.next() {
+			return fmt.Errorf("%w: queue %s: message %d has the entry %v behind %v", errContradiction, q.key, e.number, e, before)
 		}
 		before = e
 	}
@@ -155,15 +228,15 @@ func (q *queueLog) ordered(at, first, end message.QueueOffset, read func(message
 }
 
 // fileEntry reads one entry of the queue's files.
-func (q *queueLog) fileEntry(number message.QueueOffset) (entry, error) {
-	var p [entrySize]byte
-	err := q.row.ReadAt(p[:], int64(number)*entrySize)
-	return decodeEntry(p[:]), err
+func (q *queueLog) fileEntry(at position) (entry, error) {
+	p := make([]byte, q.layout.size)
+	err := q.row.ReadAt(p, q.byteOf(at))
+	return q.layout.decode(p, at), err
 }
 
 // entryFits compares an entry with the record it points to, which must end at or before limit.
-func (s *Store) entryFits(q *queueLog, number message.QueueOffset, limit message.LogOffset) (bool, error) {
-	e, err := q.fileEntry(number)
+func (s *Store) entryFits(q *queueLog, at position, limit message.LogOffset) (bool, error) {
+	e, err := q.fileEntry(at)
 	if err != nil {
 		return false, err
 	}
@@ -177,7 +250,7 @@ func (s *Store) entryFits(q *queueLog, number message.QueueOffset, limit message
 	if err := s.log.ReadAt(head, int64(e.log)); err != nil {
 		return false, err
 	}
-	if !e.fits(head, number) {
+	if !e.fits(head) {
 		return false, nil
 	}
 	raw := make([]byte, e.size)
@@ -186,5 +259,5 @@ func (s *Store) entryFits(q *queueLog, number message.QueueOffset, limit message
 	}
 	var r message.Record
 	_, err = message.DecodeRecord(raw, &r, false)
-	return err == nil && r.QueueID == q.key.ID && string(r.Topic) == q.key.Topic, nil
+	return err == nil && r.QueueID == q.key.ID && string(r.Topic) == q.key.Topic && q.layout.entryOf(&r, e.end(), 0).count == e.count, nil
 }

@@ -26,7 +26,7 @@ func (w *world) script(e env.Env) error {
 	for n := range 18 {
 		key := store.QueueKey{Topic: "topic", ID: int32(n % 2)}
 		// Two appends go into one write, the larger sometimes across the end of a file.
-		second = append(second, w.ledger.Append(e, s, store.QueueKey{Topic: "other", ID: 0}, 20, 300))
+		second = append(second, w.ledger.Append(e, s, store.QueueKey{Topic: "batch", ID: 0}, 20, 300))
 		w.ledger.Send(e, s, key, 9000+n*400)
 		switch n {
 		case 3, 13:

@@ -57,7 +57,7 @@ func (k QueueKey) illegal() string {
 
 // cannotHold tells why there can be no message of such a number in such a queue, or "".
 func (k QueueKey) cannotHold(number message.QueueOffset) string {
-	if number < 0 || number > queueOffsetMax {
+	if number < 0 || number > positionMax {
 		return fmt.Sprintf("there can be no message number %d", number)
 	}
 	return k.illegal()
@@ -70,6 +70,11 @@ type Options struct {
 	LogSegmentSize int64
 	// QueueSegmentEntries is the number of entries of a consume queue file (mappedFileSizeConsumeQueue / 20).
 	QueueSegmentEntries int64
+	// BatchSegmentEntries is the number of entries of a file of the queues in BatchQueues (mapperFileSizeBatchConsumeQueue / 46).
+	BatchSegmentEntries int64
+	// BatchQueues, if not nil, tells whether the records of a topic may hold several messages each (topic attribute queue.type=BatchCQ). It
+	// is asked when a queue is made, must not wait, and must not change its mind while there are queues of the topic.
+	BatchQueues func(topic string) bool
 	// BodySizeMax is the largest body in bytes (maxMessageSize).
 	BodySizeMax int
 	// WaitingMax is the number of bytes that may wait for the disk; beyond it appends are refused as busy.
@@ -121,7 +126,10 @@ type Options struct {
 	DeletePause time.Duration
 	// Retention, if not nil, gives topics limits of their own. It must not wait.
 	Retention func(topic string) Retention
-	// Arrived is told of each entry that consumers may see now. It must not wait.
+	// Locked, if not nil, is called once the directory is locked, before anything in it is looked at: whoever keeps more in it
+	// reads there what BatchQueues and Retention will be asked for. Its error is that of Open.
+	Locked func() error
+	// Arrived is told of each record that consumers may see now, with the number of its last message. It must not wait.
 	Arrived func(key QueueKey, offset message.QueueOffset, tagHash int64)
 	// Progress is told, during recovery, how far the log was read.
 	Progress func(done, total int64)
@@ -132,6 +140,7 @@ func DefaultOptions() Options {
 	return Options{
 		LogSegmentSize:      1 << 30,
 		QueueSegmentEntries: 300_000,
+		BatchSegmentEntries: 300_000,
 		BodySizeMax:         4 << 20,
 		WaitingMax:          64 << 20,
 		FlushTimeout:        5 * time.Second,
@@ -162,6 +171,7 @@ func (o Options) withDefaults() Options {
 	d := DefaultOptions()
 	fill(&o.LogSegmentSize, d.LogSegmentSize)
 	fill(&o.QueueSegmentEntries, d.QueueSegmentEntries)
+	fill(&o.BatchSegmentEntries, d.BatchSegmentEntries)
 	fill(&o.BodySizeMax, d.BodySizeMax)
 	fill(&o.WaitingMax, d.WaitingMax)
 	fill(&o.FlushTimeout, d.FlushTimeout)
@@ -200,6 +210,14 @@ func (o Options) withDefaults() Options {
 		o.Progress = func(done, total int64) {}
 	}
 	return o
+}
+
+// layoutOf is how the queues of a topic are kept.
+func (o *Options) layoutOf(topic string) *layout {
+	if o.BatchQueues != nil && o.BatchQueues(topic) {
+		return batchLayout
+	}
+	return simpleLayout
 }
 
 func fill[T int | int32 | int64 | float64 | time.Duration](field *T, value T) {

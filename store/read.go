@@ -46,19 +46,24 @@ func (s *Store) Read(request ReadRequest, buffer []byte) (ReadResult, error) {
 	if outside(q, request.From, &result) {
 		return result, nil
 	}
-	n := min(int(q.max-request.From), entriesPerRead, max(request.CountMax, 1)*entriesAhead(request))
-	entries := s.entryBuffer(n)
-	switch err := q.readEntries(entries, request.From); {
+	at, err := q.find(request.From)
+	var entries []byte
+	if err == nil {
+		n := min(q.end-at, entriesPerRead, position(max(request.CountMax, 1)*entriesAhead(request)))
+		entries = make([]byte, q.byteOf(n))
+		err = q.readEntries(entries, at)
+	}
+	switch {
 	case err != nil && s.released:
 		return ReadResult{}, ErrClosed
 	case errors.Is(err, segment.ErrGap):
 		// The file was removed meanwhile.
-		result.Status, result.Next = ReadOffsetFoundNull, q.nextFile(request.From)
+		result.Status, result.Next = ReadOffsetFoundNull, q.nextFile(at)
 		return result, nil
 	case err != nil:
 		return ReadResult{}, fmt.Errorf("queue %s from %d: %w", q.key, request.From, err)
 	}
-	picked, err := s.choose(entries, request, &result)
+	picked, err := s.choose(q.layout, entries, at, request, &result)
 	if err == nil {
 		err = s.readRecords(picked, request.From, buffer, &result)
 	}
@@ -71,10 +76,12 @@ func (s *Store) Read(request ReadRequest, buffer []byte) (ReadResult, error) {
 	return result, nil
 }
 
-// nextFile is the first number of the file behind the one of a number.
-func (q *queueLog) nextFile(number message.QueueOffset) message.QueueOffset {
-	offset := q.row.FileStart(int64(number)*entrySize) + q.row.SegmentSize()
-	return min(message.QueueOffset(offset/entrySize), q.max)
+// nextFile is the first number of the file behind the one of a position, or the first one there is.
+func (q *queueLog) nextFile(at position) message.QueueOffset {
+	if q.layout.batch {
+		return q.min
+	}
+	return min(message.QueueOffset(q.fileEnd(at)), q.max)
 }
 
 // entriesAhead: without a filter no entry is read in vain.
@@ -85,8 +92,29 @@ func entriesAhead(request ReadRequest) int {
 	return entriesPerRead
 }
 
-// entryBuffer returns memory for n entries. It is not shared: other reads go on while this one waits.
-func (s *Store) entryBuffer(n int) []byte { return make([]byte, n*entrySize) }
+// find returns the position of the entry that holds a message, or, if none does, of the next one.
+func (q *queueLog) find(number message.QueueOffset) (position, error) {
+	if !q.layout.batch {
+		return position(number), nil
+	}
+	from := q.first
+	if len(q.tail) > 0 && q.layout.decode(q.tail, q.tailStart).number <= number {
+		from = max(from, q.tailStart)
+	}
+	return searchEntries(from, q.end, q.entryAt, func(e entry) bool { return e.next() <= number })
+}
+
+// numberAt is the number of the first message of the entry at a position, which may be the end.
+func (q *queueLog) numberAt(at position) (message.QueueOffset, error) {
+	switch {
+	case !q.layout.batch:
+		return message.QueueOffset(at), nil
+	case at >= q.end:
+		return q.max, nil
+	}
+	e, err := q.entryAt(at)
+	return e.number, err
+}
 
 // outside sets the status of a read at a number where there is no message.
 func outside(q *queueLog, from message.QueueOffset, result *ReadResult) bool {
@@ -108,57 +136,52 @@ func outside(q *queueLog, from message.QueueOffset, result *ReadResult) bool {
 // ErrDamaged: a message is not as it was stored, or a queue entry leads to something else. Other messages can be read.
 var ErrDamaged = errors.New("the store is damaged: stop the broker, and run gantry inspect check and repair")
 
-// chosen is an entry whose record is to be read.
-type chosen struct {
-	entry
-	number message.QueueOffset
-}
-
-// choose picks the entries that match, up to the limits. Those of records that are gone are passed over.
-func (s *Store) choose(entries []byte, request ReadRequest, result *ReadResult) ([]chosen, error) {
-	var picked []chosen
-	bytes := 0
+// choose picks the entries that match, from those that stand from a position on, up to the limits. Those of records that are gone are passed over.
+func (s *Store) choose(l *layout, entries []byte, at position, request ReadRequest, result *ReadResult) ([]entry, error) {
+	var picked []entry
+	count, bytes := 0, 0
 	result.Status = ReadNoMatchedMessage
-	for ; len(entries) > 0; entries = entries[entrySize:] {
-		e := chosen{decodeEntry(entries), result.Next}
+	for ; len(entries) > 0; entries, at = entries[l.size:], at+1 {
+		e := l.decode(entries, at)
 		switch {
 		case e.filler():
 			if len(picked) == 0 {
 				result.Status = ReadMessageWasRemoving
 			}
-			result.Next++
+			result.Next = e.next()
 			continue
 		case !e.possible() || e.end() > s.Confirmed() || s.log.FileStart(int64(e.log)) != s.log.FileStart(int64(e.end())-1):
 			if len(picked) > 0 {
 				return picked, nil
 			}
-			return nil, fmt.Errorf("%w: message %d has the entry %v", ErrDamaged, e.number, e.entry)
+			return nil, fmt.Errorf("%w: message %d has the entry %v", ErrDamaged, e.number, e)
 		case len(picked) == 0 && e.log < s.Start():
 			result.Status = ReadMessageWasRemoving
-			result.Next++
+			result.Next = e.next()
 			continue
 		case request.Matches != nil && !request.Matches(e.tagHash):
-			result.Next++
+			result.Next = e.next()
 			continue
-		case len(picked) > 0 && s.enough(len(picked), bytes+int(e.size), e, request):
+		case len(picked) > 0 && s.enough(count+int(e.count), bytes+int(e.size), e, request):
 			return picked, nil
 		}
 		result.Cold = s.cold(e.log)
 		picked = append(picked, e)
+		count += int(e.count)
 		bytes += int(e.size)
-		result.Next++
+		result.Next = e.next()
 		result.Status = ReadFound
 	}
 	return picked, nil
 }
 
-// enough reports whether a record is one too many.
-func (s *Store) enough(count, bytes int, e chosen, request ReadRequest) bool {
+// enough reports whether a record is one too many: count and bytes are those with it.
+func (s *Store) enough(count, bytes int, e entry, request ReadRequest) bool {
 	countMax, bytesMax := request.CountMax, min(request.BytesMax, readBytesMax)
 	if s.cold(e.log) {
 		countMax, bytesMax = min(countMax, s.options.ColdCountMax), min(bytesMax, s.options.ColdBytesMax)
 	}
-	return count >= countMax || bytes > bytesMax
+	return count > countMax || bytes > bytesMax
 }
 
 // readBytesMax bounds the answer to one read, whatever is asked for.
@@ -168,7 +191,7 @@ const readBytesMax = 128 << 20
 func (s *Store) cold(at message.LogOffset) bool { return int64(s.written-at) > s.options.Cached }
 
 // readRecords reads the chosen records, neighbours in the log at once.
-func (s *Store) readRecords(picked []chosen, from message.QueueOffset, buffer []byte, result *ReadResult) error {
+func (s *Store) readRecords(picked []entry, from message.QueueOffset, buffer []byte, result *ReadResult) error {
 	size := 0
 	for _, e := range picked {
 		size += int(e.size)
@@ -188,7 +211,9 @@ func (s *Store) readRecords(picked []chosen, from message.QueueOffset, buffer []
 			return fmt.Errorf("records [%d, %d): %w", run[0].log, run[len(run)-1].end(), err)
 		}
 		good, goodBytes, err := s.verifyRun(run, rest[:n])
-		result.Count += good
+		for _, e := range run[:good] {
+			result.Count += int(e.count)
+		}
 		if err != nil && result.Count == 0 {
 			return err
 		}
@@ -205,7 +230,7 @@ func (s *Store) readRecords(picked []chosen, from message.QueueOffset, buffer []
 }
 
 // runLength is how many entries from the first on follow each other in the log.
-func runLength(picked []chosen) int {
+func runLength(picked []entry) int {
 	n := 1
 	for n < len(picked) && picked[n].log == picked[n-1].end() {
 		n++
@@ -218,12 +243,12 @@ const verifyInline = 16 << 10
 
 // verifyRun compares records that follow each other with their entries and checksums. It returns how many are good from the
 // first on, and what is wrong with the next one: damaged messages are never delivered.
-func (s *Store) verifyRun(run []chosen, p []byte) (good, goodBytes int, err error) {
+func (s *Store) verifyRun(run []entry, p []byte) (good, goodBytes int, err error) {
 	verify := func() {
 		for _, e := range run {
 			record := p[goodBytes : goodBytes+int(e.size)]
-			if !e.fits(record, e.number) {
-				err = fmt.Errorf("%w: message %d has the entry %v, where another or no record is", ErrDamaged, e.number, e.entry)
+			if !e.fits(record) {
+				err = fmt.Errorf("%w: message %d has the entry %v, where another or no record is", ErrDamaged, e.number, e)
 				return
 			}
 			if !sealFits(record) {
@@ -278,30 +303,30 @@ func (s *Store) RecordBytes(at message.LogOffset) ([]byte, error) {
 }
 
 // entryAt reads one entry of a queue.
-func (q *queueLog) entryAt(number message.QueueOffset) (entry, error) {
-	var p [entrySize]byte
-	err := q.readEntries(p[:], number)
-	return decodeEntry(p[:]), err
+func (q *queueLog) entryAt(at position) (entry, error) {
+	p := make([]byte, q.layout.size)
+	err := q.readEntries(p, at)
+	return q.layout.decode(p, at), err
 }
 
-// storedAt is the store time of one message of a queue.
-func (s *Store) storedAt(q *queueLog, number message.QueueOffset) (int64, error) {
-	e, err := q.entryAt(number)
+// storedAt is the store time of the record of one entry of a queue.
+func (s *Store) storedAt(q *queueLog, at position) (int64, error) {
+	e, err := q.entryAt(at)
 	if err != nil {
 		return 0, err
 	}
 	if !e.possible() && !e.filler() {
-		return 0, fmt.Errorf("queue %s: %w: message %d has the entry %v", q.key, ErrDamaged, number, e)
+		return 0, fmt.Errorf("queue %s: %w: message %d has the entry %v", q.key, ErrDamaged, e.number, e)
 	}
 	head := make([]byte, recordHead)
 	if err := s.log.ReadAt(head, int64(e.log)); err != nil {
 		return 0, err
 	}
-	if e.possible() && !e.fits(head, number) {
-		return 0, fmt.Errorf("queue %s: %w: message %d has the entry %v, where another or no record is", q.key, ErrDamaged, number, e)
+	if e.possible() && !e.fits(head) {
+		return 0, fmt.Errorf("queue %s: %w: message %d has the entry %v, where another or no record is", q.key, ErrDamaged, e.number, e)
 	}
-	at, _ := message.PeekStoredAt(head)
-	return at, nil
+	stored, _ := message.PeekStoredAt(head)
+	return stored, nil
 }
 
 // StoredAt is the store time, wall milliseconds, of a message of a queue; ok is false if there is none.
@@ -310,7 +335,10 @@ func (s *Store) StoredAt(key QueueKey, number message.QueueOffset) (at int64, ok
 	if q == nil || number < q.min || number >= q.max {
 		return 0, false, nil
 	}
-	at, err = s.storedAt(q, number)
+	place, err := q.find(number)
+	if err == nil {
+		at, err = s.storedAt(q, place)
+	}
 	return at, err == nil, err
 }
 
@@ -321,7 +349,16 @@ func (s *Store) OffsetAt(key QueueKey, wall int64, upper bool) (message.QueueOff
 	if q == nil {
 		return 0, nil
 	}
-	from, to := q.min, q.max
+	at, err := s.searchTime(q, wall, upper)
+	if err != nil {
+		return 0, err
+	}
+	return q.numberAt(at)
+}
+
+// searchTime is OffsetAt for positions.
+func (s *Store) searchTime(q *queueLog, wall int64, upper bool) (position, error) {
+	from, to := q.first, q.end
 	for from < to {
 		middle := from + (to-from)/2
 		at, err := s.storedAt(q, middle)

@@ -27,6 +27,10 @@ func (s *Store) recover() error {
 	if s.dropped, err = readDropped(s.env.Disk); err != nil {
 		return err
 	}
+	// Before the crash marker is made: a start that is refused must not look like a crash.
+	if err := s.indexForeign(state, clean); err != nil {
+		return err
+	}
 	if len(s.dropped) > 0 && !clean {
 		// A crash may have come before the name was durable. What it says must not be acted on before it is.
 		if err := s.env.Disk.SyncDir("."); err != nil {

@@ -96,7 +96,7 @@ func (s *Store) knownEnd() (message.LogOffset, error) {
 		if q.row.Empty() {
 			continue
 		}
-		first, last := message.QueueOffset(q.row.Start()/entrySize), message.QueueOffset(q.row.End()/entrySize)
+		first, last := q.rowRange()
 		n, err := q.search(first, last, func(e entry) bool { return e.possible() || e.size == fillerSize })
 		if err != nil {
 			return 0, err
@@ -161,7 +161,7 @@ func (r *replay) record(record *message.Record) error {
 	if record.QueueOffset != q.max {
 		return fmt.Errorf("%w: %s ends at %d, %v is message %d", errContradiction, key, q.max, record.LogOffset, record.QueueOffset)
 	}
-	r.add(q, entry{log: record.LogOffset, size: int32(r.at - record.LogOffset), tagHash: s.options.entryTag(record, record.StoredAt)})
+	r.add(q, q.layout.entryOf(record, r.at, s.options.entryTag(record, record.StoredAt)))
 	if r.fresh++; r.fresh >= s.options.ReplayMax {
 		r.fresh = 0
 		return r.save()
@@ -171,7 +171,7 @@ func (r *replay) record(record *message.Record) error {
 
 func (r *replay) add(q *queueLog, e entry) {
 	r.last[q] = e.log
-	if q.add(e, q.max) {
+	if q.add(e) {
 		r.store.dirty = append(r.store.dirty, q)
 	}
 }
@@ -180,8 +180,12 @@ func (r *replay) add(q *queueLog, e entry) {
 func (r *replay) fill(q *queueLog, record *message.Record) {
 	missing := int64(record.QueueOffset - q.max)
 	bridge, ok := r.gaps.over(r.last[q], record.LogOffset, missing)
+	if ok && q.layout.batch {
+		// Its entries have numbers, so nothing need stand for those that are missing.
+		q.max, q.next = record.QueueOffset, record.QueueOffset
+	}
 	for ok && q.max < record.QueueOffset {
-		r.add(q, entry{log: bridge, size: fillerSize})
+		r.add(q, entry{number: q.max, count: 1, log: bridge, size: fillerSize})
 		r.fresh++
 	}
 }
@@ -192,18 +196,14 @@ func (r *replay) begin(q *queueLog, at message.QueueOffset) error {
 	r.begun[q] = true
 	switch {
 	case first && r.rebuild && at == q.max:
-		return q.row.Cut(int64(at) * entrySize)
+		return q.row.Cut(q.byteOf(q.end))
 	case first && r.rebuild:
 		q.begin(at)
 		return q.row.RemoveAll()
 	case first && r.whole && q.max == 0 && q.row.Empty():
 		q.begin(at)
-	case first && int64(at)*entrySize < q.row.Start():
-		// Its first files are gone, and the log still has their messages.
-		q.begin(at)
-		return q.row.RemoveAll()
 	case first && at < q.max:
-		q.cut(at)
+		return q.cut(at)
 	case r.whole && at == 0 && q.max > 0:
 		// The topic was removed and made again.
 		q.begin(0)
@@ -249,15 +249,35 @@ func hasEntry(r *message.Record) bool {
 }
 
 // begin makes an empty queue start at a number: the messages before it are gone with their log files.
-func (q *queueLog) begin(at message.QueueOffset) {
-	q.min, q.max, q.next, q.tailStart, q.saved, q.synced = at, at, at, at, at, at
+func (q *queueLog) begin(number message.QueueOffset) { q.beginAt(q.layout.start(number), number) }
+
+// beginAt makes an empty queue whose next entry, of the message with a number, goes to a position.
+func (q *queueLog) beginAt(at position, number message.QueueOffset) {
+	q.min, q.max, q.next = number, number, number
+	q.first, q.end, q.tailStart, q.saved, q.synced = at, at, at, at, at
 	q.tail, q.minLog = nil, unknownLog
 }
 
-// cut forgets the entries from a number on. What the file says there is overwritten.
-func (q *queueLog) cut(at message.QueueOffset) {
-	q.max, q.next, q.tailStart, q.saved = at, at, at, at
-	q.min = min(q.min, at)
-	q.synced = min(q.synced, at)
-	q.tail = nil
+// cut forgets the entries from the one of a message on. What the files say there is overwritten. If the files do not reach back to
+// it, while the log still has the messages, all of them go.
+func (q *queueLog) cut(number message.QueueOffset) error {
+	start, _ := q.rowRange()
+	at, err := q.search(start, q.end, func(e entry) bool { return e.number < number })
+	if err != nil {
+		return err
+	}
+	if at == start && q.layout.start(number) != start {
+		q.begin(number)
+		return q.row.RemoveAll()
+	}
+	e, err := q.fileEntry(at)
+	if err != nil {
+		return err
+	}
+	if e.number != number {
+		return fmt.Errorf("%w: %s: message %d begins a record and stands in the entry %v", errContradiction, q.key, number, e)
+	}
+	q.max, q.next, q.end, q.tailStart, q.saved, q.tail = number, number, at, at, at, nil
+	q.min, q.first, q.synced = min(q.min, number), min(q.first, at), min(q.synced, at)
+	return nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -20,18 +21,35 @@ func (r Retention) String() string {
 	return fmt.Sprintf("at most %v old, at most %d bytes a queue", r.Age, r.QueueBytes)
 }
 
-// expireMessages hides the messages that are beyond the limits of their topics.
+// HideExpired hides the messages that are beyond the limits of their topics at once, and not with the next round of cleaning. After Open all
+// messages are shown, because who opens the store may learn the limits from files that belong to it: so it is called before anybody
+// reads. An error names the queues of which too much is shown until a later round can read them. It waits for the disk.
+func (s *Store) HideExpired() error {
+	if s.closing {
+		return ErrClosed
+	}
+	return s.alone(s.expireMessages)
+}
+
+// expireMessages hides the messages that are beyond the limits of their topics. A queue that cannot be read does not hold up others.
 func (s *Store) expireMessages() error {
 	if s.options.Retention == nil {
 		return nil
 	}
+	var errs []error
 	for _, q := range slices.Clone(s.order) {
 		limit := s.options.Retention(q.key.Topic)
 		if err := s.expire(q, limit); err != nil {
-			return fmt.Errorf("queue %s: %w", q.key, err)
+			errs = append(errs, fmt.Errorf("queue %s: %w", q.key, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// isHidden reports whether a record stands in a queue before the first message that is shown.
+func (s *Store) isHidden(r *message.Record) bool {
+	q := s.queues[QueueKey{string(r.Topic), r.QueueID}]
+	return q != nil && hasEntry(r) && r.QueueOffset < q.min
 }
 
 func (s *Store) expire(q *queueLog, limit Retention) error {
@@ -45,7 +63,7 @@ func (s *Store) expire(q *queueLog, limit Retention) error {
 		if err != nil {
 			return err
 		}
-		q.hideBelow(first)
+		return q.hideBelow(first)
 	}
 	return nil
 }
@@ -53,39 +71,42 @@ func (s *Store) expire(q *queueLog, limit Retention) error {
 // expireByAge hides the messages that were stored at or before a wall time.
 func (s *Store) expireByAge(q *queueLog, before int64) error {
 	// Most times the first one is young enough, and one look is all.
-	at, err := s.storedAt(q, q.min)
+	at, err := s.storedAt(q, q.first)
 	if err != nil || at > before {
 		return err
 	}
-	oldest, err := s.OffsetAt(q.key, before+1, false)
+	oldest, err := s.searchTime(q, before+1, false)
 	if err != nil {
 		return err
 	}
-	q.hideBelow(oldest)
-	return nil
+	return q.hideBelow(oldest)
 }
 
-// hideBelow moves the first message that can be read. It never moves back.
-func (q *queueLog) hideBelow(number message.QueueOffset) {
-	if number > q.min {
-		q.min, q.minLog = min(number, q.max), unknownLog
+// hideBelow moves the first message that can be read to the entry at a position. It never moves back.
+func (q *queueLog) hideBelow(at position) error {
+	if at <= q.first {
+		return nil
 	}
+	number, err := q.numberAt(at)
+	if err == nil && at > q.first {
+		q.first, q.min, q.minLog = at, number, unknownLog
+	}
+	return err
 }
 
-// firstWithin returns the first message of the newest ones that together have at most so many bytes.
-func (q *queueLog) firstWithin(limit int64) (message.QueueOffset, error) {
+// firstWithin returns the position of the first message of the newest ones that together have at most so many bytes.
+func (q *queueLog) firstWithin(limit int64) (position, error) {
 	if err := q.measure(); err != nil {
 		return 0, err
 	}
 	first := q.measured
-	for q.bytes > limit && first < q.max {
-		n := min(entriesPerRead, int(q.max-first))
-		p := make([]byte, n*entrySize)
+	for q.bytes > limit && first < q.end {
+		p := make([]byte, q.byteOf(min(entriesPerRead, q.end-first)))
 		if err := q.readEntries(p, first); err != nil {
 			return 0, err
 		}
-		for ; len(p) > 0 && q.bytes > limit; p = p[entrySize:] {
-			q.bytes -= entryBytes(decodeEntry(p))
+		for ; len(p) > 0 && q.bytes > limit; p = p[q.layout.size:] {
+			q.bytes -= entryBytes(q.layout.decode(p, first))
 			first++
 			q.measured = first
 		}
@@ -93,27 +114,27 @@ func (q *queueLog) firstWithin(limit int64) (message.QueueOffset, error) {
 	return first, nil
 }
 
-// measure brings bytes to the records of [min, max): what was added since the last time, and what went.
+// measure brings bytes to the records of the entries [first, end): what was added since the last time, and what went.
 func (q *queueLog) measure() error {
-	if q.measured > q.min || q.measuredTo < q.min {
-		q.measured, q.measuredTo, q.bytes = q.min, q.min, 0
+	if q.measured > q.first || q.measuredTo < q.first {
+		q.measured, q.measuredTo, q.bytes = q.first, q.first, 0
 	}
-	if err := q.count(&q.measured, q.min, -1); err != nil {
+	if err := q.count(&q.measured, q.first, -1); err != nil {
 		return err
 	}
-	return q.count(&q.measuredTo, q.max, 1)
+	return q.count(&q.measuredTo, q.end, 1)
 }
 
 // count moves one end of what is measured. Each step is noted at once: a read may fail, and messages may come meanwhile.
-func (q *queueLog) count(end *message.QueueOffset, to message.QueueOffset, sign int64) error {
+func (q *queueLog) count(end *position, to position, sign int64) error {
 	for *end < to {
-		p := make([]byte, min(entriesPerRead, int(to-*end))*entrySize)
+		p := make([]byte, q.byteOf(min(entriesPerRead, to-*end)))
 		if err := q.readEntries(p, *end); err != nil {
 			return err
 		}
-		*end += message.QueueOffset(len(p) / entrySize)
-		for ; len(p) > 0; p = p[entrySize:] {
-			q.bytes += sign * entryBytes(decodeEntry(p))
+		for ; len(p) > 0; p = p[q.layout.size:] {
+			q.bytes += sign * entryBytes(q.layout.decode(p, *end))
+			*end++
 		}
 	}
 	return nil

@@ -285,3 +285,84 @@ func TestLimitsSurviveACrashAtEveryOperation(t *testing.T) {
 		w.kernel.Close()
 	}
 }
+
+// After a start, what is beyond the limits is hidden before anybody reads, and not with the first round of cleaning.
+func TestMessagesBeyondTheirLimitsAreHiddenAtOnce(t *testing.T) {
+	const record = 9143
+	w := filled(t)
+	w.limited(map[string]store.Retention{"topic": {QueueBytes: 3 * record}, "quiet": {Age: 10 * time.Minute}})
+	w.machine.StepWall(time.Hour)
+	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+		require.NoError(t, s.HideExpired())
+		bounds(t, s, key0, 9, 12)
+		bounds(t, s, topic1, 9, 12)
+		bounds(t, s, quiet0, 3, 3)
+		require.Equal(t, store.ReadOffsetTooSmall, read(t, s, key0, 8).Status)
+		return nil
+	}))
+	w.options.Retention = nil
+	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+		require.NoError(t, s.HideExpired(), "there are no limits")
+		bounds(t, s, key0, 0, 12)
+		return nil
+	}))
+	require.NoError(t, w.do(func(e env.Env) error {
+		s, err := store.Open(e, w.options)
+		require.NoError(t, err)
+		require.NoError(t, s.Close())
+		require.ErrorIs(t, s.HideExpired(), store.ErrClosed)
+		return nil
+	}))
+}
+
+// A queue that cannot be read shows too much. Others do not.
+func TestAQueueThatCannotBeReadDoesNotKeepOthersFromBeingHidden(t *testing.T) {
+	w := filled(t)
+	w.limited(map[string]store.Retention{"topic": {QueueBytes: 1}})
+	require.NoError(t, w.do(func(e env.Env) error {
+		w.meddler = &meddler{disk: w.machine.Disk()}
+		e.Disk = meddledDisk{e.Disk, w.meddler}
+		s, err := store.Open(e, w.options)
+		require.NoError(t, err)
+		w.meddler.before = func(_ int, call string) error {
+			if strings.HasPrefix(call, "read consumequeue/topic/0/") {
+				return fmt.Errorf("%s: %w", call, env.ErrIO)
+			}
+			return nil
+		}
+		require.ErrorContains(t, s.HideExpired(), "queue topic-0: ")
+		bounds(t, s, key0, 0, 12)
+		bounds(t, s, topic1, 12, 12)
+		w.meddler.before = nil
+		require.NoError(t, s.HideExpired())
+		bounds(t, s, key0, 12, 12)
+		return s.Close()
+	}))
+}
+
+func TestAMessageThatIsHiddenIsNotFoundByKey(t *testing.T) {
+	w := filled(t)
+	w.limited(map[string]store.Retention{"topic": {QueueBytes: 3 * 9143}})
+	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+		require.NoError(t, s.HideExpired())
+		hidden := 0
+		for n, m := range w.ledger.Messages {
+			result, err := s.FindByKey(store.KeyQuery{Topic: m.Key.Topic, Key: m.SearchKey(), To: 1 << 60, CountMax: 99, BytesMax: 1 << 30})
+			require.NoError(t, err)
+			var places []message.LogOffset
+			for r, err := range message.DecodeRecords(result.Bytes, true) {
+				require.NoError(t, err)
+				places = append(places, r.LogOffset)
+			}
+			first, _ := s.Bounds(m.Key)
+			if m.Place.Queue < first {
+				hidden++
+				require.NotContains(t, places, m.Place.Log, "message %d", n)
+			} else {
+				require.Contains(t, places, m.Place.Log, "message %d", n)
+			}
+		}
+		require.Equal(t, 18, hidden)
+		return nil
+	}))
+}

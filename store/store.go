@@ -17,7 +17,6 @@ import (
 // Names below the store's directory.
 const (
 	logDir         = "commitlog"
-	queueDir       = "consumequeue"
 	lockPath       = "lock"
 	crashMarker    = "abort"
 	checkpointPath = "checkpoint"
@@ -107,7 +106,7 @@ func Open(e env.Env, options Options) (*Store, error) {
 		tasks: env.NewGroup(e.Tasks), saving: env.NewSemaphore(e.Tasks, 1),
 	}
 	s.keys = keyIndex{store: s, hurry: e.Tasks.NewCond(), moved: e.Tasks.NewCond()}
-	if err := s.recover(); err != nil {
+	if err := s.start(); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
 	if s.keys.files != nil {
@@ -118,6 +117,15 @@ func Open(e env.Env, options Options) (*Store, error) {
 	s.tasks.Go("time out appends", s.timeOutAppends)
 	s.tasks.Go("clean", s.clean)
 	return s, nil
+}
+
+func (s *Store) start() error {
+	if s.options.Locked != nil {
+		if err := s.options.Locked(); err != nil {
+			return err
+		}
+	}
+	return s.recover()
 }
 
 // Written, Flushed and Confirmed are the watermarks: how far the log is in the operating system, on the
@@ -156,6 +164,12 @@ func (s *Store) Queues() []QueueKey {
 		keys[i] = q.key
 	}
 	return keys
+}
+
+// InBatches reports whether the records of a queue may hold several messages each (queue.type BatchCQ).
+func (s *Store) InBatches(key QueueKey) bool {
+	q := s.queues[key]
+	return q != nil && q.layout.batch
 }
 
 // fail fences the store: nothing is acknowledged any more, because what the disk holds is in doubt.

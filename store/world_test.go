@@ -29,7 +29,7 @@ type world struct {
 // small makes files roll after a few messages.
 func small(flush store.FlushMode) store.Options {
 	return store.Options{
-		Flush: flush, LogSegmentSize: 96 << 10, BodySizeMax: 16 << 10, QueueSegmentEntries: 7,
+		Flush: flush, LogSegmentSize: 96 << 10, BodySizeMax: 16 << 10, QueueSegmentEntries: 7, BatchSegmentEntries: 6, BatchQueues: oracle.TakesBatches,
 		OpenFilesMax: 2, Index: index.Sizes{Slots: 50, Items: 40},
 		SaveQueuesEvery: 5 * time.Millisecond, CheckpointEvery: 20 * time.Millisecond, FlushEvery: 3 * time.Millisecond,
 	}

@@ -26,7 +26,9 @@ func newBroker(c *console) *cobra.Command {
 		Use:   "broker",
 		Short: "Run a broker",
 		Long: `Runs a broker: it stores messages and hands them to consumers. Keys are taken from the file,
-then from the command line; name servers that neither names from NAMESRV_ADDR.`,
+then from the command line; name servers that neither names from NAMESRV_ADDR.
+
+` + signalHelp,
 		Example: `  gantry broker -n localhost:9876
   gantry broker -n 'host1:9876;host2:9876' -c broker.conf
   gantry broker --brokerName broker-b --listenPort 10921 --storePathRootDir /data/store
@@ -152,6 +154,9 @@ func brokerOptions(s config.Broker) (broker.Options, error) {
 		ClientTimeout:      s.ChannelExpired,
 		Region:             s.RegionID,
 	}
+	for key, value := range config.Values(&s) {
+		options.Settings = append(options.Settings, proto.ConfigEntry{Key: key, Value: value})
+	}
 	return options, options.Validate()
 }
 
@@ -164,6 +169,7 @@ func storeOptions(s config.Broker, memory int64) (store.Options, error) {
 	options := store.Options{
 		LogSegmentSize:      s.MappedFileSizeCommitLog,
 		QueueSegmentEntries: s.MappedFileSizeConsumeQueue / config.QueueEntrySize,
+		BatchSegmentEntries: s.MapperFileSizeBatchConsumeQueue / config.BatchQueueEntrySize,
 		BodySizeMax:         s.MaxMessageSize,
 		FlushTimeout:        s.SyncFlushTimeout,
 		FlushEvery:          s.FlushIntervalCommitLog,

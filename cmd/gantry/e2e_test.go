@@ -84,7 +84,7 @@ func TestEndToEndSignalsStopInOrder(t *testing.T) {
 	require.Zero(t, tool.code(t))
 	require.FileExists(t, filepath.Join(directory, "abort"), "a running broker leaves the mark by which a crash is known")
 	require.Zero(t, broker.stop(t, syscall.SIGTERM))
-	require.Contains(t, broker.err.String(), "stopping after terminated; a second signal stops at once")
+	require.Contains(t, broker.err.String(), "stopping in order after terminated; interrupting twice (Ctrl-C) stops at once")
 	require.Contains(t, broker.out.String(), "The broker[broker-a] has stopped.")
 	require.NoFileExists(t, filepath.Join(directory, "abort"))
 

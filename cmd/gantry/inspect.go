@@ -34,8 +34,9 @@ check and repair also work while the broker runs, and may then miss what it has 
 repair --apply changes anything.
 
 The directory is the one that --dir names, or else storePathRootDir of the file that -c names, or else ~/store. The sizes of
-files are taken from the file that -c names; without it they are read off the directory, except those of the index of keys
-(maxHashSlotNum, maxIndexNum), which then are the usual ones.`,
+files are taken from the file that -c names; without it they are read off the files of the directory.
+
+Files that no broker makes, such as the copies of an editor, are passed over and named on standard error.`,
 		Example: `  gantry inspect log --dir /data/store
   gantry inspect log --at 4096 --hex
   gantry inspect queue -t orders -q 0 --from 100
@@ -86,6 +87,8 @@ type inspection struct {
 	env     env.Env
 	options store.Options // with the sizes of files
 	store   *store.Inspector
+	// warnings tell what could not be shown, beside those of the Inspector.
+	warnings []string
 }
 
 // with runs a command with an Inspector of the directory.
@@ -95,7 +98,13 @@ func (f *inspectFlags) with(run func(x *inspection) error) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(run(&inspection{f, e, options, i}), i.Close())
+		x := &inspection{inspectFlags: f, env: e, options: options, store: i}
+		err = run(x)
+		for _, warning := range append(i.Warnings(), x.warnings...) {
+			// What was asked for is shown; if standard error is gone, nobody misses the rest.
+			_, _ = fmt.Fprintln(f.console.err, "warning: "+warning)
+		}
+		return errors.Join(err, i.Close())
 	})
 }
 
@@ -128,8 +137,11 @@ func (f *inspectFlags) findStore() error {
 			return f.explain(err)
 		}
 	}
-	return &failure{cause: fmt.Errorf("%s is no directory of a broker: it has neither commitlog nor config in it", f.directory), code: exitUsage,
-		advice: "name the broker's storePathRootDir with --dir, or its configuration file with -c"}
+	advice := "name the broker's storePathRootDir with --dir, or its configuration file with -c"
+	if f.file != "" {
+		advice = "name the broker's directory with --dir, or correct storePathRootDir in " + f.file
+	}
+	return &failure{cause: fmt.Errorf("%s is no directory of a broker: it has neither commitlog nor config in it", f.directory), code: exitUsage, advice: advice}
 }
 
 // options are those of the configuration; without one, the sizes are those of the files.
@@ -141,24 +153,12 @@ func (f *inspectFlags) options(e env.Env, settings config.Broker) (store.Options
 	return store.WithSizesOf(e, options)
 }
 
-// indexFits refuses to read an index of keys with sizes that it was not made with: what it holds would not be seen. A last file that
-// is too short may be what a crash has left.
+// indexFits refuses to work on an index of keys with sizes that it was not made with: what it holds would not be seen.
 func indexFits(e env.Env, options store.Options) error {
-	files, err := e.Disk.List(index.Dir)
-	if err != nil || options.DisableIndex {
-		return err
-	}
-	want := options.Index.FileSize()
-	for _, file := range files {
-		if file.Size == want {
-			return nil
-		}
-	}
-	if len(files) == 0 {
+	if options.DisableIndex {
 		return nil
 	}
-	return fmt.Errorf("%w: no file in %s has the %d bytes that maxHashSlotNum %d and maxIndexNum %d make, %s has %d",
-		index.ErrForeign, index.Dir, want, options.Index.Slots, options.Index.Items, files[0].Name, files[0].Size)
+	return index.Fits(e.Disk, options.Index)
 }
 
 // explain adds the fix to an error of a directory.
@@ -173,6 +173,9 @@ func (f *inspectFlags) explain(err error) error {
 		failed.advice = "stop the broker that uses " + f.directory + " first; log, queue, index, checkpoint and config also work while it runs"
 	case errors.Is(err, segment.ErrForeign), errors.Is(err, index.ErrForeign):
 		failed.advice = "if the broker is not set as usual, name its configuration file with -c: the sizes of files are in it"
+		if f.file != "" {
+			failed.advice = "compare the sizes of files in " + f.file + " with those of the files, or leave out -c and name the directory with --dir: then sizes are read off the files"
+		}
 	case errors.Is(err, fs.ErrPermission):
 		failed.advice = "run this as the user that the broker runs as"
 	}

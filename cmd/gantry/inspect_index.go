@@ -16,7 +16,10 @@ func newInspectIndex(f *inspectFlags) *cobra.Command {
 		Use:   "index",
 		Short: "Show the index of keys: its files, messages with a key",
 		Long: `Lists the files of the index of keys. With --topic and --key, lists the messages to which the index leads and that have the
-key, the newest first. While the broker runs, the index may lack the newest messages.`,
+key, the newest first.
+
+This shows what the files say. A broker that runs has the keys of newer messages in its memory, and finds their messages, too:
+ask it with gantry admin queryMsgByKey.`,
 		Example: `  gantry inspect index --dir /data/store
   gantry inspect index --dir /data/store -t orders -k order-17`,
 		RunE: func(*cobra.Command, []string) error {
@@ -27,9 +30,6 @@ key, the newest first. While the broker runs, the index may lack the newest mess
 				return wrongUsage("--limit: %d is not a number of messages", limit)
 			}
 			return f.with(func(x *inspection) error {
-				if err := indexFits(x.env, x.options); err != nil {
-					return err
-				}
 				if topic == "" {
 					return x.indexFiles()
 				}
@@ -49,7 +49,11 @@ func (x *inspection) indexFiles() error {
 	if err != nil {
 		return err
 	}
-	v := &indexView{Files: []indexEntry{}}
+	checkpoint, err := x.store.Checkpoint()
+	if err != nil {
+		return err
+	}
+	v := &indexView{Files: []indexEntry{}, Running: checkpoint.Running}
 	for _, file := range files {
 		h := file.Header
 		v.Files = append(v.Files, indexEntry{
@@ -62,10 +66,14 @@ func (x *inspection) indexFiles() error {
 
 // search reads the messages to which the index leads, and shows those that have the key.
 func (x *inspection) search(topic, key string, limit int) error {
-	v := &searchView{Records: []recordView{}}
+	checkpoint, err := x.store.Checkpoint()
+	if err != nil {
+		return err
+	}
+	v := &searchView{Records: []recordView{}, Running: checkpoint.Running}
 	last := message.LogOffset(-1)
 	var failed error
-	err := x.store.Find(topic, key, func(at message.LogOffset) bool {
+	err = x.store.Find(topic, key, func(at message.LogOffset) bool {
 		if at == last {
 			return true // one message may have a key twice
 		}
@@ -89,8 +97,17 @@ func (x *inspection) search(topic, key string, limit int) error {
 	if err := x.show(v); err != nil || len(v.Records) > 0 {
 		return err
 	}
-	return &failure{cause: fmt.Errorf("the index leads to no message of topic %s with the key %s", topic, key), code: exitFailed,
-		advice: "see how far it is with inspect index and inspect checkpoint"}
+	return v.nothing(topic, key)
+}
+
+// nothing is the failure of a search of the files that found no message.
+func (v *searchView) nothing(topic, key string) error {
+	cause, advice := fmt.Errorf("the index leads to no message of topic %s with the key %s", topic, key), "see how far it is with inspect index and inspect checkpoint"
+	if v.Running {
+		cause = fmt.Errorf("the files of the index lead to no message of topic %s with the key %s", topic, key)
+		advice = "if the broker runs, it knows the keys of newer messages: ask it with gantry admin queryMsgByKey; if it has crashed, start it"
+	}
+	return &failure{cause: cause, code: exitFailed, advice: advice}
 }
 
 func hasIndexKey(r *message.Record, key string) bool {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/store/segment"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/spf13/cobra"
 )
@@ -65,6 +66,10 @@ func (x *inspection) queues(topic string) error {
 		info, err := x.store.Queue(key)
 		if errors.Is(err, env.ErrNotExist) {
 			// A directory without files, as a removed topic may leave.
+			continue
+		}
+		if errors.Is(err, segment.ErrForeign) {
+			x.warnings = append(x.warnings, fmt.Sprintf("queue %v was left out: %v", key, err))
 			continue
 		}
 		if err != nil {

@@ -13,10 +13,11 @@ import (
 func newInspectCheckpoint(f *inspectFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "checkpoint",
-		Short: "Show how far queues and the index of keys are durable",
-		Long: `Shows what the checkpoint says: up to where in the log queues and the index of keys are durable. A start after a crash reads
-the log again from there. Also shows whether a broker runs or has crashed, and topics that were removed and still have
-messages in the log.`,
+		Short: "Show how far the log, queues and the index of keys are durable",
+		Long: `Shows what the checkpoint says: up to where the log, queues and the index of keys are durable. A start after a crash reads the
+log again from where queues are; what is wrong in the log before the place up to which it is durable is damage. These words are
+written in turn into two slots of the file, of which the valid one with the greater sequence counts. Also shows whether a
+broker runs or has crashed, and topics that were removed and still have messages in the log.`,
 		Example: "  gantry inspect checkpoint --dir /data/store",
 		RunE: func(*cobra.Command, []string) error {
 			return f.with(func(x *inspection) error {
@@ -28,10 +29,17 @@ messages in the log.`,
 				if err != nil {
 					return err
 				}
+				slots, err := x.store.CheckpointSlots()
+				if err != nil {
+					return err
+				}
 				v := &checkpointView{
-					Running: c.Running, Own: c.Own, Saved: int64(c.Saved), Entries: c.Entries,
+					Running: c.Running, Own: c.Own, Saved: int64(c.Saved), Durable: int64(c.Durable), Entries: c.Entries,
 					IndexLog: int64(c.Index.Log), IndexFile: c.Index.File, IndexKeys: max(c.Index.Count-1, 0), IndexInDoubt: c.Index.InDoubt,
 					PhysicalAt: moment(c.PhysicalAt), LogicsAt: moment(c.LogicsAt), IndexAt: moment(c.IndexAt), Dropped: []droppedEntry{},
+				}
+				for _, slot := range slots {
+					v.Slots = append(v.Slots, newSlotEntry(slot))
 				}
 				for _, topic := range slices.Sorted(maps.Keys(dropped)) {
 					v.Dropped = append(v.Dropped, droppedEntry{topic, int64(dropped[topic])})

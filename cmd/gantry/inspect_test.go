@@ -180,8 +180,10 @@ func TestInspectSearchesTheIndex(t *testing.T) {
 	}
 	_, advice := inspected(t, exitFailed, "index", "-c", settings, "-t", "orders", "-k", "none")
 	require.Contains(t, advice, "the index leads to no message of topic orders with the key none")
-	_, advice = inspected(t, exitFailed, "index", "--dir", directory)
-	require.Contains(t, advice, "name its configuration file with -c: the sizes of files are in it")
+	// Without a configuration the sizes are those that fit the files.
+	out, _ = inspected(t, exitDone, "index", "--dir", directory)
+	require.Regexp(t, `index/\d{17}    15 `, out)
+	require.NotContains(t, out, "A broker runs")
 }
 
 func TestInspectShowsTheCheckpoint(t *testing.T) {
@@ -191,10 +193,28 @@ func TestInspectShowsTheCheckpoint(t *testing.T) {
 	require.Regexp(t, fmt.Sprintf(`queues are durable up to +%d\n`, end), out)
 	require.Regexp(t, `entries of queues up to there +5\n`, out)
 	require.Regexp(t, fmt.Sprintf(`the index is durable up to +%d, with 15 keys in index/\d{17}\n`, end), out)
+	require.Regexp(t, fmt.Sprintf(`the log is durable up to +%d\n`, end), out)
+	require.Regexp(t, fmt.Sprintf(`slot at byte \d+ +valid, sequence \d+, log durable up to %d, queues up to %d; this one counts\n`, end, end), out)
+	require.Equal(t, 2, strings.Count(out, "slot at byte "))
 	require.Contains(t, out, "closed in order")
 	require.NoError(t, os.WriteFile(filepath.Join(directory, "abort"), nil, 0o600))
 	out, _ = inspected(t, exitDone, "checkpoint", "--dir", directory, "--json")
 	require.Contains(t, out, `"running": true`)
+	var v checkpointView
+	require.NoError(t, json.Unmarshal([]byte(out), &v))
+	require.Equal(t, end, v.Durable)
+	require.Len(t, v.Slots, 2)
+	newest, other := v.Slots[0], v.Slots[1]
+	if other.Counts {
+		newest, other = other, newest
+	}
+	require.Equal(t, slotEntry{At: newest.At, Written: true, Valid: true, Counts: true, Sequence: newest.Sequence, Saved: end, Durable: end}, newest)
+	require.False(t, other.Counts)
+
+	overwrite(t, filepath.Join(directory, "checkpoint"), other.At+20, []byte{0xff})
+	out, _ = inspected(t, exitDone, "checkpoint", "--dir", directory)
+	require.Regexp(t, fmt.Sprintf(`slot at byte %d +not valid`, other.At), out)
+	require.Regexp(t, fmt.Sprintf(`slot at byte %d +valid, sequence %d,`, newest.At, newest.Sequence), out)
 }
 
 func TestInspectShowsTheTables(t *testing.T) {

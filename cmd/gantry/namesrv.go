@@ -23,7 +23,9 @@ func newNameServer(c *console) *cobra.Command {
 		Short: "Run a name server",
 		Long: `Runs a name server: it knows which brokers there are and which topics they have, and tells
 clients. Name servers do not know of each other; brokers register with all of them. Keys are
-taken from the file, then from the command line.`,
+taken from the file, then from the command line.
+
+` + signalHelp,
 		Example: `  gantry namesrv
   gantry namesrv --listenPort 9877 --kvConfigPath /data/namesrv/kvConfig.json
   gantry namesrv -c namesrv.properties -p`,

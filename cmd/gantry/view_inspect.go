@@ -69,9 +69,10 @@ func (v *entriesView) write(out io.Writer, width int) error {
 	return err
 }
 
-// indexView is the answer of inspect index.
+// indexView is the answer of inspect index: what the files say.
 type indexView struct {
-	Files []indexEntry `json:"files"`
+	Files   []indexEntry `json:"files"`
+	Running bool         `json:"running"` // or crashed: the broker may know the keys of newer messages
 }
 
 type indexEntry struct {
@@ -89,24 +90,34 @@ func (v *indexView) write(out io.Writer, width int) error {
 	for _, f := range v.Files {
 		t.Add(f.Path, number(f.Keys), number(f.UsedSlots), number(f.BeginLog), number(f.EndLog), f.BeginAt.String(), f.EndAt.String())
 	}
-	return t.Write(out, width)
+	err := t.Write(out, width)
+	if err == nil && v.Running {
+		_, err = io.WriteString(out, "\nA broker runs, or has crashed. One that runs has the keys of newer messages in its memory, and writes them here later; after a crash\n"+
+			"the next start takes them from the log.\n")
+	}
+	return err
 }
 
 // searchView is the answer of inspect index -t -k.
 type searchView struct {
 	Records []recordView `json:"messages"`
-	Others  int          `json:"others"` // messages with another key of the same hash
-	Gone    int          `json:"gone"`   // messages that are no longer in the log
+	Others  int          `json:"others"`  // messages with another key of the same hash
+	Gone    int          `json:"gone"`    // messages that are no longer in the log
+	Running bool         `json:"running"` // or crashed: the broker may know more messages with the key
 }
 
 func (v *searchView) write(out io.Writer, width int) error {
 	if err := writeRecords(out, width, v.Records); err != nil {
 		return err
 	}
-	if v.Others == 0 && v.Gone == 0 {
-		return nil
+	text := ""
+	if v.Others > 0 || v.Gone > 0 {
+		text += fmt.Sprintf("\nThe index also leads to %d messages with other keys of the same hash, and to %d that are gone.\n", v.Others, v.Gone)
 	}
-	_, err := fmt.Fprintf(out, "\nThe index also leads to %d messages with other keys of the same hash, and to %d that are gone.\n", v.Others, v.Gone)
+	if v.Running && len(v.Records) > 0 {
+		text += "\nThese are the messages to which the files lead. A broker that runs may know newer ones: ask it with gantry admin queryMsgByKey.\n"
+	}
+	_, err := io.WriteString(out, text)
 	return err
 }
 
@@ -114,7 +125,8 @@ func (v *searchView) write(out io.Writer, width int) error {
 type checkpointView struct {
 	Running      bool           `json:"running"` // or crashed: the crash marker is there
 	Own          bool           `json:"own"`     // a broker of this kind wrote it
-	Saved        int64          `json:"saved"`
+	Saved        int64          `json:"saved"`   // queue entries of messages before it are on the medium
+	Durable      int64          `json:"durable"` // the log is, up to here
 	Entries      int64          `json:"entries"`
 	IndexLog     int64          `json:"indexLog"`
 	IndexFile    int64          `json:"indexFile"`
@@ -124,6 +136,37 @@ type checkpointView struct {
 	LogicsAt     moment         `json:"logicsMsgTimestamp"`
 	IndexAt      moment         `json:"indexMsgTimestamp"`
 	Dropped      []droppedEntry `json:"dropped"`
+	Slots        []slotEntry    `json:"slots"`
+}
+
+// slotEntry is one of the two places in the file where our words are written in turn. Only a valid one has words.
+type slotEntry struct {
+	At       int64 `json:"at"` // byte in the file
+	Written  bool  `json:"written"`
+	Valid    bool  `json:"valid"`
+	Counts   bool  `json:"counts"` // its words are those of the checkpoint
+	Sequence int64 `json:"sequence"`
+	Saved    int64 `json:"saved"`
+	Durable  int64 `json:"durable"`
+}
+
+func newSlotEntry(s store.CheckpointSlot) slotEntry {
+	return slotEntry{At: s.At, Written: s.Written, Valid: s.Valid, Counts: s.Counts, Sequence: s.Sequence, Saved: int64(s.Saved), Durable: int64(s.Durable)}
+}
+
+// state says in words what stands in the slot.
+func (s slotEntry) state() string {
+	switch {
+	case !s.Written:
+		return "never written"
+	case !s.Valid:
+		return "not valid: a write that failed, or damage"
+	}
+	text := fmt.Sprintf("valid, sequence %d, log durable up to %d, queues up to %d", s.Sequence, s.Durable, s.Saved)
+	if s.Counts {
+		return text + "; this one counts"
+	}
+	return text
 }
 
 // droppedEntry is a removed topic: its messages before a place are shown to nobody.
@@ -147,11 +190,15 @@ func (v *checkpointView) write(out io.Writer, width int) error {
 		if v.IndexInDoubt {
 			index += ", in doubt behind that"
 		}
+		t.Add("the log is durable up to", number(v.Durable))
 		t.Add("queues are durable up to", number(v.Saved))
 		t.Add("entries of queues up to there", number(v.Entries))
 		t.Add("the index is durable up to", index)
 	} else {
 		t.Add("written by", "a Java broker, or nobody: queues and the index are compared with the log at the next start")
+	}
+	for _, slot := range v.Slots {
+		t.Add(fmt.Sprintf("slot at byte %d", slot.At), slot.state())
 	}
 	t.Add("log flushed (physicMsgTimestamp)", orDash(v.PhysicalAt.String()))
 	t.Add("queues flushed (logicsMsgTimestamp)", orDash(v.LogicsAt.String()))

@@ -148,8 +148,21 @@ func (b *Broker) queueStats(key store.QueueKey) (proto.QueueStats, error) {
 
 // brokerConfig handles GET_BROKER_CONFIG: the settings in force, as a properties file.
 func (b *Broker) brokerConfig(in *transport.Incoming) {
+	text := b.ownSettings()
+	for _, entry := range b.options.Settings {
+		if _, known := text.Get(entry.Key); !known {
+			text = append(text, entry)
+		}
+	}
+	var version wire.Fields
+	version.Add("version", string(b.topics.version.Marshal()))
+	in.Reply().SendFields(proto.RespSuccess, "", nil, version, text.Marshal())
+}
+
+// ownSettings are those that a broker knows of itself.
+func (b *Broker) ownSettings() proto.ConfigText {
 	o := &b.options
-	text := proto.ConfigText{
+	return proto.ConfigText{
 		{Key: "brokerName", Value: o.Name},
 		{Key: "brokerClusterName", Value: o.Cluster},
 		{Key: "brokerId", Value: strconv.FormatInt(o.ID, 10)},
@@ -165,7 +178,4 @@ func (b *Broker) brokerConfig(in *transport.Incoming) {
 		{Key: "flushConsumerOffsetInterval", Value: strconv.FormatInt(o.SaveOffsetsEvery.Milliseconds(), 10)},
 		{Key: "registerNameServerPeriod", Value: strconv.FormatInt(o.RegisterEvery.Milliseconds(), 10)},
 	}
-	var version wire.Fields
-	version.Add("version", string(b.topics.version.Marshal()))
-	in.Reply().SendFields(proto.RespSuccess, "", nil, version, text.Marshal())
 }

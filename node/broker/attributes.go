@@ -19,12 +19,16 @@ const (
 	attributeReserveTime = "reserve.time"
 	// attributeReserveSize is how many bytes of messages each queue of the topic keeps; -1 is all that are in the log. It is Gantry's own.
 	attributeReserveSize = "reserve.size"
+	// attributeQueueType says how the queues of the topic are kept. With BatchCQ a batch is stored as one record. It is settled when the topic
+	// is made.
+	attributeQueueType = "queue.type"
+	batchQueueType     = "BatchCQ"
 )
 
 // attributeValues are the attributes that a topic may have (class TopicAttributes), with the words that each may be; nil
-// stands for a number. Batch queues and compaction are promises that this broker does not make, so it refuses them.
+// stands for a number. Compaction is a promise that this broker does not make, so it refuses it.
 var attributeValues = map[string][]string{
-	"queue.type":         {"SimpleCQ"},
+	attributeQueueType:   {"SimpleCQ", batchQueueType},
 	"cleanup.policy":     {"DELETE"},
 	"message.type":       {"UNSPECIFIED", "NORMAL", "FIFO", "DELAY", "TRANSACTION", "MIXED"},
 	attributeReserveTime: nil,
@@ -65,6 +69,8 @@ func changeAttributes(current map[string]string, changes string, creating bool) 
 			return nil, fmt.Errorf("attributes: %q is no attribute of a topic", key)
 		case changed[key]:
 			return nil, fmt.Errorf("attributes: %s is named twice", key)
+		case key == attributeQueueType && !creating && (value == batchQueueType) != (current[key] == batchQueueType):
+			return nil, fmt.Errorf("attributes: %s cannot be changed, the topic has its queues: delete it and make it again", key)
 		case strings.HasPrefix(change, "+") && hasValue:
 			if err := checkAttribute(key, value); err != nil {
 				return nil, err
@@ -81,6 +87,12 @@ func changeAttributes(current map[string]string, changes string, creating bool) 
 		changed[key] = true
 	}
 	return next, nil
+}
+
+// inBatches reports whether the queues of a topic hold batches as one record.
+func (t *topicTable) inBatches(name string) bool {
+	topic := t.byName[name]
+	return topic != nil && topic.Attributes[attributeQueueType] == batchQueueType
 }
 
 // retention is what the attributes of a topic say of how long its messages are kept. The store asks while it cleans.

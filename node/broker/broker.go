@@ -67,6 +67,8 @@ func New(e env.Env, options Options) (*Broker, error) {
 	b.names = newRegistrar(b)
 	b.options.Store.Arrived = b.waiting.arrived
 	b.options.Store.Retention = b.topics.retention
+	b.options.Store.BatchQueues = b.topics.inBatches
+	b.options.Store.Locked = b.loadTables
 	b.server = transport.NewServer(e, transport.ServerOptions{
 		Handler: transport.HandlerFunc(b.serve), Limits: options.Limits,
 		OnClose: b.clients.connectionEnded, AfterBurst: b.kick,
@@ -93,6 +95,9 @@ func (b *Broker) Start() error {
 	if err := b.load(); err != nil {
 		return errors.Join(err, b.offsets.abandon(), b.store.Close())
 	}
+	if err := b.store.HideExpired(); err != nil {
+		b.env.Log.Error("messages beyond the limits of their topics are shown until they can be read", zap.Error(err))
+	}
 	listener, err := b.server.Listen(b.options.Listen)
 	if err != nil {
 		return errors.Join(err, b.offsets.close(), b.store.Close())
@@ -106,16 +111,23 @@ func (b *Broker) Start() error {
 	return nil
 }
 
-// load reads the tables that outlive a restart.
-func (b *Broker) load() error {
+// loadTables reads the tables of topics and groups, as soon as nobody else can change them: the store asks for topics while it
+// recovers.
+func (b *Broker) loadTables() error {
 	// What is read here must be what the next restart reads, also after a loss of power: a rename of the last run may not be durable.
 	if err := b.env.Disk.SyncDir(configDir); err != nil && !errors.Is(err, env.ErrNotExist) {
 		return err
 	}
-	for _, table := range []interface{ load() error }{b.topics, b.groups, b.offsets} {
-		if err := table.load(); err != nil {
-			return err
-		}
+	if err := b.topics.load(); err != nil {
+		return err
+	}
+	return b.groups.load()
+}
+
+// load reads what else outlives a restart.
+func (b *Broker) load() error {
+	if err := b.offsets.load(); err != nil {
+		return err
 	}
 	return b.topics.adopt(b.store.Queues())
 }

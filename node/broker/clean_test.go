@@ -86,6 +86,24 @@ func TestATopicMayKeepItsMessagesShorter(t *testing.T) {
 	require.Equal(t, "8", first)
 }
 
+// After a start the limits hold from the first request on, and not from the first round of cleaning on.
+func TestWhatATopicDoesNotKeepIsNotShownAgainByAStart(t *testing.T) {
+	w := newWorld(t)
+	w.succeeds(updateTopicRequest("large", func(h *proto.UpdateAndCreateTopic) { h.Attributes = "+reserve.size=200000" }))
+	w.succeeds(updateTopicRequest("old", func(h *proto.UpdateAndCreateTopic) { h.Attributes = "+reserve.time=30000" }))
+	w.fill("old", 4)
+	w.fill("large", 8)
+	w.pass(time.Minute)
+	for _, style := range []sim.CrashStyle{sim.PowerLoss, sim.KillProcess} {
+		w.restart(style)
+		for topic, want := range map[string][2]string{"large": {"5", "8"}, "old": {"4", "4"}} {
+			first, end := w.bounds(topic)
+			require.Equal(t, want, [2]string{first, end}, topic)
+		}
+		w.refused(pullRequest("large", 0, 0, 0, "*"), proto.RespPullOffsetMoved, "OFFSET_TOO_SMALL")
+	}
+}
+
 func TestALimitOfATopicIsANumberAboveZeroOrNone(t *testing.T) {
 	w := newWorld(t)
 	for _, attributes := range []string{"+reserve.time=0", "+reserve.time=-2", "+reserve.time=1h", "+reserve.size=0", "+reserve.size="} {

@@ -42,6 +42,9 @@ type Options struct {
 	Region               string        // regionId
 	TopicsMax, GroupsMax int           // automatic creation stops there
 	ShutdownGrace        time.Duration
+	// Settings are all that the operator can set, with the values in force. The broker only shows them to tools (GET_BROKER_CONFIG), beside
+	// what it knows itself, such as the port that it got.
+	Settings proto.ConfigText
 }
 
 // DefaultOptions are those of a broker called as it stands.

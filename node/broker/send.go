@@ -39,6 +39,7 @@ func (b *Broker) send(in *transport.Incoming) {
 	done := b.newSendDone(in.Reply(), header.QueueID)
 	unique, _ := message.PropertyBytes(records[0].Properties, message.PropertyUniqueID)
 	done.unique = append(done.unique[:0], unique...)
+	done.inner = records[0].SysFlags.InnerBatch()
 	b.store.Append(store.QueueKey{Topic: topic.Name, ID: header.QueueID}, records, done)
 }
 
@@ -133,7 +134,15 @@ func (b *Broker) buildRecords(in *transport.Incoming, header *proto.SendMessage,
 		if r := b.refuseFeatures(properties); r.code != 0 {
 			return nil, r
 		}
-		return b.buildBatch(in.Command.Body, base, topic)
+		if r := b.admitBatch(in.Command.Body, topic); r.code != 0 {
+			return nil, r
+		}
+		_, identified := message.PropertyBytes(properties, message.PropertyUniqueID)
+		if identified && topic.Attributes[attributeQueueType] == batchQueueType {
+			base.Body = in.Command.Body
+			return b.buildInnerBatch(base, properties)
+		}
+		return b.buildBatch(in.Command.Body, base)
 	}
 	base.Body = in.Command.Body
 	return b.addRecord(base, properties)
@@ -156,13 +165,49 @@ func propertiesField(code int32) string {
 // batchMax bounds the messages of one batch.
 const batchMax = 65_536
 
-func (b *Broker) buildBatch(body []byte, base message.Record, topic *proto.TopicConfig) ([]message.Record, refusal) {
+func (b *Broker) admitBatch(body []byte, topic *proto.TopicConfig) refusal {
 	if len(topic.Name) > message.TopicLengthMaxV1 || proto.IsRetryTopic(topic.Name) {
-		return nil, refused(proto.RespMessageIllegal, "topic %s takes no batches", topic.Name)
+		return refused(proto.RespMessageIllegal, "topic %s takes no batches", topic.Name)
 	}
 	if _, err := message.CountBatch(body, batchMax); err != nil {
-		return nil, refused(proto.RespMessageIllegal, "batch: %v", err)
+		return refused(proto.RespMessageIllegal, "batch: %v", err)
 	}
+	return refusal{}
+}
+
+// buildInnerBatch makes one record of a batch, as it came. It needs the unique id of the batch: consumers and tools know it by
+// that. An entry of the queue counts its messages in 16 bits, which the store checks.
+func (b *Broker) buildInnerBatch(base message.Record, properties []byte) ([]message.Record, refusal) {
+	count := 0
+	for element, err := range message.DecodeBatch(base.Body) {
+		if err != nil {
+			return nil, refused(proto.RespMessageIllegal, "batch: %v", err)
+		}
+		if len(element.Body) == 0 {
+			return nil, emptyBody
+		}
+		if r := b.refuseFeatures(element.Properties); r.code != 0 {
+			return nil, r
+		}
+		count++
+	}
+	if _, told := message.PropertyBytes(properties, message.PropertyInnerCount); told {
+		return nil, refused(proto.RespMessageIllegal, "the property %s is set by the broker", message.PropertyInnerCount)
+	}
+	base.SysFlags |= message.FlagInnerBatch | message.FlagNeedsUnwrap
+	records, r := b.addRecord(base, properties)
+	if r.code != 0 {
+		return nil, r
+	}
+	b.properties = fmt.Appendf(b.properties, "%s\x01%d\x02", message.PropertyInnerCount, count)
+	records[0].Properties = b.properties
+	return records, refusal{}
+}
+
+// emptyBody: a message without a body would stop consumers of the 4.x Java client.
+var emptyBody = refusal{proto.RespMessageIllegal, "the message has no body: put at least one byte into it"}
+
+func (b *Broker) buildBatch(body []byte, base message.Record) ([]message.Record, refusal) {
 	for element, err := range message.DecodeBatch(body) {
 		if err != nil {
 			return nil, refused(proto.RespMessageIllegal, "batch: %v", err)
@@ -179,8 +224,7 @@ func (b *Broker) buildBatch(body []byte, base message.Record, topic *proto.Topic
 // addRecord completes a record's properties: a unique key if the sender gave none, and the cluster.
 func (b *Broker) addRecord(record message.Record, sent []byte) ([]message.Record, refusal) {
 	if len(record.Body) == 0 {
-		// A message without a body would stop consumers of the 4.x Java client.
-		return nil, refused(proto.RespMessageIllegal, "the message has no body: put at least one byte into it")
+		return nil, emptyBody
 	}
 	if r := b.refuseFeatures(sent); r.code != 0 {
 		return nil, r
@@ -245,6 +289,7 @@ type sendDone struct {
 	unique []byte // UNIQ_KEY of the first message
 	ids    []byte // offset ids, joined by commas
 	first  message.QueueOffset
+	inner  bool // the batch is one record
 }
 
 func (b *Broker) newSendDone(reply transport.Reply, queue int32) *sendDone {
@@ -292,6 +337,9 @@ func (d *sendDone) EncodeFields(e *wire.Encoder) {
 	e.Int("queueId", int64(d.queue))
 	e.Int("queueOffset", int64(d.first))
 	e.Bytes("transactionId", d.unique)
+	if d.inner {
+		e.Bytes("batchUniqId", d.unique)
+	}
 	e.String("MSG_REGION", d.broker.options.Region)
 	e.String("TRACE_ON", "true")
 }

@@ -168,3 +168,62 @@ func TestARecordHasAUniqueKeyAndTheClusterAndKeepsWhatWasSent(t *testing.T) {
 	require.Len(t, found[1].Get("UNIQ_KEY"), 32)
 	require.NotEqual(t, found[1].Get("UNIQ_KEY"), found[2].Get("UNIQ_KEY"))
 }
+
+// batchTopic makes a topic whose batches are stored whole.
+func (w *world) batchTopic(name string) {
+	w.t.Helper()
+	w.succeeds(updateTopicRequest(name, func(h *proto.UpdateAndCreateTopic) { h.Attributes = "+queue.type=BatchCQ" }))
+}
+
+// identified gives a batch an id of its own, as newer clients do.
+func identified(request *transport.Request, more string) *transport.Request {
+	(*proto.SendMessage)(request.Header.(*proto.SendMessageShort)).Properties = "UNIQ_KEY\x01whole\x02" + more
+	return request
+}
+
+func TestATopicOfBatchesKeepsABatchAsOneRecord(t *testing.T) {
+	w := newWorld(t)
+	w.batchTopic("orders")
+	w.succeeds(sendRequest("orders", 0, "single", ""))
+	reply := w.succeeds(identified(batchRequest(t, "orders", "UNIQ_KEY\x01a\x02", "UNIQ_KEY\x01b\x02", "UNIQ_KEY\x01c\x02"), "TAGS\x01red\x02"))
+	require.Equal(t, "1", reply.Fields.String("queueOffset"))
+	require.Equal(t, "whole", reply.Fields.String("batchUniqId"))
+	require.Equal(t, "whole", reply.Fields.String("transactionId"))
+	require.NotContains(t, reply.Fields.String("msgId"), ",")
+	require.Empty(t, w.succeeds(batchRequest(t, "orders", "", "")).Fields.String("batchUniqId"), "the batch of an old client is stored as single messages")
+	for range 2 {
+		require.Equal(t, "6", w.end("orders", 0))
+		pulled := w.succeeds(pullRequest("orders", 0, 2, 0, "*"))
+		require.Equal(t, "6", pulled.Fields.String("nextBeginOffset"))
+		var numbers []message.QueueOffset
+		for r, err := range message.DecodeRecords(pulled.Body, true) {
+			require.NoError(t, err)
+			numbers = append(numbers, r.QueueOffset)
+			if r.QueueOffset == 1 {
+				require.True(t, r.SysFlags.InnerBatch() && r.SysFlags.NeedsUnwrap())
+				require.Equal(t, "red", message.PropertyString(r.Properties, "TAGS"))
+				require.Equal(t, "3", message.PropertyString(r.Properties, "INNER_NUM"))
+				require.Equal(t, "1", message.PropertyString(r.Properties, "INNER_BASE"))
+			}
+		}
+		require.Equal(t, []message.QueueOffset{1, 4, 5}, numbers, "a batch comes whole")
+		w.restart(sim.PowerLoss)
+	}
+}
+
+func TestATopicOfBatchesRefusesWhatItCannotKeepWhole(t *testing.T) {
+	w := newWorld(t)
+	w.batchTopic("orders")
+	for _, c := range []struct {
+		request *transport.Request
+		remark  string
+	}{
+		{identified(batchRequest(t, "orders", ""), "DELAY\x011\x02"), "DELAY"},
+		{identified(batchRequest(t, "orders", "DELAY\x011\x02"), ""), "DELAY"},
+		{identified(batchRequest(t, "orders", ""), "INNER_NUM\x011\x02"), "INNER_NUM is set by the broker"},
+		{sendRequest("orders", 0, "x", "INNER_NUM\x011\x02"), "must have its flag"},
+	} {
+		w.refused(c.request, proto.RespMessageIllegal, c.remark)
+	}
+	require.Equal(t, "0", w.end("orders", 0))
+}

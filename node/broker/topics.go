@@ -78,13 +78,14 @@ func (t *topicTable) system() []proto.TopicConfig {
 
 // adopt makes topics for queues that the store has and the table has not: their messages were acknowledged.
 func (t *topicTable) adopt(queues []store.QueueKey) error {
-	found := map[string]int32{}
+	found, inBatches := map[string]int32{}, map[string]bool{}
 	var order []string
 	for _, key := range queues {
 		if t.byName[key.Topic] == nil && found[key.Topic] == 0 {
 			order = append(order, key.Topic)
 		}
 		found[key.Topic] = max(found[key.Topic], key.ID+1)
+		inBatches[key.Topic] = inBatches[key.Topic] || t.broker.store.InBatches(key)
 	}
 	for _, name := range order {
 		if t.byName[name] != nil {
@@ -92,6 +93,9 @@ func (t *topicTable) adopt(queues []store.QueueKey) error {
 		}
 		topic := proto.NewTopicConfig(name)
 		topic.ReadQueues, topic.WriteQueues = found[name], found[name]
+		if inBatches[name] {
+			topic.Attributes = map[string]string{attributeQueueType: batchQueueType}
+		}
 		t.broker.env.Log.Warn("the store has messages of a topic that the table does not know: it is added", zap.String("topic", name))
 		if err := t.add(topic); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ type Sent struct {
 	Key      store.QueueKey
 	Body     string
 	Tag      string
+	Inner    int            // messages that its record stands for, if it is an inner batch; otherwise 0
 	At       env.WallMillis // when it was handed over
 	Answered bool
 	Status   store.AppendStatus
@@ -70,8 +72,14 @@ func (m *Sent) RecordSize() int {
 		panic(err) // it was sent
 	}
 	const separatorAndChecksum = 21
+	if m.Inner > 0 {
+		n += len(fmt.Sprintf("%s\x01%d\x02", message.PropertyInnerBase, m.Place.Queue))
+	}
 	return n + separatorAndChecksum
 }
+
+// TakesBatches reports whether the ledger sends inner batches to a topic; it is for Options.BatchQueues.
+func TakesBatches(topic string) bool { return strings.HasPrefix(topic, "batch") }
 
 // Owed reports whether the message must be in the store.
 func (m *Sent) Owed() bool { return (m.Answered && m.Status == store.AppendOK || m.Seen) && !m.Lost }
@@ -125,6 +133,9 @@ func (l *Ledger) Append(e env.Env, s *store.Store, key store.QueueKey, sizes ...
 	for i, size := range sizes {
 		n := len(l.Messages)
 		m := &Sent{At: e.Clock.Wall(), Key: key, Body: fmt.Sprintf("message %06d%s", n, strings.Repeat("x", max(size-14, 0))), Tag: fmt.Sprint("tag", n%3)}
+		if TakesBatches(key.Topic) && n%4 > 0 {
+			m.Inner = n % 4 * 3
+		}
 		l.Messages = append(l.Messages, m)
 		l.byBody[m.Body] = m
 		a.Messages = append(a.Messages, m)
@@ -143,10 +154,15 @@ func (l *Ledger) Send(e env.Env, s *store.Store, key store.QueueKey, sizes ...in
 
 // RecordOf is the record of a message.
 func RecordOf(m *Sent) message.Record {
-	return message.Record{
+	r := message.Record{
 		Topic: []byte(m.Key.Topic), QueueID: m.Key.ID, Body: []byte(m.Body), BornHost: host, StoreHost: host,
 		Properties: []byte("TAGS\x01" + m.Tag + "\x02KEYS\x01k " + m.SearchKey()),
 	}
+	if m.Inner > 0 {
+		r.SysFlags = message.FlagNeedsUnwrap | message.FlagInnerBatch
+		r.Properties = fmt.Appendf(r.Properties, "\x02%s\x01%d", message.PropertyInnerCount, m.Inner)
+	}
+	return r
 }
 
 // Verify reads the whole store and compares it with the ledger. With lossy set, the newest messages may be
@@ -357,7 +373,7 @@ func readOn(s *store.Store, key store.QueueKey, at message.QueueOffset, count in
 			return at, fmt.Errorf("%w: message %d: %w", errUnreadable, number, err)
 		}
 		records = append(records, r.Clone())
-		number = r.QueueOffset + 1
+		number = r.QueueOffset + message.QueueOffset(MessagesIn(r))
 	}
 	if number > result.Next {
 		return at, fmt.Errorf("the read on is at %d, expected %d", result.Next, number)
@@ -368,6 +384,16 @@ func readOn(s *store.Store, key store.QueueKey, at message.QueueOffset, count in
 		}
 	}
 	return result.Next, nil
+}
+
+// MessagesIn is how many messages a record stands for.
+func MessagesIn(r *message.Record) int {
+	text, ok := message.PropertyBytes(r.Properties, message.PropertyInnerCount)
+	n, err := strconv.Atoi(string(text))
+	if !ok || err != nil {
+		return 1
+	}
+	return n
 }
 
 // errUnreadable: the bytes that a read returned are no messages.

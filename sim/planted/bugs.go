@@ -148,7 +148,7 @@ var Bugs = []Bug{
 	},
 	{
 		Name:     "take the entries that a crash left in the cache for synced",
-		Edits:    []Edit{{"store/replay.go", "s.loadQueues(from, r.rebuild)", "s.loadQueues(message.LogOffset(s.log.End()), r.rebuild)"}, {"store/replay.go", "\tq.synced = min(q.synced, at)\n", ""}},
+		Edits:    []Edit{{"store/replay.go", "s.loadQueues(from, r.rebuild)", "s.loadQueues(message.LogOffset(s.log.End()), r.rebuild)"}, {"store/replay.go", "q.min, q.first, q.synced = min(q.min, number), min(q.first, at), min(q.synced, at)", "q.min, q.first = min(q.min, number), min(q.first, at)"}},
 		Scenario: "store-crash", Seeds: 48,
 	},
 	{
@@ -223,7 +223,7 @@ var Bugs = []Bug{
 	},
 	{
 		Name:     "move the minimum of a queue too far after cleaning",
-		Edits:    []Edit{{"store/clean.go", "\tq.hideBelow(from)\n\treturn int64", "\tq.hideBelow(from + 1)\n\treturn int64"}},
+		Edits:    []Edit{{"store/clean.go", "q.hideBelow(from)", "q.hideBelow(min(from+1, q.end))"}},
 		Scenario: "store-crash", Seeds: 225,
 	},
 	{
@@ -233,7 +233,7 @@ var Bugs = []Bug{
 	},
 	{
 		Name:     "remove a file of a queue that still has messages",
-		Edits:    []Edit{{"store/clean.go", "last >= q.synced || last >= q.min", "last >= q.synced"}, {"store/clean.go", "\t\t\tif e.log >= s.Start() {\n\t\t\t\tbreak\n", "\t\t\tif e.log > s.Start()+message.LogOffset(s.log.SegmentSize()) {\n\t\t\t\tbreak\n"}},
+		Edits:    []Edit{{"store/clean.go", "behind > q.synced || behind > q.first", "behind > q.synced"}, {"store/clean.go", "if err != nil || e.log >= s.Start() {", "if err != nil || e.log > s.Start()+message.LogOffset(s.log.SegmentSize()) {"}},
 		Scenario: "store-crash", Seeds: 30,
 	},
 	{

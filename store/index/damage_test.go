@@ -62,7 +62,7 @@ func TestAShortNewestFileIsForeignIfThereWasNoCrash(t *testing.T) {
 		require.NoError(t, put(disk, javaPath(0), make([]byte, 175)))
 		_, err := index.Open(disk, index.Options{Sizes: tiny, Clean: true})
 		require.ErrorIs(t, err, index.ErrForeign)
-		require.ErrorContains(t, err, "175 bytes, 4 slots and 6 items take 176: set the sizes (maxHashSlotNum, maxIndexNum)")
+		require.ErrorContains(t, err, "175 bytes, 4 slots and 6 items take 176: no sizes are known that fit it: set the sizes (maxHashSlotNum, maxIndexNum)")
 		return nil
 	})
 }

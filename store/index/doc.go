@@ -19,6 +19,7 @@
 //
 //	format.go  sizes, header, items
 //	name.go    names of files
+//	sizes.go   which sizes the files were made with
 //	table.go   one file: adding, what is not written yet
 //	save.go    writing and syncing
 //	search.go  walking a chain

@@ -72,32 +72,61 @@ func Open(disk env.Disk, options Options) (*Index, error) {
 // load finds the files and reads their headers. After a crash the last one may be shorter: it was being made, and is removed or,
 // by an inspection, left out; or its end was being erased by a repair, which begins again.
 func (x *Index) load(inspect bool) error {
-	entries, err := x.disk.List(Dir)
+	files, err := x.list(inspect)
 	if err != nil {
 		return err
 	}
-	entries = slices.DeleteFunc(entries, func(e env.Entry) bool { return e.IsDir })
-	for i, e := range entries {
-		name, err := parseName(e.Name)
-		if err != nil {
-			return err
-		}
-		t := newTable(x.handles.File(pathOf(name)), name, x.options.Sizes)
-		short := i == len(entries)-1 && e.Size < x.options.Sizes.FileSize() && (inspect || x.options.inDoubt())
+	for _, f := range files {
+		t := newTable(x.handles.File(pathOf(f.name)), f.name, x.options.Sizes)
 		switch {
-		case short && inspect && e.Size < headerSize:
+		case f.short && inspect && f.size < headerSize:
 			return nil
-		case short && !inspect && !x.hasMarked(name, e.Size):
+		case f.short && !inspect && !x.hasMarked(f.name, f.size):
 			return x.removeFile(t)
-		case !short && e.Size != x.options.Sizes.FileSize():
-			return t.wrongSize(e.Size)
 		}
-		x.tables, x.name, t.size = append(x.tables, t), name, e.Size
+		x.tables, x.name, t.size, t.bare = append(x.tables, t), f.name, f.size, inspect
 		if err := t.readHeader(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// listed is a file of the directory.
+type listed struct {
+	name, size int64
+	short      bool // it is the last one, and shorter than a file is
+}
+
+// list finds the files, and refuses those that are foreign before anything is changed.
+func (x *Index) list(inspect bool) ([]listed, error) {
+	entries, err := x.disk.List(Dir)
+	if err != nil {
+		return nil, err
+	}
+	entries = slices.DeleteFunc(entries, func(e env.Entry) bool { return e.IsDir })
+	files := make([]listed, len(entries))
+	for i, e := range entries {
+		name, err := parseName(e.Name)
+		if err != nil {
+			return nil, err
+		}
+		short := i == len(entries)-1 && e.Size < x.options.Sizes.FileSize() && (inspect || x.options.inDoubt())
+		files[i] = listed{name, e.Size, short}
+		if !short && e.Size != x.options.Sizes.FileSize() || short && i == 0 && inspect {
+			if err := x.wrongSize(files[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return files, nil
+}
+
+// Foreign is the error with which Open would refuse the directory, or nil. It changes nothing, so that a store can ask before it begins.
+func Foreign(disk env.Disk, options Options) error {
+	x := &Index{disk: disk, handles: segment.NewHandles(disk, openMax), options: options}
+	_, err := x.list(false)
+	return err
 }
 
 // hasMarked reports whether a short file has all items that were durable at the mark: then a crash came while a repair

@@ -26,6 +26,12 @@ func nameAt(wall int64, zone *time.Location, newest int64) int64 {
 
 func pathOf(name int64) string { return path.Join(Dir, fmt.Sprintf("%0*d", nameLength, name)) }
 
+// IsName reports whether an index file may have a name.
+func IsName(name string) bool {
+	_, err := parseName(name)
+	return err == nil
+}
+
 func parseName(name string) (int64, error) {
 	number, err := strconv.ParseInt(name, 10, 64)
 	if err != nil || number <= 0 || number > nameMax || path.Base(pathOf(number)) != name {

@@ -45,7 +45,7 @@ func (t *table) walk(hash int32, from, to int64, each func(message.LogOffset) (b
 		return false, t.damage
 	}
 	number, err := t.newest(t.sizes.slotOf(hash))
-	for limit := t.header.Count; err == nil && number > 0 && number < limit; {
+	for limit := t.searchEnd(); err == nil && number > 0 && number < limit; {
 		var item storedItem
 		if item, err = t.item(number); err != nil {
 			break

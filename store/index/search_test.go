@@ -211,3 +211,32 @@ func TestASearchThatTheRemovalOfItsFileMeetsEndsWell(t *testing.T) {
 		require.Len(t, x.Files(), 1)
 	})
 }
+
+// A broker writes the header last. What an inspection meanwhile sees of the slots leads to items that the header does not count, and
+// through them to all that it does.
+func TestAnInspectionFindsOldItemsWhileNewOnesAreWritten(t *testing.T) {
+	w := newWorld(1)
+	defer w.kernel.Close()
+	sizes := index.Sizes{Slots: 3, Items: 40}
+	w.do(t, func(disk env.Disk) error {
+		x, err := index.Open(disk, index.Options{Sizes: sizes})
+		require.NoError(t, err)
+		var log journal
+		for n := range int32(5) {
+			log.write(int64(n), 9, 9+3*n)
+		}
+		require.NoError(t, errors.Join(log.feed(x, log.end(), 1_700_000_000_000), x.Save()))
+		path := x.Files()[0].Path
+		header := []byte(w.files()[path])[:40]
+		for n := range int32(5) {
+			log.write(int64(n), 9, 9+3*n)
+		}
+		require.NoError(t, errors.Join(log.feed(x, log.end(), 1_700_000_000_000), x.Save(), x.Close()))
+		require.NoError(t, patch(disk, path, 0, header))
+		seen, err := index.Inspect(disk, sizes)
+		require.NoError(t, err)
+		require.EqualValues(t, 11, seen.Files()[0].Header.Count)
+		require.NoError(t, log.expectAll(seen, log.end()))
+		return seen.Close()
+	})
+}

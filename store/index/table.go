@@ -15,6 +15,7 @@ type table struct {
 	header Header
 	size   int64 // less than all only in a file that a crash left, until it is repaired
 	damage error // what is wrong with the header; then it counts no items
+	bare   bool  // for an inspection: a broker may be writing the file, and writes the header last
 
 	// Items [written, header.Count) are in memory, and the slots' pages that were changed or looked at since the last save.
 	tail    []byte
@@ -92,9 +93,18 @@ func (t *table) newest(slot int32) (int32, error) {
 	return int32(binary.BigEndian.Uint32(word[:])), err
 }
 
+// searchEnd is one past the newest item that a slot can lead to.
+func (t *table) searchEnd() int32 {
+	if !t.bare {
+		return t.header.Count
+	}
+	// Slots that were just written lead to items that the header does not count yet, and through them to older ones.
+	return int32(min(max(t.size-t.sizes.itemAt(0), 0)/itemSize, int64(t.sizes.Items)))
+}
+
 // item reads one item, which must exist.
 func (t *table) item(number int32) (storedItem, error) {
-	if number >= t.written {
+	if number >= t.written && !t.bare {
 		return decodeItem(t.tail[(number-t.written)*itemSize:]), nil
 	}
 	var p [itemSize]byte
@@ -132,11 +142,6 @@ func (t *table) readHeader() error {
 	}
 	t.written = h.Count
 	return nil
-}
-
-func (t *table) wrongSize(size int64) error {
-	return fmt.Errorf("%s: %w: it has %d bytes, %d slots and %d items take %d: set the sizes (maxHashSlotNum, maxIndexNum) this directory was made with, or remove %s/, it is made again from the log",
-		pathOf(t.name), ErrForeign, size, t.sizes.Slots, t.sizes.Items, t.sizes.FileSize(), Dir)
 }
 
 // String names the file and its range.

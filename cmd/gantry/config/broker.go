@@ -20,18 +20,19 @@ type Broker struct {
 	ListenPort        int    `key:"listenPort" default:"10911" range:"0 65535" important:"yes" doc:"TCP port; 0 is any free one"`
 	BindAddress       string `key:"bindAddress" default:"0.0.0.0" doc:"the IP address to listen on; 0.0.0.0 is all"`
 
-	StorePathRootDir           string        `key:"storePathRootDir" unset:"~/store" important:"yes" doc:"the directory of messages and tables"`
-	FlushDiskType              string        `key:"flushDiskType" default:"SYNC_FLUSH" oneof:"SYNC_FLUSH ASYNC_FLUSH" important:"yes" doc:"SYNC_FLUSH acknowledges a message once it is on the medium; ASYNC_FLUSH before, so that a crash of the machine may lose it"`
-	SyncFlushTimeout           time.Duration `key:"syncFlushTimeout" unit:"ms" default:"5000" range:"100 600000" doc:"how long a send waits for the medium"`
-	FlushIntervalCommitLog     time.Duration `key:"flushIntervalCommitLog" unit:"ms" default:"500" range:"1 3600000" doc:"pause between flushes with ASYNC_FLUSH"`
-	FlushIntervalConsumeQueue  time.Duration `key:"flushIntervalConsumeQueue" unit:"ms" default:"1000" range:"1 3600000" doc:"pause between writes of consume queues"`
-	MappedFileSizeCommitLog    int64         `key:"mappedFileSizeCommitLog" alias:"mapedFileSizeCommitLog" default:"1073741824" range:"131072 2147483647" doc:"bytes of a commit log file; must not change once there are files"`
-	MappedFileSizeConsumeQueue int64         `key:"mappedFileSizeConsumeQueue" alias:"mapedFileSizeConsumeQueue" default:"6000000" range:"20 2147483640" doc:"bytes of a consume queue file, a multiple of 20; must not change once there are files"`
-	MaxMessageSize             int           `key:"maxMessageSize" default:"4194304" range:"1 16000000" doc:"greatest body of a message, in bytes"`
-	CheckpointInterval         time.Duration `key:"checkpointInterval" unit:"ms" default:"10000" range:"100 3600000" doc:"longest pause between checkpoints, which bound what a start after a crash reads again; a key of Gantry's own"`
-	CheckpointLogBytes         int64         `key:"checkpointLogBytes" default:"268435456" range:"1048576 1099511627776" doc:"bytes of commit log after which a checkpoint comes early; a key of Gantry's own"`
-	OpenQueueFilesMax          int           `key:"openQueueFilesMax" default:"1024" range:"16 1000000" doc:"most consume queue files that are kept open; a key of Gantry's own"`
-	BusyTimeout                time.Duration `key:"osPageCacheBusyTimeOutMills" unit:"ms" default:"1000" range:"10 600000" doc:"a write to the commit log that takes longer makes sends be refused as busy"`
+	StorePathRootDir                string        `key:"storePathRootDir" unset:"~/store" important:"yes" doc:"the directory of messages and tables"`
+	FlushDiskType                   string        `key:"flushDiskType" default:"SYNC_FLUSH" oneof:"SYNC_FLUSH ASYNC_FLUSH" important:"yes" doc:"SYNC_FLUSH acknowledges a message once it is on the medium; ASYNC_FLUSH before, so that a crash of the machine may lose it"`
+	SyncFlushTimeout                time.Duration `key:"syncFlushTimeout" unit:"ms" default:"5000" range:"100 600000" doc:"how long a send waits for the medium"`
+	FlushIntervalCommitLog          time.Duration `key:"flushIntervalCommitLog" unit:"ms" default:"500" range:"1 3600000" doc:"pause between flushes with ASYNC_FLUSH"`
+	FlushIntervalConsumeQueue       time.Duration `key:"flushIntervalConsumeQueue" unit:"ms" default:"1000" range:"1 3600000" doc:"pause between writes of consume queues"`
+	MappedFileSizeCommitLog         int64         `key:"mappedFileSizeCommitLog" alias:"mapedFileSizeCommitLog" default:"1073741824" range:"131072 2147483647" doc:"bytes of a commit log file; must not change once there are files"`
+	MappedFileSizeConsumeQueue      int64         `key:"mappedFileSizeConsumeQueue" alias:"mapedFileSizeConsumeQueue" default:"6000000" range:"20 2147483640" doc:"bytes of a consume queue file, a multiple of 20; must not change once there are files"`
+	MapperFileSizeBatchConsumeQueue int64         `key:"mapperFileSizeBatchConsumeQueue" default:"13800000" range:"46 2147483640" doc:"bytes of a consume queue file of topics with queue.type=BatchCQ, a multiple of 46; must not change once there are files"`
+	MaxMessageSize                  int           `key:"maxMessageSize" default:"4194304" range:"1 16000000" doc:"greatest body of a message, in bytes"`
+	CheckpointInterval              time.Duration `key:"checkpointInterval" unit:"ms" default:"10000" range:"100 3600000" doc:"longest pause between checkpoints, which bound what a start after a crash reads again; a key of Gantry's own"`
+	CheckpointLogBytes              int64         `key:"checkpointLogBytes" default:"268435456" range:"1048576 1099511627776" doc:"bytes of commit log after which a checkpoint comes early; a key of Gantry's own"`
+	OpenQueueFilesMax               int           `key:"openQueueFilesMax" default:"1024" range:"16 1000000" doc:"most consume queue files that are kept open; a key of Gantry's own"`
+	BusyTimeout                     time.Duration `key:"osPageCacheBusyTimeOutMills" unit:"ms" default:"1000" range:"10 600000" doc:"a write to the commit log that takes longer makes sends be refused as busy"`
 
 	FileReservedTime     time.Duration `key:"fileReservedTime" unit:"h" default:"72" range:"1 876000" important:"yes" doc:"how long messages are kept; a file goes when its newest message is older"`
 	DeleteWhen           string        `key:"deleteWhen" default:"04" important:"yes" doc:"hours of the day, 0 to 23, in which expired files go, with ; between them"`
@@ -113,6 +114,9 @@ func (b *Broker) validate() error {
 	if b.MappedFileSizeConsumeQueue%QueueEntrySize != 0 {
 		mistakes = append(mistakes, fmt.Errorf("mappedFileSizeConsumeQueue: %d is not a multiple of %d, the size of an entry", b.MappedFileSizeConsumeQueue, QueueEntrySize))
 	}
+	if b.MapperFileSizeBatchConsumeQueue%BatchQueueEntrySize != 0 {
+		mistakes = append(mistakes, fmt.Errorf("mapperFileSizeBatchConsumeQueue: %d is not a multiple of %d, the size of an entry", b.MapperFileSizeBatchConsumeQueue, BatchQueueEntrySize))
+	}
 	if room := b.MappedFileSizeCommitLog - recordRoom; int64(b.MaxMessageSize) > room {
 		mistakes = append(mistakes, fmt.Errorf("maxMessageSize: %d does not fit into a commit log file of %d bytes: lower it to %d or less, or raise mappedFileSizeCommitLog", b.MaxMessageSize, b.MappedFileSizeCommitLog, room))
 	}
@@ -122,6 +126,8 @@ func (b *Broker) validate() error {
 const (
 	// QueueEntrySize is what one message takes in a consume queue, in bytes.
 	QueueEntrySize = 20
+	// BatchQueueEntrySize is what one record takes in a consume queue of a topic with queue.type=BatchCQ, in bytes.
+	BatchQueueEntrySize = 46
 	// recordRoom is more than a record in the commit log has beside the body.
 	recordRoom = 65 << 10
 )

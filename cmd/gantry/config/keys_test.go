@@ -71,6 +71,7 @@ func drawBroker(t *rapid.T) Broker {
 	b.BrokerName = strings.TrimSpace(rapid.StringMatching(`[ -~\t]{1,12}`).Draw(t, "brokerName"))
 	b.StorePathRootDir = "/" + strings.TrimSpace(rapid.StringMatching(`[ -~éß]{1,12}`).Draw(t, "storePathRootDir"))
 	b.MappedFileSizeConsumeQueue -= b.MappedFileSizeConsumeQueue % 20
+	b.MapperFileSizeBatchConsumeQueue -= b.MapperFileSizeBatchConsumeQueue % 46
 	b.complete(testMachine)
 	return b
 }

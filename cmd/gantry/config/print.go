@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 )
 
@@ -18,6 +19,17 @@ func Print(out io.Writer, settings any, onlyImportant bool) error {
 		}
 	}
 	return nil
+}
+
+// Values are the keys of a settings struct, given by pointer, in their order, with the values as a file has them.
+func Values(settings any) iter.Seq2[string, string] {
+	return func(yield func(key, value string) bool) {
+		for _, f := range fieldsOf(settings) {
+			if !yield(f.key(), f.text()) {
+				return
+			}
+		}
+	}
 }
 
 // escape protects what a properties file would read as something else.

@@ -1,8 +1,13 @@
 package interop;
 
 import java.io.File;
+import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
 import org.apache.rocketmq.common.BrokerConfig;
+import org.apache.rocketmq.common.TopicAttributes;
+import org.apache.rocketmq.common.TopicConfig;
+import org.apache.rocketmq.common.attribute.CQType;
 import org.apache.rocketmq.store.DefaultMessageStore;
 import org.apache.rocketmq.store.config.FlushDiskType;
 import org.apache.rocketmq.store.config.MessageStoreConfig;
@@ -15,12 +20,21 @@ final class Directory {
     Directory(Settings settings) throws Exception {
         BrokerConfig broker = new BrokerConfig();
         store = new DefaultMessageStore(config(settings), new BrokerStatsManager(broker),
-            (topic, queue, offset, tagHash, storedAt, filterBits, properties) -> { }, broker, new ConcurrentHashMap<>());
+            (topic, queue, offset, tagHash, storedAt, filterBits, properties) -> { }, broker, topics(settings));
         if (!store.load()) {
             throw new IllegalStateException("the store does not load " + settings.directory);
         }
         store.start();
         catchUp();
+    }
+
+    /** Of topics that are not in the table the queues are simple ones. */
+    private static ConcurrentMap<String, TopicConfig> topics(Settings settings) {
+        TopicConfig topic = new TopicConfig(settings.batchTopic);
+        topic.setAttributes(Map.of(TopicAttributes.QUEUE_TYPE_ATTRIBUTE.getName(), CQType.BatchCQ.toString()));
+        ConcurrentMap<String, TopicConfig> topics = new ConcurrentHashMap<>();
+        topics.put(settings.batchTopic, topic);
+        return topics;
     }
 
     private static MessageStoreConfig config(Settings settings) {
@@ -29,6 +43,7 @@ final class Directory {
         config.setStorePathCommitLog(settings.directory + File.separator + "commitlog");
         config.setMappedFileSizeCommitLog(settings.logFileSize);
         config.setMappedFileSizeConsumeQueue(settings.queueEntries * 20);
+        config.setMapperFileSizeBatchConsumeQueue(settings.queueEntries * 46);
         config.setMaxHashSlotNum(settings.indexSlots);
         config.setMaxIndexNum(settings.indexItems);
         config.setEnabledAppendPropCRC(settings.checksums);

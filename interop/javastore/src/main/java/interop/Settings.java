@@ -7,6 +7,8 @@ public final class Settings {
     public int logFileSize;
     /** Entries of a consume queue file. */
     public int queueEntries;
+    /** The topic whose records may hold several messages. */
+    public String batchTopic;
     public int indexSlots;
     public int indexItems;
     /** Whether each message ends with the checksum property. */
