@@ -41,13 +41,13 @@ func (b *logBatch) part(i int) []byte {
 
 func (b *logBatch) reset() { b.bytes, b.pieces = b.bytes[:0], b.pieces[:0] }
 
-// waitingAppend is an append that is not answered yet.
+// waitingAppend is an append whose outcome is not known yet.
 type waitingAppend struct {
 	end      message.LogOffset // of its last record
-	done     Completion
+	done     Completion        // nil if it was answered, because it took too long
 	first    Place
 	more     []Place // of the second and further records
-	deadline env.Instant
+	deadline env.Instant // env.Never if it is answered only when its outcome is known
 }
 
 // arrival is a record that has a place in its queue and is not visible yet.
@@ -68,6 +68,16 @@ type arrival struct {
 // The records' QueueOffset, LogOffset, StoredAt and checksums are set here, and the number of the first message of an inner batch (INNER_BASE).
 // Append does not wait.
 func (s *Store) Append(key QueueKey, records []message.Record, done Completion) {
+	s.append(key, records, done, s.env.Clock.Now().Add(s.options.FlushTimeout))
+}
+
+// AppendUntilKnown is Append for records that the broker makes itself: however long the disk takes, done is called when
+// the outcome is settled. AppendOK is stored, AppendFailed says that the store is fenced, and anything else that nothing was stored.
+func (s *Store) AppendUntilKnown(key QueueKey, records []message.Record, done Completion) {
+	s.append(key, records, done, env.Never)
+}
+
+func (s *Store) append(key QueueKey, records []message.Record, done Completion, deadline env.Instant) {
 	if result, ok := s.admit(); !ok {
 		done.Appended(result)
 		return
@@ -79,7 +89,7 @@ func (s *Store) Append(key QueueKey, records []message.Record, done Completion) 
 	}
 	s.roll(size)
 	queue := s.queueFor(key)
-	w := waitingAppend{done: done, deadline: s.env.Clock.Now().Add(s.options.FlushTimeout)}
+	w := waitingAppend{done: done, deadline: deadline}
 	w.first = s.place(queue, &records[0])
 	for i := 1; i < len(records); i++ {
 		w.more = append(w.more, s.place(queue, &records[i]))
@@ -228,22 +238,41 @@ func (s *Store) encode(r *message.Record, number message.QueueOffset) []byte {
 func (s *Store) timeOutAppends() {
 	for !s.drained {
 		s.stop.WaitUntil(s.env.Clock.Now().Add(min(s.options.FlushTimeout/4, time.Second)))
-		now := s.env.Clock.Now()
-		for s.waiting.len() > 0 && s.waiting.peek().deadline.Reached(now) {
-			status := AppendFailed
-			if s.waiting.peek().end <= s.written {
-				status = AppendFlushTimeout
-			}
-			s.answerOne(status, fmt.Sprintf("the disk took longer than %s", s.options.FlushTimeout))
+		s.answerLate(s.env.Clock.Now())
+	}
+}
+
+// answerLate answers those whose time is over. They stay in the list until their outcome is known.
+func (s *Store) answerLate(now env.Instant) {
+	for n := 0; n < s.waiting.len(); n++ {
+		w := s.waiting.at(n)
+		switch {
+		case w.deadline == env.Never:
+		case !w.deadline.Reached(now):
+			return
+		case w.end <= s.written:
+			s.answerAppend(w, AppendFlushTimeout, fmt.Sprintf("the disk took longer than %s", s.options.FlushTimeout))
+		default:
+			s.answerAppend(w, AppendFailed, fmt.Sprintf("the disk took longer than %s", s.options.FlushTimeout))
 		}
 	}
 }
 
-// answerOne completes the oldest append.
+// answerOne takes the oldest append off the list and answers it.
 func (s *Store) answerOne(status AppendStatus, reason string) {
 	w := s.waiting.pop()
+	s.answerAppend(&w, status, reason)
+}
+
+// answerAppend answers an append unless it was answered before.
+func (s *Store) answerAppend(w *waitingAppend, status AppendStatus, reason string) {
+	done := w.done
+	if done == nil {
+		return
+	}
+	w.done = nil
 	s.places = append(append(s.places[:0], w.first), w.more...)
-	w.done.Appended(AppendResult{Status: status, Reason: reason, Places: s.places})
+	done.Appended(AppendResult{Status: status, Reason: reason, Places: s.places})
 }
 
 // answer completes the appends that are as durable as promised.

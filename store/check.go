@@ -26,7 +26,8 @@ type CheckReport struct {
 	Lost []DamagedRange
 	// Damage lists what no crash leaves behind, each as a sentence with exact ranges.
 	Damage []string
-	// Repairs lists what a crash has left behind and the next start will put in order. None if Clean.
+	// Repairs lists what the next start will put in order: what a crash has left behind, and files of queues and of the key index that are
+	// missing or are to be made again.
 	Repairs []string
 }
 
@@ -109,7 +110,25 @@ type checker struct {
 	newestAt int64             // store time of the newest record
 	passed   bool              // a record begins at the checkpoint, or the log ends there
 	excess   map[*[]string]int // findings beyond the limit of a list
+	part     part              // what is being checked
+	hurt     [parts]bool       // what has damage
+	lost     [][]lostMessages  // of each damaged part of the log, what stood there, as far as queues know
+	missing  message.LogOffset // where the log ended once, if that is behind its files; otherwise 0
+	foreign  []queueDirectory  // queues whose files cannot be read as those of a queue
+	absent   bool              // queues have no files, and the next start knows
+	twice    string            // the second directory of a queue that has two of them
 }
+
+// part is a part of the store that can be damaged and made again alone.
+type part int
+
+const (
+	partLog part = iota // and the checkpoint
+	partQueues
+	partIndex
+	partDropped
+	parts
+)
 
 func (c *checker) run() (err error) {
 	if c.report.Clean, err = closedCleanly(c.env.Disk); err != nil {
@@ -140,23 +159,35 @@ func (c *checker) runLog() error {
 	}
 	var err error
 	if c.dropped, err = readDropped(c.env.Disk); errors.Is(err, errDroppedDamaged) {
-		c.damage("%v", err)
+		c.in(partDropped, func() error { c.damage("%v", err); return nil })
 	} else if err != nil {
 		return err
 	}
-	if err := c.openQueues(); err != nil {
-		return err
+	for _, step := range []struct {
+		of    part
+		check func() error
+	}{
+		{partQueues, c.openQueues}, {partIndex, c.openIndex}, {partLog, c.checkRecords}, {partLog, c.nameLost},
+		{partIndex, c.finishIndex}, {partLog, c.checkMissing}, {partLog, c.checkCheckpoint}, {partQueues, c.finishQueues},
+	} {
+		if err := c.in(step.of, step.check); err != nil {
+			return err
+		}
 	}
-	if err := c.openIndex(); err != nil {
-		return err
-	}
-	if err := c.checkRecords(); err != nil {
-		return err
-	}
-	if err := c.finishIndex(); err != nil {
-		return err
-	}
-	c.checkCheckpoint()
+	c.countExcess()
+	return nil
+}
+
+// in checks something of a part of the store.
+func (c *checker) in(of part, check func() error) error {
+	before := c.part
+	c.part = of
+	err := check()
+	c.part = before
+	return err
+}
+
+func (c *checker) finishQueues() error {
 	for _, q := range c.order {
 		if err := c.finishQueue(q); err != nil {
 			return err
@@ -166,12 +197,14 @@ func (c *checker) runLog() error {
 	for _, q := range c.order {
 		c.reportTroubles(q, complete)
 	}
-	c.countExcess()
 	return nil
 }
 
 // damage notes what is wrong however the store was left.
-func (c *checker) damage(format string, args ...any) { c.note(&c.report.Damage, format, args...) }
+func (c *checker) damage(format string, args ...any) {
+	c.hurt[c.part] = true
+	c.note(&c.report.Damage, format, args...)
+}
 
 // find notes what is wrong at a place in the log. After a crash nothing behind the checkpoint
 // need be in order: the next start reads the log from there.
@@ -234,16 +267,19 @@ func (c *checker) checkRecord(scanner *logScanner) error {
 	c.report.Records++
 	c.report.End = scanner.at
 	c.newestAt = max(c.newestAt, r.StoredAt)
-	if err := c.checkKeys(r, scanner.at); err != nil {
+	if err := c.in(partIndex, func() error { return c.checkKeys(r, scanner.at) }); err != nil {
 		return err
 	}
-	if isBridge(r) {
-		c.gaps.note(r)
-	}
-	if !hasEntry(r) || c.dropped.covers(r) {
-		return nil
-	}
-	return c.checkEntry(r, scanner.at)
+	return c.in(partQueues, func() error {
+		switch {
+		case isBridge(r):
+			c.gaps.note(r)
+			return c.checkLost(r)
+		case !hasEntry(r) || c.dropped.covers(r):
+			return nil
+		}
+		return c.checkEntry(r, scanner.at)
+	})
 }
 
 // stopped decides, where the scanner found no record, whether the log ends there. If not, the
@@ -270,7 +306,7 @@ func (c *checker) stopped(scanner *logScanner, from message.LogOffset) (goOn boo
 	c.damage("commit log [%d, %d): no valid record: %v", at, next, orUnwritten(scanner.problem))
 	c.report.Lost = append(c.report.Lost, DamagedRange{From: at, To: next, storedAt: c.newestAt})
 	if c.index != nil {
-		if err := c.passItems(next, true); err != nil {
+		if err := c.in(partIndex, func() error { return c.passItems(next, true) }); err != nil {
 			return false, err
 		}
 	}
@@ -315,10 +351,34 @@ func nonZero(row *segment.Row, from, to int64) (first, last int64, err error) {
 	return first, last, nil
 }
 
+// checkMissing looks whether the log was longer than its files are: the checkpoint and the entries of queues know.
+func (c *checker) checkMissing() error {
+	known := message.LogOffset(0)
+	for _, q := range c.order {
+		if !q.hasFiles() || c.rebuilds() || !c.state.own && !c.report.Clean {
+			continue
+		}
+		end, err := q.knownEnd()
+		if err != nil {
+			return err
+		}
+		known = max(known, end)
+	}
+	if c.state.own {
+		known = max(known, c.state.durable)
+	}
+	if end := message.LogOffset(c.log.End()); known > end {
+		c.missing = known
+		c.damage("commit log [%d, %d): the files are missing; put them back if they are anywhere", end, known)
+	}
+	return nil
+}
+
 // checkCheckpoint compares the checkpoint with what is there.
-func (c *checker) checkCheckpoint() {
+func (c *checker) checkCheckpoint() error {
 	saved := c.state.saved
 	switch {
+	case c.missing > 0:
 	case c.state.own && c.state.durable > c.report.End:
 		c.damage("the checkpoint says that the log is durable up to %d, but it ends at %d", c.state.durable, c.report.End)
 	case c.state.own && saved >= c.report.Start && !c.passed:
@@ -327,6 +387,7 @@ func (c *checker) checkCheckpoint() {
 	if at := min(c.state.physicalAt, c.state.logicsAt); c.report.Records > 0 && at-clockTolerance > c.newestAt {
 		c.damage("the checkpoint's times (%d and %d ms) are ahead of the newest record's (%d ms)", c.state.physicalAt, c.state.logicsAt, c.newestAt)
 	}
+	return nil
 }
 
 func (c *checker) close() error {

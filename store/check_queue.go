@@ -22,6 +22,7 @@ type checkedQueue struct {
 	loaded      []byte              // entries from at on
 	at          position            // of the first loaded entry
 	troubles    []trouble           // entries that do not fit, gathered into ranges
+	holes       []hole              // entries that the log has no records for, though it has a damaged part there
 }
 
 // trouble is a range of entries that are wrong in the same way.
@@ -41,6 +42,7 @@ func (c *checker) openQueues() error {
 		row, err := segment.Inspect(c.files, d.path(), d.layout.fileSize(&c.options))
 		if errors.Is(err, segment.ErrForeign) {
 			c.damage("queue %s: %v", d.key, err)
+			c.foreign = append(c.foreign, d)
 			row, err = nil, nil
 		}
 		if err != nil {
@@ -49,6 +51,7 @@ func (c *checker) openQueues() error {
 		if other := c.queues[d.key]; other != nil {
 			if row != nil && !row.Empty() && other.hasFiles() {
 				c.damage("queue %s: it has files in %s and in %s", d.key, other.layout.path(d.key), d.path())
+				c.twice = d.path()
 			}
 			if row == nil || row.Empty() || other.hasFiles() {
 				continue
@@ -101,18 +104,26 @@ func (c *checker) checkEntry(r *message.Record, end message.LogOffset) error {
 		c.damage("commit log [%d, %d): %s", r.LogOffset, end, reason)
 		return nil
 	}
-	q := c.queues[key]
-	if q == nil {
-		q = c.addQueue(key, c.options.layoutOf(key.Topic), nil)
-	}
+	q := c.queueOf(key)
 	if err := c.follow(q, r); err != nil {
 		return err
 	}
+	return c.compare(q, q.layout.entryOf(r, end, c.options.entryTag(r, r.StoredAt)))
+}
+
+func (c *checker) queueOf(key QueueKey) *checkedQueue {
+	if q := c.queues[key]; q != nil {
+		return q
+	}
+	return c.addQueue(key, c.options.layoutOf(key.Topic), nil)
+}
+
+// compare looks whether the next entry of a queue is as it should be.
+func (c *checker) compare(q *checkedQueue, want entry) error {
 	found, err := q.entry(q.nextEntry)
 	if err != nil {
 		return err
 	}
-	want := q.layout.entryOf(r, end, c.options.entryTag(r, r.StoredAt))
 	switch {
 	case found == want:
 		c.report.Entries++
@@ -122,8 +133,8 @@ func (c *checker) checkEntry(r *message.Record, end message.LogOffset) error {
 		c.troubled(q, "have entries that do not fit their records", want)
 	}
 	q.nextEntry++
-	q.nextNumber, q.lastLog = want.next(), r.LogOffset
-	if end <= c.state.saved {
+	q.nextNumber, q.lastLog = want.next(), want.log
+	if want.end() <= c.state.saved {
 		q.before = q.nextEntry
 	}
 	return nil
@@ -131,9 +142,11 @@ func (c *checker) checkEntry(r *message.Record, end message.LogOffset) error {
 
 // follow sees to it that nextEntry is where the entry of the record should be, which should be the next of its queue.
 func (c *checker) follow(q *checkedQueue, r *message.Record) (err error) {
+	from := q.nextEntry
 	switch {
 	case !q.seen:
 		q.nextEntry, err = q.entryFor(r.QueueOffset)
+		c.noteHole(q, 0)
 		q.seen, q.firstNumber, q.firstEntry, q.before = true, r.QueueOffset, q.nextEntry, q.nextEntry
 		return err
 	case r.QueueOffset == 0:
@@ -153,7 +166,15 @@ func (c *checker) follow(q *checkedQueue, r *message.Record) (err error) {
 	if !ok || !q.layout.batch {
 		q.nextEntry, err = q.entryFor(r.QueueOffset)
 	}
+	c.noteHole(q, from)
 	return err
+}
+
+// noteHole remembers the entries from a position up to the next one, which have no records, if a damaged part of the log may be why.
+func (c *checker) noteHole(q *checkedQueue, from position) {
+	if from < q.nextEntry && len(c.report.Lost) > 0 {
+		q.holes = append(q.holes, hole{from, q.nextEntry})
+	}
 }
 
 // bridged reports whether the messages in front of a record may be missing: they stood where a bridge is now, and have fillers.
@@ -163,7 +184,7 @@ func (c *checker) bridged(q *checkedQueue, r *message.Record) (bool, error) {
 	}
 	for at := q.nextEntry; at < position(r.QueueOffset) && !q.layout.batch && !c.rebuilds(); at++ {
 		e, err := q.entry(at)
-		if err != nil || e.size != fillerSize {
+		if err != nil || !e.filler() {
 			return false, err
 		}
 	}
@@ -192,14 +213,21 @@ func (c *checker) troubled(q *checkedQueue, what string, of entry) {
 // checkCount compares the number of entries with the one that the checkpoint states. It reports whether
 // none is missing: then a queue without files is one whose topic was removed.
 func (c *checker) checkCount() bool {
-	sum := int64(0)
+	sum, absent := int64(0), int64(0)
 	for _, q := range c.order {
 		if q.hasFiles() {
 			sum += int64(q.before)
+		} else {
+			absent += int64(q.before)
 		}
 	}
 	if c.rebuilds() {
 		c.note(&c.report.Repairs, "all queues are to be built again from the log")
+		return false
+	}
+	if c.state.own && sum < c.state.entries && sum+absent >= c.state.entries && len(c.foreign) == 0 {
+		c.absent = true
+		c.note(&c.report.Repairs, "queues have no files: all queues are to be built again from the log")
 		return false
 	}
 	if c.state.own && sum < c.state.entries {
@@ -214,7 +242,7 @@ func (q *checkedQueue) hasFiles() bool { return q.row != nil && !q.row.Empty() }
 // reportTroubles turns what was gathered into findings.
 func (c *checker) reportTroubles(q *checkedQueue, complete bool) {
 	for _, t := range q.troubles {
-		if complete && !q.hasFiles() && t.log < c.state.saved {
+		if (complete || c.absent) && !q.hasFiles() && t.log < c.state.saved {
 			continue
 		}
 		c.find(t.log, "queue %s: messages [%d, %d), of records from %d on, %s", q.key, t.from, t.to, t.log, t.what)
@@ -252,7 +280,7 @@ func (c *checker) checkExpired(q *checkedQueue, from, to position) (position, er
 		switch {
 		case err != nil:
 			return at, err
-		case e.size == fillerSize || e.size > 0 && e.end() <= c.report.Start:
+		case e.filler() || e.size > 0 && e.end() <= c.report.Start:
 			continue
 		case !q.seen:
 			return at, nil

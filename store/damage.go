@@ -3,6 +3,8 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"fmt"
 
 	"github.com/gantrymq/gantry/store/segment"
 	"github.com/gantrymq/gantry/transport/message"
@@ -75,4 +77,40 @@ func validAt(row *segment.Row, at message.LogOffset, head []byte, fileEnd int64)
 	scanner := newLogScanner(row, at)
 	scanner.chunk = recordChunk
 	return scanner.next()
+}
+
+// errMissingFiles: the log was longer than its files are.
+var errMissingFiles = errors.New("files are missing from " + logDir + "/: put them back, or run gantry inspect repair to go on without them")
+
+// endsEarly is the error for a log that ends at a scanner's place, though it was durable up to another one.
+func (s *Store) endsEarly(scanner *logScanner, durable message.LogOffset) error {
+	if !s.log.Has(int64(scanner.at)) {
+		return &DamageError{From: scanner.at, To: durable, Reason: errMissingFiles}
+	}
+	to, err := nextValid(s.log, scanner.at)
+	if err != nil {
+		return err
+	}
+	return &DamageError{From: scanner.at, To: min(to, durable), Reason: orUnwritten(scanner.problem)}
+}
+
+// durableAfterCrash is how far the log is known to be whole after a crash, or after an orderly end of ours. An entry reaches its
+// file after its record is durable, so it also tells of files of the log that are missing. Queues that are being built again tell nothing.
+func (r *replay) durableAfterCrash() (message.LogOffset, error) {
+	if r.clean || !r.state.own || r.rebuild || r.state.entries == entriesUnknown {
+		return r.state.durable, nil
+	}
+	known, err := r.store.knownEnd()
+	if known <= message.LogOffset(r.store.log.End()) {
+		known = 0
+	}
+	return max(r.state.durable, known), err
+}
+
+// missingEntries says why queues are not believed.
+func missingEntries(counted, found int64) string {
+	if counted == entriesUnknown {
+		return "a repair, or a start that was interrupted, asks for all queues to be built again"
+	}
+	return fmt.Sprintf("the checkpoint counts %d queue entries, there are %d", counted, found)
 }

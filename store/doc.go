@@ -82,6 +82,7 @@
 //	checksum.go    the whole-record checksum
 //	damage.go      how far a damaged part of the log goes
 //	bridge.go      records over damaged parts
+//	lost.go        the numbers of the messages that stood there
 //	repair.go      putting a damaged directory in order
 //	check.go       verifying a closed directory: the log, the checkpoint
 //	check_queue.go the same for queues

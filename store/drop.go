@@ -14,6 +14,9 @@ import (
 // droppedPath is the file that remembers removed topics, until their records are gone from the log. A Java broker ignores it.
 const droppedPath = "droppedTopics.json"
 
+// droppedAside is where a repair puts a list that cannot be read.
+const droppedAside = droppedPath + ".damaged"
+
 // droppedTopics holds for each removed topic a log offset: its records before that belong to no queue.
 type droppedTopics map[string]message.LogOffset
 
@@ -174,7 +177,7 @@ func readDropped(disk env.Disk) (droppedTopics, error) {
 	}
 	dropped := droppedTopics{}
 	if err := json.Unmarshal(text[:n], &dropped); err != nil {
-		return nil, fmt.Errorf("%s: %w; without it the messages of removed topics come back if queues must be built again: repair it, or remove it: %w", droppedPath, errDroppedDamaged, err)
+		return nil, fmt.Errorf("%s: %w; without it the messages of removed topics come back if queues must be built again: correct it, remove it, or run gantry inspect repair, which sets it aside: %w", droppedPath, errDroppedDamaged, err)
 	}
 	return dropped, nil
 }

@@ -20,6 +20,9 @@ func (f *fifo[T]) push(item T) {
 
 func (f *fifo[T]) peek() *T { return &f.items[f.head] }
 
+// at returns the n-th item, counted from the oldest one, which is 0.
+func (f *fifo[T]) at(n int) *T { return &f.items[f.head+n] }
+
 func (f *fifo[T]) pop() T {
 	var zero T
 	item := f.items[f.head]

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport/message"
@@ -46,6 +47,11 @@ func (s *Store) Follow(name string, from message.LogOffset) *Follower {
 	f := &Follower{store: s, name: name, at: from, wake: s.env.Tasks.NewCond()}
 	s.followers = append(s.followers, f)
 	return f
+}
+
+// Close ends the following: the log is not kept for it any more.
+func (f *Follower) Close() {
+	f.store.followers = slices.DeleteFunc(f.store.followers, func(other *Follower) bool { return other == f })
 }
 
 // At is where the next record may begin.

@@ -126,10 +126,13 @@ func (i *Inspector) Queue(key QueueKey) (QueueInfo, error) {
 	}
 	info := QueueInfo{Key: key, Batch: q.layout.batch, Files: int((q.row.End() - q.row.Start()) / q.row.SegmentSize())}
 	from, to := q.rowRange()
-	end, err := q.search(from, to, func(e entry) bool { return e.size == fillerSize || e.possible() })
+	end, err := q.search(from, to, func(e entry) bool { return e.filler() || e.possible() })
 	first := from
 	if err == nil {
 		first, err = q.search(from, end, func(e entry) bool { return e.filler() && e.log == 0 || int64(e.log) < i.log.Start() })
+	}
+	if err == nil {
+		first, err = q.passLost(first, end)
 	}
 	if err == nil {
 		err = q.beginLoaded(from, first, end)
@@ -191,7 +194,7 @@ func (q *queueLog) eachEntry(at, end position, each func(Entry) bool) error {
 		}
 		for ; len(p) > 0; p = p[q.layout.size:] {
 			e := q.layout.decode(p, at)
-			if e.unwritten() || !each(Entry{Number: e.number, Count: e.count, Log: e.log, Size: e.size, TagHash: e.tagHash, Filler: e.size == fillerSize}) {
+			if e.unwritten() || !each(Entry{Number: e.number, Count: e.count, Log: e.log, Size: e.size, TagHash: e.tagHash, Filler: e.filler()}) {
 				return nil
 			}
 			at++

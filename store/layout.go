@@ -131,6 +131,10 @@ func messagesIn(r *message.Record) int32 {
 // fillerSize marks entries that stand before the queue's first message.
 const fillerSize = 0x7fffffff
 
+// bridgeTag marks entries of messages that are lost in a bridge. No tag and no time has this number, nor, in its lower half, a tag
+// that a Java broker would find.
+const bridgeTag = 0x7fffffff_44414d47
+
 // recordHead is how many bytes of a record are enough to compare it with its entry, and the least that a record has.
 const recordHead = 91
 
@@ -139,7 +143,7 @@ func (e entry) unwritten() bool { return e.log == 0 && e.size == 0 && e.tagHash 
 
 // possible reports whether there can be such an entry. Others come from a damaged file, or were never written.
 func (e entry) possible() bool {
-	return e.size >= recordHead && e.size != fillerSize && e.log >= 0 && e.log <= math.MaxInt64-message.LogOffset(e.size) &&
+	return e.size >= recordHead && e.size != fillerSize && e.tagHash != bridgeTag && e.log >= 0 && e.log <= math.MaxInt64-message.LogOffset(e.size) &&
 		e.number >= 0 && e.number <= positionMax && e.count >= 1
 }
 
@@ -171,6 +175,8 @@ func (e entry) end() message.LogOffset {
 // next is the number behind the entry's last message.
 func (e entry) next() message.QueueOffset { return e.number + message.QueueOffset(e.count) }
 
-// filler reports whether the entry stands for a message that is gone: its log file was removed before the queue
-// was made (then log is 0), or a bridge stands at log in its place.
-func (e entry) filler() bool { return e.size == fillerSize && e.log >= 0 }
+// filler reports whether the entry stands for messages that are gone: their log file was removed before the queue
+// was made (then log is 0), or a bridge stands at log in their place.
+func (e entry) filler() bool {
+	return e.log >= 0 && (e.size == fillerSize || e.tagHash == bridgeTag && e.size >= recordHead)
+}

@@ -140,6 +140,9 @@ func (s *Store) loadQueue(q *queueLog, limit message.LogOffset) error {
 	if err := q.ordered(first, start, end, q.fileEntry); err != nil {
 		return err
 	}
+	if first, err = q.passLost(first, end); err != nil {
+		return err
+	}
 	for end > first {
 		ok, err := s.entryFits(q, end-1, limit)
 		if err != nil {

@@ -154,6 +154,7 @@ func DefaultOptions() Options {
 		ColdBytesMax:        256 << 10,
 		OpenFilesMax:        1024,
 		ReplayMax:           1 << 20,
+		DelayLevels:         DelayLevels(),
 		KeepFor:             72 * time.Hour,
 		DeleteAt:            []int{4},
 		DiskUse:             DiskUse{Expire: 0.75, Force: 0.85, Refuse: 0.90},
@@ -195,7 +196,7 @@ func (o Options) withDefaults() Options {
 	fill(&o.DiskUse.Force, d.DiskUse.Force)
 	fill(&o.DiskUse.Refuse, d.DiskUse.Refuse)
 	if o.DelayLevels == nil {
-		o.DelayLevels = DelayLevels()
+		o.DelayLevels = d.DelayLevels
 	}
 	if o.DeleteAt == nil {
 		o.DeleteAt = d.DeleteAt

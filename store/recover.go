@@ -94,7 +94,7 @@ func (s *Store) scanFrom(state checkpointState) (message.LogOffset, error) {
 	start, end := message.LogOffset(s.log.Start()), message.LogOffset(s.log.End())
 	switch {
 	case state.own && state.durable > end:
-		return 0, fmt.Errorf("the commit log ends at %d, but the checkpoint says that it was flushed up to %d: files are missing from %s/", end, state.durable, logDir)
+		return 0, &DamageError{From: end, To: state.durable, Reason: fmt.Errorf("%w: the checkpoint says that it was flushed up to %d", errMissingFiles, state.durable)}
 	case state.own && state.saved >= start:
 		return state.saved, nil
 	case state.own:

@@ -34,7 +34,7 @@ func (r *replay) run(from message.LogOffset) error {
 	}
 	r.from, r.before = from, s.entriesBefore(from, nil)
 	if r.state.own && r.before < r.state.entries {
-		return fmt.Errorf("%w: the checkpoint counts %d queue entries, there are %d", errContradiction, r.state.entries, r.before)
+		return fmt.Errorf("%w: %s", errContradiction, missingEntries(r.state.entries, r.before))
 	}
 	scanner := newLogScanner(s.log, from)
 	for {
@@ -63,11 +63,7 @@ func (r *replay) endAt(scanner *logScanner) error {
 		return err
 	}
 	if scanner.at < durable {
-		to, err := nextValid(s.log, scanner.at)
-		if err != nil {
-			return err
-		}
-		return &DamageError{From: scanner.at, To: min(to, durable), Reason: orUnwritten(scanner.problem)}
+		return s.endsEarly(scanner, durable)
 	}
 	if scanner.problem == nil {
 		return nil
@@ -82,10 +78,10 @@ func (r *replay) endAt(scanner *logScanner) error {
 
 // durable is how far the log is known to be whole.
 func (r *replay) durable() (message.LogOffset, error) {
-	if r.state.own || !r.clean {
-		return r.state.durable, nil
+	if r.clean && !r.state.own {
+		return r.store.knownEnd()
 	}
-	return r.store.knownEnd()
+	return r.durableAfterCrash()
 }
 
 // knownEnd is the end of the last record that any queue knows: after an orderly end of a Java broker, which keeps no better
@@ -96,23 +92,27 @@ func (s *Store) knownEnd() (message.LogOffset, error) {
 		if q.row.Empty() {
 			continue
 		}
-		first, last := q.rowRange()
-		n, err := q.search(first, last, func(e entry) bool { return e.possible() || e.size == fillerSize })
+		known, err := q.knownEnd()
 		if err != nil {
 			return 0, err
 		}
-		if n == first {
-			continue
-		}
-		e, err := q.fileEntry(n - 1)
-		if err != nil {
-			return 0, err
-		}
-		if e.possible() {
-			end = max(end, e.end())
-		}
+		end = max(end, known)
 	}
 	return end, nil
+}
+
+// knownEnd is the end of the last record that the queue's files know.
+func (q *queueLog) knownEnd() (message.LogOffset, error) {
+	first, last := q.rowRange()
+	n, err := q.search(first, last, func(e entry) bool { return e.possible() || e.filler() })
+	if err != nil || n == first {
+		return 0, err
+	}
+	e, err := q.fileEntry(n - 1)
+	if err != nil || e.size == fillerSize {
+		return 0, err
+	}
+	return e.end(), nil
 }
 
 // runAll builds the queues from the whole log. Only entries of messages that the log has no more are kept: without them a
@@ -145,6 +145,7 @@ func (r *replay) record(record *message.Record) error {
 	s.lastStoredAt, s.shownAt, s.flushedAt = record.StoredAt, record.StoredAt, record.StoredAt
 	if isBridge(record) {
 		r.gaps.note(record)
+		return r.lost(record)
 	}
 	if !hasEntry(record) || s.isDropped(record) {
 		return nil
@@ -154,7 +155,7 @@ func (r *replay) record(record *message.Record) error {
 		return fmt.Errorf("%v: %s", record.LogOffset, reason)
 	}
 	q := s.queueFor(key)
-	if err := r.begin(q, record.QueueOffset); err != nil {
+	if err := r.begin(q, record.QueueOffset, record.LogOffset); err != nil {
 		return err
 	}
 	r.fill(q, record)
@@ -185,16 +186,18 @@ func (r *replay) fill(q *queueLog, record *message.Record) {
 		q.max, q.next = record.QueueOffset, record.QueueOffset
 	}
 	for ok && q.max < record.QueueOffset {
-		r.add(q, entry{number: q.max, count: 1, log: bridge, size: fillerSize})
-		r.fresh++
+		r.addFiller(q, bridge.filler(q.max))
 	}
 }
 
 // begin prepares a queue for a record that is replayed.
-func (r *replay) begin(q *queueLog, at message.QueueOffset) error {
+func (r *replay) begin(q *queueLog, at message.QueueOffset, log message.LogOffset) error {
 	first := !r.begun[q]
 	r.begun[q] = true
 	switch {
+	case first && r.whole && q.max == 0 && r.lostFirst(at, log):
+		q.begin(0)
+		return q.row.RemoveAll()
 	case first && r.rebuild && at == q.max:
 		return q.row.Cut(q.byteOf(q.end))
 	case first && r.rebuild:

@@ -152,6 +152,7 @@ func brokerOptions(s config.Broker) (broker.Options, error) {
 		RegisterTimeout:    s.RegisterTimeout,
 		SaveOffsetsEvery:   s.OffsetsInterval,
 		ClientTimeout:      s.ChannelExpired,
+		QueueLockFor:       s.LockMaxLiveTime,
 		Region:             s.RegionID,
 	}
 	for key, value := range config.Values(&s) {
@@ -166,7 +167,12 @@ func storeOptions(s config.Broker, memory int64) (store.Options, error) {
 	if err != nil {
 		return store.Options{}, fmt.Errorf("deleteWhen: %w", err)
 	}
+	levels, err := config.DelayLevels(s.MessageDelayLevel)
+	if err != nil {
+		return store.Options{}, fmt.Errorf("messageDelayLevel: %w", err)
+	}
 	options := store.Options{
+		DelayLevels:         levels,
 		LogSegmentSize:      s.MappedFileSizeCommitLog,
 		QueueSegmentEntries: s.MappedFileSizeConsumeQueue / config.QueueEntrySize,
 		BatchSegmentEntries: s.MapperFileSizeBatchConsumeQueue / config.BatchQueueEntrySize,

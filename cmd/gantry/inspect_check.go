@@ -10,7 +10,7 @@ import (
 
 // Exit codes of inspect check, beside those of all commands.
 const (
-	exitRepairs = 5 // a crash left something that the next start puts in order
+	exitRepairs = 5 // something is left for the next start to put in order
 	exitDamaged = 6 // something is wrong that no crash leaves
 )
 
@@ -21,7 +21,8 @@ func newInspectCheck(f *inspectFlags) *cobra.Command {
 		Long: `Reads all of the log, the queues and the index of keys of a broker that is stopped, and compares them with each other. It
 changes nothing.
 
-Exit codes: 0 all is in order; 5 a crash left something that the next start puts in order; 6 something is damaged;
+Exit codes: 0 all is in order; 5 a crash, a repair or somebody who removed queues or the index of keys left something that the next
+start puts in order; 6 something is damaged;
 1 it could not be checked, also because the broker runs; 2 the command line is wrong.`,
 		Example: `  gantry inspect check --dir /data/store
   gantry inspect check -c broker.conf --json`,
@@ -48,8 +49,11 @@ func (v *checkView) verdict() error {
 		return &failure{cause: errors.New("the store is damaged"), code: exitDamaged,
 			advice: "see what a repair would do with inspect repair; keep a copy of the directory first"}
 	case stateRepairs:
-		return &failure{cause: errors.New("the broker has crashed"), code: exitRepairs,
-			advice: "start it: it puts in order what is listed as repair"}
+		cause := errors.New("the broker has crashed")
+		if v.Clean {
+			cause = errors.New("the next start has something to put in order")
+		}
+		return &failure{cause: cause, code: exitRepairs, advice: "start it: it puts in order what is listed as repair"}
 	}
 	return nil
 }

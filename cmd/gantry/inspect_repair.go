@@ -17,7 +17,8 @@ func newInspectRepair(f *inspectFlags) *cobra.Command {
 		Use:   "repair",
 		Short: "Put a damaged store in order, or say what that would do",
 		Long: `Says what would put the files of a stopped broker in order, and with --apply does it. Where messages in the log are damaged,
-those behind them are kept and only the damaged ones are lost; with --cut the log ends there, and all behind is lost.
+those behind them are kept and only the damaged ones are lost, whose numbers are not given again as far as the queues knew them; with
+--cut the log ends there, and all behind is lost.
 Keep a copy of the directory first. A repair that was interrupted can be repeated.`,
 		Example: `  gantry inspect repair --dir /data/store
   gantry inspect repair --dir /data/store --apply
@@ -38,7 +39,7 @@ Keep a copy of the directory first. A repair that was interrupted can be repeate
 				if err != nil && len(plan.Steps) == 0 {
 					return err
 				}
-				return errors.Join(err, f.show(&repairView{Steps: append([]string{}, plan.Steps...), Applied: apply && err == nil}))
+				return errors.Join(err, f.show(newRepairView(&plan, apply && err == nil)))
 			})
 		},
 	}
@@ -51,6 +52,14 @@ Keep a copy of the directory first. A repair that was interrupted can be repeate
 type repairView struct {
 	Steps   []string `json:"steps"`
 	Applied bool     `json:"applied"` // all of them were carried out
+	Left    []string `json:"left"`    // what the next start puts in order, without any repair
+	summary string
+}
+
+func newRepairView(plan *store.RepairPlan, applied bool) *repairView {
+	return &repairView{
+		Steps: append([]string{}, plan.Steps...), Applied: applied, Left: append([]string{}, plan.Report.Repairs...), summary: plan.String(),
+	}
 }
 
 func (v *repairView) write(out io.Writer, _ int) error {
@@ -60,7 +69,10 @@ func (v *repairView) write(out io.Writer, _ int) error {
 	}
 	switch {
 	case len(v.Steps) == 0:
-		text.WriteString("nothing is to be repaired\n")
+		text.WriteString(v.summary + "\n")
+		for _, line := range v.Left {
+			text.WriteString("repair: " + line + "\n")
+		}
 	case v.Applied:
 		text.WriteString("done: start the broker\n")
 	default:

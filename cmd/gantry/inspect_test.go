@@ -286,6 +286,28 @@ func TestInspectChecksAfterACrash(t *testing.T) {
 	require.Contains(t, advice, "start it: it puts in order what is listed as repair")
 }
 
+func TestARepairOfACrashedStoreSaysThatAStartIsEnough(t *testing.T) {
+	directory, _ := fillStore(t)
+	settings := settingsFile(t, directory)
+	require.NoError(t, os.WriteFile(filepath.Join(directory, "abort"), nil, 0o600))
+	out, _ := inspected(t, exitDone, "repair", "-c", settings)
+	require.Contains(t, out, "nothing is to be repaired: the broker has crashed, and its next start puts in order what a crash leaves\n")
+}
+
+// After a repair, or with a missing index, nothing has crashed.
+func TestACheckOfAClosedStoreDoesNotSpeakOfACrash(t *testing.T) {
+	directory, _ := fillStore(t)
+	settings := settingsFile(t, directory)
+	overwrite(t, filepath.Join(directory, "consumequeue", "orders", "0", strings.Repeat("0", 20)), 40, make([]byte, 20))
+	inspected(t, exitDone, "repair", "-c", settings, "--apply")
+	out, advice := inspected(t, exitRepairs, "check", "-c", settings)
+	require.Contains(t, out, "repair: all queues are to be built again")
+	require.NotContains(t, advice, "crashed")
+	require.Contains(t, advice, "the next start has something to put in order")
+	out, _ = inspected(t, exitDone, "repair", "-c", settings)
+	require.Contains(t, out, "nothing is to be repaired: the next start puts in order what check lists as repair\nrepair: all queues are to be built again from the log\n")
+}
+
 func TestInspectRepairsOnlyWhenToldTo(t *testing.T) {
 	for _, cut := range []bool{false, true} {
 		directory, places := fillStore(t)

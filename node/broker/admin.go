@@ -93,6 +93,9 @@ func (b *Broker) deleteTopic(in *transport.Incoming) {
 
 // dropTopic removes what belongs to a topic that is in the table no more, durably.
 func (b *Broker) dropTopic(name string) error {
+	ofTopic := func(q groupQueue) bool { return q.Topic == name }
+	b.locks.forget(ofTopic)
+	b.progress.forget(ofTopic)
 	if err := b.offsets.forgetTopic(name); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/message"
+	"github.com/gantrymq/gantry/transport/proto"
 	"go.uber.org/zap"
 )
 
@@ -26,13 +27,16 @@ type Broker struct {
 	started  env.Instant
 	startAt  env.WallMillis
 
-	topics  *topicTable
-	groups  *groupTable
-	offsets *offsetTable
-	clients *clientTable
-	waiting *waitingPulls
-	names   *registrar
-	stats   counters
+	topics   *topicTable
+	groups   *groupTable
+	offsets  *offsetTable
+	delays   *delays
+	locks    *lockTable
+	progress *progressTable
+	clients  *clientTable
+	waiting  *waitingPulls
+	names    *registrar
+	stats    counters
 
 	// Memory that is used again.
 	sendFree   []*sendDone
@@ -47,6 +51,7 @@ type Broker struct {
 // counters are totals since the start, for the tools' runtime view.
 type counters struct {
 	sent, sendFailed, pulled, pulledBytes int64
+	deadLetters                           int64
 }
 
 // New checks the options and returns a broker that does nothing yet.
@@ -65,7 +70,10 @@ func New(e env.Env, options Options) (*Broker, error) {
 	b.clients = newClientTable(b)
 	b.waiting = newWaitingPulls(b)
 	b.names = newRegistrar(b)
-	b.options.Store.Arrived = b.waiting.arrived
+	b.delays = newDelays(b)
+	b.locks = newLockTable(b)
+	b.progress = newProgressTable(b)
+	b.options.Store.Arrived = b.arrived
 	b.options.Store.Retention = b.topics.retention
 	b.options.Store.BatchQueues = b.topics.inBatches
 	b.options.Store.Locked = b.loadTables
@@ -74,6 +82,14 @@ func New(e env.Env, options Options) (*Broker, error) {
 		OnClose: b.clients.connectionEnded, AfterBurst: b.kick,
 	})
 	return b, nil
+}
+
+// arrived is told of each message that consumers may see now.
+func (b *Broker) arrived(key store.QueueKey, offset message.QueueOffset, tagHash int64) {
+	if key.Topic == proto.DelayTopic {
+		b.delays.arrived()
+	}
+	b.waiting.arrived(key, offset, tagHash)
 }
 
 // kick writes what the burst's sends have appended.
@@ -103,6 +119,9 @@ func (b *Broker) Start() error {
 		return errors.Join(err, b.offsets.close(), b.store.Close())
 	}
 	b.address = netip.AddrPortFrom(b.options.AdvertisedIP, listener.Addr().Port())
+	if err := b.delays.start(); err != nil {
+		return errors.Join(err, b.offsets.close(), b.store.Close())
+	}
 	b.tasks.Go("save offsets", b.offsets.saveLoop)
 	b.tasks.Go("expire clients", b.clients.expireLoop)
 	b.waiting.start()
@@ -129,6 +148,12 @@ func (b *Broker) load() error {
 	if err := b.offsets.load(); err != nil {
 		return err
 	}
+	if err := b.locks.load(); err != nil {
+		return err
+	}
+	if err := b.progress.load(); err != nil {
+		return err
+	}
 	return b.topics.adopt(b.store.Queues())
 }
 
@@ -151,8 +176,7 @@ func (b *Broker) Close() error {
 	b.server.Shutdown(b.options.ShutdownGrace)
 	b.tasks.Wait()
 	b.outgoing.Close()
-	err := b.offsets.close()
-	return errors.Join(err, b.store.Close())
+	return errors.Join(b.delays.close(), b.offsets.close(), b.store.Close())
 }
 
 // String tells who the broker is and how far its log reaches.

@@ -257,6 +257,8 @@ func (t *clientTable) expireLoop() {
 		b.stop.WaitUntil(b.env.Clock.Now().Add(b.options.ClientTimeout / 12))
 		now := b.env.Clock.Now()
 		t.leaveAll(func(m *member) bool { return now.Sub(m.seen) > b.options.ClientTimeout })
+		b.locks.expire()
+		b.progress.expire()
 	}
 }
 

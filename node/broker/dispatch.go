@@ -22,8 +22,16 @@ func (b *Broker) serve(in *transport.Incoming) {
 		b.listConsumers(in)
 	case proto.ReqCheckClientConfig:
 		b.checkClientConfig(in)
+	case proto.ReqConsumerSendMessageBack:
+		b.sendBack(in)
+	case proto.ReqLockBatchQueues:
+		b.lockQueues(in)
+	case proto.ReqUnlockBatchQueues:
+		b.unlockQueues(in)
 	case proto.ReqUpdateConsumerOffset:
 		b.updateConsumerOffset(in)
+	case proto.ReqInvokeBrokerToResetOffset:
+		b.resetOffset(in)
 	case proto.ReqQueryConsumerOffset:
 		b.queryConsumerOffset(in)
 	case proto.ReqGetMaxOffset:

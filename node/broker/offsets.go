@@ -114,6 +114,27 @@ func (t *offsetTable) enqueue(c pendingCommit) {
 	t.work.Signal()
 }
 
+// reset sets offsets whatever clients have committed meanwhile, durably. It waits for the disk.
+func (t *offsetTable) reset(offsets map[groupQueue]int64) error {
+	return t.exclusive(func() error {
+		t.pending = slices.DeleteFunc(t.pending, func(c pendingCommit) bool {
+			// order does not matter: one is enough
+			for q := range offsets {
+				if c.entry.key == offsetKey(q.Group, q.Topic) && c.entry.queue == q.Queue {
+					c.refuse(proto.RespSystemError, resetPending)
+					return true
+				}
+			}
+			return false
+		})
+		// order does not matter: each has its own place
+		for q, offset := range offsets {
+			t.put(offsetKey(q.Group, q.Topic), q.Queue, offset)
+		}
+		return t.save()
+	})
+}
+
 // forgetTopic drops the offsets of a topic that was deleted, durably: a topic of the same name that is made later begins at 0, and
 // its consumers must not go on where they were in the old one. It waits for the disk.
 func (t *offsetTable) forgetTopic(topic string) error {
@@ -279,7 +300,12 @@ func (t *offsetTable) finish(c pendingCommit, err error) {
 func (t *offsetTable) saveLoop() {
 	for !t.broker.closing {
 		t.broker.stop.WaitUntil(t.broker.env.Clock.Now().Add(t.broker.options.SaveOffsetsEvery))
-		if err := t.exclusive(t.save); err != nil {
+		err := t.exclusive(t.save)
+		if err == nil {
+			// A reset that was taken is forgotten only once the offset that it set is durable.
+			err = t.broker.progress.saveTaken()
+		}
+		if err != nil {
 			t.broker.env.Log.Warn("consumer offsets could not be saved; they will be tried again", zap.Error(err))
 		}
 	}
@@ -339,12 +365,15 @@ func (b *Broker) updateConsumerOffset(in *transport.Incoming) {
 		reply.Error(proto.RespTopicNotExist, fmt.Sprintf("Topic %s not exist!", h.Topic))
 		return
 	}
+	why := b.progress.refuses(in.Conn, groupQueue{h.ConsumerGroup, h.Topic, h.QueueID}, h.CommitOffset)
 	switch {
 	case h.QueueID < 0 || h.QueueID >= queuesMax:
 		reply.Error(proto.RespInvalidParameter, fmt.Sprintf("queueId[%d] is illegal: a topic has at most %d queues", h.QueueID, queuesMax))
 	case h.CommitOffset < 0:
 		// Some clients commit -1 for queues they have not consumed: it means nothing.
 		reply.Success(nil)
+	case why != "":
+		reply.Error(proto.RespSystemError, why)
 	case in.Command.IsOneway():
 		b.offsets.set(h.ConsumerGroup, h.Topic, h.QueueID, h.CommitOffset)
 	default:

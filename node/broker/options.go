@@ -39,6 +39,7 @@ type Options struct {
 	RegisterTimeout      time.Duration
 	SaveOffsetsEvery     time.Duration // flushConsumerOffsetInterval
 	ClientTimeout        time.Duration // a client without a heartbeat for that long has left
+	QueueLockFor         time.Duration // a lock that is not renewed lasts so long (rocketmq.broker.rebalance.lockMaxLiveTime)
 	Region               string        // regionId
 	TopicsMax, GroupsMax int           // automatic creation stops there
 	ShutdownGrace        time.Duration
@@ -55,7 +56,7 @@ func DefaultOptions() Options {
 		ShortPollingFor: time.Second, HeldPullsMax: 100_000, PullMessagesMax: 32, PullBytesMax: 256 << 10,
 		RegisterEvery: 30 * time.Second, RegisterTimeout: 6 * time.Second, SaveOffsetsEvery: 5 * time.Second,
 		ClientTimeout: 120 * time.Second, Region: "DefaultRegion", TopicsMax: 100_000, GroupsMax: 100_000,
-		ShutdownGrace: 3 * time.Second,
+		ShutdownGrace: 3 * time.Second, QueueLockFor: time.Minute,
 	}
 }
 
@@ -74,7 +75,11 @@ func (o Options) withDefaults() Options {
 	fill(&o.RegisterTimeout, d.RegisterTimeout)
 	fill(&o.SaveOffsetsEvery, d.SaveOffsetsEvery)
 	fill(&o.ClientTimeout, d.ClientTimeout)
+	fill(&o.QueueLockFor, d.QueueLockFor)
 	fill(&o.Region, d.Region)
+	if o.Store.DelayLevels == nil {
+		o.Store.DelayLevels = store.DelayLevels()
+	}
 	fill(&o.TopicsMax, d.TopicsMax)
 	fill(&o.GroupsMax, d.GroupsMax)
 	fill(&o.ShutdownGrace, d.ShutdownGrace)

@@ -25,9 +25,7 @@ func (b *Broker) pull(in *transport.Incoming) {
 		in.Reply().Error(r.code, r.remark)
 		return
 	}
-	if header.Flags.Has(proto.PullCommit) && header.CommitOffset >= 0 {
-		b.offsets.set(header.ConsumerGroup, header.Topic, header.QueueID, header.CommitOffset)
-	}
+	b.progress.pulled(in.Conn, &header)
 	p := pullRequest{
 		reply: in.Reply(), tags: tags, group: header.ConsumerGroup,
 		queue: store.QueueKey{Topic: header.Topic, ID: header.QueueID},
@@ -147,6 +145,9 @@ type pullRequest struct {
 
 // answerPull reads and answers, or holds the pull. It waits for the disk.
 func (b *Broker) answerPull(p *pullRequest) {
+	if b.progress.redirect(p) {
+		return
+	}
 	request := store.ReadRequest{Queue: p.queue, From: p.from, CountMax: p.count, BytesMax: p.bytes}
 	if p.tags != nil {
 		request.Matches = p.tags.matches

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/store"
@@ -25,7 +26,7 @@ func (b *Broker) send(in *transport.Incoming) {
 		return
 	}
 	topic, refusal := b.admitSend(in, &header)
-	if topic == nil {
+	if topic == nil || refusal.code != 0 {
 		b.refuse(in, refusal)
 		return
 	}
@@ -40,7 +41,7 @@ func (b *Broker) send(in *transport.Incoming) {
 	unique, _ := message.PropertyBytes(records[0].Properties, message.PropertyUniqueID)
 	done.unique = append(done.unique[:0], unique...)
 	done.inner = records[0].SysFlags.InnerBatch()
-	b.store.Append(store.QueueKey{Topic: topic.Name, ID: header.QueueID}, records, done)
+	b.store.Append(store.QueueKey{Topic: string(records[0].Topic), ID: records[0].QueueID}, records, done)
 }
 
 // refusal is an answer that is not success.
@@ -88,10 +89,10 @@ func (b *Broker) admitSend(in *transport.Incoming, header *proto.SendMessage) (*
 		}
 		topic = made
 	}
-	return b.admitQueue(topic, header)
+	return b.admitQueue(in, topic, header)
 }
 
-func (b *Broker) admitQueue(topic *proto.TopicConfig, header *proto.SendMessage) (*proto.TopicConfig, refusal) {
+func (b *Broker) admitQueue(in *transport.Incoming, topic *proto.TopicConfig, header *proto.SendMessage) (*proto.TopicConfig, refusal) {
 	queues := max(topic.WriteQueues, topic.ReadQueues)
 	if header.QueueID >= queues {
 		return nil, refused(proto.RespInvalidParameter, "request queueId[%d] is illegal, topic %s has %d queues (0 to %d)", header.QueueID, topic.Name, queues, queues-1)
@@ -105,10 +106,15 @@ func (b *Broker) admitQueue(topic *proto.TopicConfig, header *proto.SendMessage)
 	if !proto.IsRetryTopic(topic.Name) {
 		return topic, refusal{}
 	}
-	if group := topic.Name[len(proto.RetryPrefix):]; b.groups.byName[group] == nil {
-		return nil, refused(proto.RespSubscriptionGroupNotExist, "subscription group not exist, %s", group)
+	name := topic.Name[len(proto.RetryPrefix):]
+	group := b.groups.byName[name]
+	if group == nil {
+		return nil, refused(proto.RespSubscriptionGroupNotExist, "subscription group not exist, %s", name)
 	}
-	return topic, refusal{}
+	if !b.isDead(name, in, header) {
+		return topic, refusal{}
+	}
+	return topic, b.prepareRedelivery(in, group, true)
 }
 
 // buildRecords makes the records of a single message or a batch. They borrow from the request and from the broker, so they
@@ -131,7 +137,7 @@ func (b *Broker) buildRecords(in *transport.Incoming, header *proto.SendMessage,
 	b.properties = b.properties[:0]
 	b.pending = b.pending[:0]
 	if batch {
-		if r := b.refuseFeatures(properties); r.code != 0 {
+		if r := b.refuseInBatch(properties); r.code != 0 {
 			return nil, r
 		}
 		if r := b.admitBatch(in.Command.Body, topic); r.code != 0 {
@@ -145,7 +151,36 @@ func (b *Broker) buildRecords(in *transport.Incoming, header *proto.SendMessage,
 		return b.buildBatch(in.Command.Body, base)
 	}
 	base.Body = in.Command.Body
-	return b.addRecord(base, properties)
+	level, r := delayLevel(properties)
+	if r.code != 0 {
+		return nil, r
+	}
+	records, r := b.addRecord(base, properties)
+	if r.code == 0 {
+		b.redirect(&records[0], in, header, level)
+	}
+	return records, r
+}
+
+// redirect sends a record elsewhere than its sender says: what a group has failed on too often becomes a dead letter, and what
+// has a delay waits.
+func (b *Broker) redirect(r *message.Record, in *transport.Incoming, header *proto.SendMessage, level int) {
+	if group, retried := strings.CutPrefix(header.Topic, proto.RetryPrefix); retried && b.isDead(group, in, header) {
+		properties := message.ParseProperties(r.Properties)
+		properties.Delete(message.PropertyDelayLevel)
+		b.toDeadLetters(r, &properties, group)
+		return
+	}
+	if level > 0 {
+		b.delays.retarget(r, message.ParseProperties(r.Properties), level)
+	}
+}
+
+// isDead reports whether what a consumer sends to the retry topic of its group is not to be delivered again. Who consumes in order gives up a
+// message for good: its followers are consumed already.
+func (b *Broker) isDead(name string, in *transport.Incoming, header *proto.SendMessage) bool {
+	group := b.groups.byName[name]
+	return header.Redeliveries > redeliveriesMax(group, in.Command.Version, header.RedeliveriesMax) || b.locks.held(name)
 }
 
 func topicField(code int32) string {
@@ -186,7 +221,7 @@ func (b *Broker) buildInnerBatch(base message.Record, properties []byte) ([]mess
 		if len(element.Body) == 0 {
 			return nil, emptyBody
 		}
-		if r := b.refuseFeatures(element.Properties); r.code != 0 {
+		if r := b.refuseInBatch(element.Properties); r.code != 0 {
 			return nil, r
 		}
 		count++
@@ -211,6 +246,9 @@ func (b *Broker) buildBatch(body []byte, base message.Record) ([]message.Record,
 	for element, err := range message.DecodeBatch(body) {
 		if err != nil {
 			return nil, refused(proto.RespMessageIllegal, "batch: %v", err)
+		}
+		if r := b.refuseInBatch(element.Properties); r.code != 0 {
+			return nil, r
 		}
 		record := base
 		record.Body, record.UserFlags = element.Body, element.UserFlags
@@ -265,21 +303,47 @@ func (b *Broker) refuseFeatures(properties []byte) refusal {
 	if value, ok := message.PropertyBytes(properties, message.PropertyHalfMessage); ok && bytes.EqualFold(value, []byte("true")) {
 		return refused(proto.RespNoPermission, "the broker[%s] sending transaction message is forbidden", b.address)
 	}
-	for _, name := range delayProperties {
+	for _, name := range timerProperties {
 		value, ok := message.PropertyBytes(properties, name)
 		if !ok {
 			continue
 		}
 		if n, err := strconv.ParseInt(string(value), 10, 64); err != nil || n > 0 {
-			return refused(proto.RespMessageIllegal, "property %s: this broker delivers no message later than at once; send without it", name)
+			return refused(proto.RespMessageIllegal, "property %s: this broker keeps no timers; send with a delay level (property %s) instead", name, message.PropertyDelayLevel)
 		}
 	}
 	return refusal{}
 }
 
-var delayProperties = []string{
-	message.PropertyDelayLevel, message.PropertyDelaySeconds, message.PropertyDelayMillis, message.PropertyDeliverAtMillis,
+// refuseInBatch is refuseFeatures for messages of a batch, which cannot have a delay: they are one request with one place.
+func (b *Broker) refuseInBatch(properties []byte) refusal {
+	level, r := delayLevel(properties)
+	switch {
+	case r.code != 0:
+		return r
+	case level > 0:
+		return refused(proto.RespMessageIllegal, "property %s: messages with a delay cannot be sent in a batch; send them one by one", message.PropertyDelayLevel)
+	}
+	return b.refuseFeatures(properties)
 }
+
+// delayLevel is the delay level that properties ask for, 0 without one.
+func delayLevel(properties []byte) (int, refusal) {
+	value, ok := message.PropertyBytes(properties, message.PropertyDelayLevel)
+	if !ok {
+		return 0, refusal{}
+	}
+	level, err := strconv.ParseInt(string(value), 10, 32)
+	if err != nil {
+		return 0, refused(proto.RespMessageIllegal, "property %s: %q is no delay level; send a number from 1 on", message.PropertyDelayLevel, value)
+	}
+	return int(max(level, 0)), refusal{}
+}
+
+var timerProperties = []string{message.PropertyDelaySeconds, message.PropertyDelayMillis, message.PropertyDeliverAtMillis}
+
+// delayProperties say when a message is delivered; one that was delivered has none of them.
+var delayProperties = append([]string{message.PropertyDelayLevel}, timerProperties...)
 
 // sendDone answers a send when its append is done. They are used again, so a send allocates none.
 type sendDone struct {

@@ -28,6 +28,7 @@ func TestTheTopicsFileHasTheLayoutOfAJavaBroker(t *testing.T) {
 		goldenTopic("DefaultCluster", 16, 7)+","+
 		goldenTopic("DefaultCluster_REPLY_TOPIC", 1, 6)+","+
 		goldenTopic("OFFSET_MOVED_EVENT", 1, 6)+","+
+		goldenTopic("SCHEDULE_TOPIC_XXXX", 18, 6)+","+
 		goldenTopic("SELF_TEST_TOPIC", 1, 6)+","+
 		goldenTopic("TBW102", 8, 7)+","+
 		goldenTopic("broker-a", 1, 7)+","+

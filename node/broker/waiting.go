@@ -91,6 +91,17 @@ func (w *waitingPulls) arrived(key store.QueueKey, offset message.QueueOffset, t
 	w.keep(key, kept)
 }
 
+// release answers the pulls of a group that wait at a queue.
+func (w *waitingPulls) release(group string, key store.QueueKey) {
+	for _, h := range slices.Clone(w.byQueue[key]) {
+		if h.group == group {
+			w.leaveTime(h)
+			w.leaveQueue(h)
+			w.wake(h)
+		}
+	}
+}
+
 // wake hands a pull that is in no list any more to the answerers.
 func (w *waitingPulls) wake(h *heldPull) {
 	if h.reply.Conn().Closed() {

@@ -13,7 +13,8 @@ package lint
 // Transport and store do not know each other: node/broker is the only place where they
 // meet. Only commands, the root package and tests may name a world.
 const policy = `
-	NONE < node/env, transport/wire, transport/message, linearizability, sim/lint, sim/planted, interop/...;
+	NONE < node/env, transport/wire, transport/message, linearizability, sim/lint, sim/planted, interop/...,
+		node/filter/filtertest;
 
 	node/env       < store/segment, node/replica, node/env/osenv, node/env/envtest, sim;
 	transport/wire < transport/proto < client/assign;
@@ -26,7 +27,8 @@ const policy = `
 		< node/namesrv;
 	node/env, transport, transport/wire, transport/proto, node/replica
 		< node/controller;
-	node/env, transport, transport/wire, transport/proto, node/replica, transport/message, store
+	transport/message < node/filter;
+	node/env, transport, transport/wire, transport/proto, node/replica, node/filter, transport/message, store
 		< node/broker;
 	node/env, transport, transport/wire, transport/proto, transport/message, client/assign
 		< client;
@@ -44,18 +46,21 @@ const policy = `
 		< sim/cluster < sim/fault, sim/oracle < sim/scenario < cmd/gantrysim;
 	transport/proto, transport/message, linearizability
 		< sim/oracle < sim/scenario < cmd/gantrysim;
+	# What filters mean is told twice. The node knows nothing of the second telling.
+	node/filter/filtertest < sim/oracle, sim/scenario;
 
 	# Neither the simulator nor the operating system is an obstacle for a test of any package.
 	sim, node/env/envtest, node/env/osenv < TESTS;
 
-	node/env/osenv !< node/env, node/env/envtest, node/namesrv, node/broker, node/replica, node/controller,
+	node/env/osenv !< node/env, node/env/envtest, node/namesrv, node/broker, node/replica, node/controller, node/filter/...,
 		transport/..., store/..., client/..., sim/..., linearizability, cmd/gantrysim;
 	sim/...        !< ., cmd/gantry, node/..., transport/..., store/..., client/..., linearizability;
 	client/...     !< node/..., store/...;
 	node/namesrv, node/broker, node/controller, node/replica, store/... !< client/...;
 	transport, transport/wire, transport/proto !< store/...;
 	store/...      !< transport/...;
-	"testing"      !< ., cmd/..., node/namesrv, node/broker, node/replica, node/controller, node/env, node/env/osenv,
+	node/filter/filtertest !< ., cmd/gantry, node/namesrv, node/broker, node/controller, node/filter;
+	"testing"      !< ., cmd/..., node/namesrv, node/broker, node/replica, node/controller, node/filter/..., node/env, node/env/osenv,
 		transport/..., store/..., client/..., sim/..., linearizability;
 `
 

@@ -171,7 +171,7 @@ func TestTopicStatsHaveQueuesAsKeys(t *testing.T) {
 }
 
 func TestRatesAreWrittenAsJavaDoes(t *testing.T) {
-	for rate, want := range map[float64]string{0: "0.0", 12: "12.0", 0.25: "0.25", 1e9: "1000000000.0"} {
+	for rate, want := range map[float64]string{0: "0.0", 12: "12.0", 0.25: "0.25", 1e6: "1000000.0", 1e7: "1.0E7", 1234567890.5: "1.2345678905E9", 1e-3: "0.001", 9.9e-4: "9.9E-4", 1e-7: "1.0E-7", -1e21: "-1.0E21", 1.0 / 3: "0.3333333333333333"} {
 		require.Contains(t, string((&TopicStatsTable{PutPerSecond: rate}).Marshal(FormFastJSON)), `"topicPutTps":`+want+`}`)
 	}
 	require.Contains(t, string((&TopicStatsTable{PutPerSecond: math.NaN()}).Marshal(FormFastJSON)), `"topicPutTps":null}`)

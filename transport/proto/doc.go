@@ -38,7 +38,7 @@
 //
 // Writing goes through writer, which is compact, alphabetical and leaves out what is
 // null, as Java peers write. A Form chooses between fastjson's keys and strict ones where
-// readers differ: see RouteForm, TopicStatsTable.Marshal, ResetOffsets.Marshal.
+// readers differ: see RouteForm, TopicStatsTable.Marshal, ConsumeStats.Marshal, ResetOffsets.Marshal.
 //
 // What a stranger sends is bounded in every way: text grows by a constant factor at most,
 // nesting is limited, inflated sizes and counts are checked before memory is asked for.
@@ -46,13 +46,18 @@
 // # Files
 //
 //	request_codes.go, request_names.go, response_codes.go   the codes and their names
-//	header.go, field.go        the interfaces, reading and writing of single fields
+//	header.go, field.go, field_list.go        the interfaces, reading and writing of fields
 //	header_send.go             sends and their answer
 //	header_pull.go             pulls and their answer
 //	header_offset.go           consumer offsets, queue bounds
 //	header_query.go            look-up of messages by place and by key
 //	header_client.go           heartbeats and membership
-//	header_topic.go            topics and configuration of a broker
+//	header_redeliver.go, header_transaction.go, header_reply.go   what clients send besides
+//	header_pop.go, header_ack.go, header_notification.go          consumption by pop
+//	header_reset.go, header_group_offset.go                       offsets of groups, for tools
+//	header_members.go, header_consume.go                          members and progress, for tools
+//	header_topic.go, header_topic_config.go   topics and configuration of a broker
+//	header_group.go            consumer groups of a broker
 //	header_broker.go           registration and heartbeats of brokers
 //	header_route.go, header_kv.go   the other requests to a name server
 //	strict.go, strict_token.go, strict_reference.go   the dialect
@@ -60,6 +65,11 @@
 //	queue.go, data_version.go, topic_config.go, topic_table.go, topic_mapping.go,
 //	register_broker.go, register_packed.go, route.go, cluster.go, lists.go,
 //	topic_stats.go, reset_offset.go, subscription.go, heartbeat.go   the bodies
+//	group_config.go, retry_policy.go, group_table.go, group_subscription.go,
+//	topic_config_mapping.go, group_list.go, offset_table.go, correction.go   bodies about settings and offsets
+//	consume_stats.go, consume_stats_list.go, consumer_status.go, time_span.go, stats_data.go   about progress
+//	connection.go, producers.go, running_info.go, process_queue.go, consume_rates.go, directly.go   about members
+//	lock.go, assignment.go, request_mode.go, batch_ack.go      about who gets which queue and how
 //	config_text.go             configuration as properties text
 //	perm.go, names.go, validate.go, tag_hash.go   rules about topics, groups and tags
 //	describe.go                commands for logs

@@ -10,7 +10,9 @@ import (
 )
 
 // ResetOffsets is a table of offsets by queue (class ResetOffsetBody): the body of
-// ReqResetConsumerClientOffset, and of the answer to ReqInvokeBrokerToResetOffset.
+// ReqResetConsumerClientOffset, and of the answer to ReqInvokeBrokerToResetOffset. A Java
+// consumer that broadcasts keeps its own offsets in a file of the same layout (class
+// OffsetSerializeWrapper).
 type ResetOffsets struct {
 	Offsets []QueueOffset // offsetTable; in the order of queues when read
 }

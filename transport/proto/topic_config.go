@@ -97,6 +97,12 @@ func (in *topicConfigJSON) config(name string) TopicConfig {
 func (w *writer) topicConfig(t *TopicConfig) {
 	w.open('{')
 	w.tableMember("attributes", t.Attributes)
+	w.topicConfigRest(t)
+	w.close('}')
+}
+
+// topicConfigRest is what follows the attributes, between which subclasses have their members.
+func (w *writer) topicConfigRest(t *TopicConfig) {
 	w.booleanMember("order", t.Ordered)
 	w.integerMember("perm", int64(t.Perm))
 	w.integerMember("readQueueNums", int64(t.ReadQueues))
@@ -104,5 +110,4 @@ func (w *writer) topicConfig(t *TopicConfig) {
 	w.stringMember("topicName", t.Name)
 	w.integerMember("topicSysFlag", int64(t.SysFlags))
 	w.integerMember("writeQueueNums", int64(t.WriteQueues))
-	w.close('}')
 }

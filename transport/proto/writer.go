@@ -3,6 +3,7 @@ package proto
 import (
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -126,21 +127,30 @@ func (w *writer) boolean(b bool) {
 	w.text = strconv.AppendBool(w.text, b)
 }
 
-// decimal writes a float with at least one digit after the point, as Java does.
+// decimal writes a float as Java does: with at least one digit after the point, and with an exponent
+// below a thousandth and from ten million on.
 func (w *writer) decimal(f float64) {
 	w.separate()
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		w.text = append(w.text, "null"...)
 		return
 	}
-	start := len(w.text)
-	w.text = strconv.AppendFloat(w.text, f, 'f', -1, 64)
-	for _, c := range w.text[start:] {
-		if c == '.' {
-			return
-		}
+	if size := math.Abs(f); size == 0 || size >= 1e-3 && size < 1e7 {
+		w.text = appendWithPoint(w.text, strconv.FormatFloat(f, 'f', -1, 64))
+		return
 	}
-	w.text = append(w.text, ".0"...)
+	digits, exponent, _ := strings.Cut(strconv.FormatFloat(f, 'e', -1, 64), "e")
+	n, _ := strconv.Atoi(exponent)
+	w.text = append(appendWithPoint(w.text, digits), 'E')
+	w.text = strconv.AppendInt(w.text, int64(n), 10)
+}
+
+func appendWithPoint(dst []byte, digits string) []byte {
+	dst = append(dst, digits...)
+	if strings.IndexByte(digits, '.') < 0 {
+		dst = append(dst, ".0"...)
+	}
+	return dst
 }
 
 // The methods below write a member of an object.

@@ -63,6 +63,8 @@ type Broker struct {
 	SlaveReadEnable   bool          `key:"slaveReadEnable" default:"false" doc:"advise consumers of older messages to pull from the slave that their group names (whichBrokerWhenConsumeSlowly)"`
 	OffsetsInterval   time.Duration `key:"flushConsumerOffsetInterval" unit:"ms" default:"5000" range:"1 3600000" doc:"pause between writes of consumer offsets"`
 	ChannelExpired    time.Duration `key:"channelExpiredTimeout" unit:"ms" default:"120000" range:"1000 86400000" doc:"a client silent for that long has left"`
+	LockMaxLiveTime   time.Duration `key:"lockMaxLiveTime" unit:"ms" default:"60000" range:"1000 3600000" doc:"ms that a lock of a queue lasts which its owner does not renew (ordered consumption)"`
+	MessageDelayLevel string        `key:"messageDelayLevel" default:"1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h" doc:"times of the delay levels, from level 1 on, in s, m, h or d; redeliveries begin at level 3"`
 	RegisterPeriod    time.Duration `key:"registerNameServerPeriod" unit:"ms" default:"30000" range:"1 3600000" doc:"pause between registrations, at least 10 s and at most 60 s"`
 	RegisterTimeout   time.Duration `key:"registerBrokerTimeoutMills" unit:"ms" default:"6000" range:"100 600000" doc:"how long to wait for a name server's answer"`
 	RegionID          string        `key:"regionId" default:"DefaultRegion" doc:"the region, which messages and answers carry"`
@@ -110,6 +112,9 @@ func (b *Broker) validate() error {
 	}
 	if _, err := Hours(b.DeleteWhen); err != nil {
 		mistakes = append(mistakes, fmt.Errorf("deleteWhen: %w", err))
+	}
+	if _, err := DelayLevels(b.MessageDelayLevel); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("messageDelayLevel: %w", err))
 	}
 	if b.MappedFileSizeConsumeQueue%QueueEntrySize != 0 {
 		mistakes = append(mistakes, fmt.Errorf("mappedFileSizeConsumeQueue: %d is not a multiple of %d, the size of an entry", b.MappedFileSizeConsumeQueue, QueueEntrySize))

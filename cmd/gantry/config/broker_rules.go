@@ -28,8 +28,9 @@ var brokerRules = rules{
 			"it always writes and verifies checksums of whole records, shows only what is confirmed, and protects system topics"},
 		{"messageIndexSafe", "its checkpoint always says how far the index of keys is durable"},
 		{"maxMsgsNumBatch defaultQueryMaxNum", "a query by key brings at most 64 messages, one by unique key 32"},
-		{"timer* messageDelayLevel enableScheduleAsyncDeliver flushDelayOffsetInterval delayOffsetUpdateVersionStep",
-			"this version refuses messages with a delay"},
+		{"timer*", "this version keeps no timers: it takes delay levels only"},
+		{"enableScheduleAsyncDeliver flushDelayOffsetInterval delayOffsetUpdateVersionStep",
+			"it delivers what is due with few writes, and the log itself says what was delivered"},
 		{"transaction* rejectTransactionMessage checkTransactionMessageEnable",
 			"this version refuses transactional messages"},
 		{"pop* *Pop* revive* enableSkipLongAwaitingAck enableRetryTopicV2 appendAckAsync appendCkAsync " +

@@ -75,9 +75,9 @@ func TestAFileAsEverybodyHasItIsRead(t *testing.T) {
 	require.False(t, b.AutoCreateTopicEnable)
 	require.Equal(t, 48*time.Hour, b.FileReservedTime)
 	require.Equal(t, "04", b.DeleteWhen)
+	require.Equal(t, "1s 5s 10s", b.MessageDelayLevel)
 	require.Equal(t, []string{
 		"pullMessageThreadPoolNums, sendMessageThreadPoolNums have no effect in Gantry because it has no thread pools: one task decides, and system calls run beside it",
-		"messageDelayLevel has no effect in Gantry because this version refuses messages with a delay",
 	}, warnings)
 }
 
@@ -131,6 +131,7 @@ func TestEveryMistakeNamesItsKey(t *testing.T) {
 		"brokerIP1=0.0.0.0":                    `brokerIP1: "0.0.0.0" is not an IP address that clients can reach`,
 		"bindAddress=here":                     `bindAddress: "here" is not an IP address`,
 		"namesrvAddr=a:9876,b:9876":            `namesrvAddr: "a:9876,b:9876" is not host:port`,
+		"messageDelayLevel=1s 2x":              `messageDelayLevel: "2x" is no time of a delay level`,
 		"mapperFileSizeBatchConsumeQueue=6000": "mapperFileSizeBatchConsumeQueue: 6000 is not a multiple of 46",
 		"mappedFileSizeConsumeQueue=6001":      "mappedFileSizeConsumeQueue: 6001 is not a multiple of 20",
 		"mapedFileSizeCommitLog=1000000":       "maxMessageSize: 4194304 does not fit into a commit log file of 1000000 bytes: lower it to 933440 or less",
