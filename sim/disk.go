@@ -96,6 +96,15 @@ func (d *Disk) Content(path string) ([]byte, bool) {
 	return slices.Clone(i.shown), true
 }
 
+// Durable is what the medium has of a file: a power loss may leave no more.
+func (d *Disk) Durable(path string) ([]byte, bool) {
+	i, ok := d.names[path]
+	if !ok {
+		return nil, false
+	}
+	return slices.Clone(i.durable), true
+}
+
 // Corrupt changes one byte of a file on the medium and in the cache, as bit rot does after
 // the cache has let go of the page. It reports whether the byte exists.
 func (d *Disk) Corrupt(path string, offset int64, flip byte) bool {

@@ -166,6 +166,12 @@ type gap struct{ bridges []bridge }
 
 func (g *gap) note(r *message.Record) { g.bridges = append(g.bridges, bridgeOf(r)) }
 
+// between reports whether a bridge stands between two places.
+func (g *gap) between(from, to message.LogOffset) bool {
+	_, ok := g.over(from, to, 1)
+	return ok
+}
+
 // over returns the last bridge between two places, if those there have room for so many messages.
 func (g *gap) over(from, to message.LogOffset, messages int64) (last bridge, ok bool) {
 	room := int64(0)

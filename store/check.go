@@ -333,17 +333,23 @@ func (c *checker) checkBehind(end message.LogOffset) error {
 	return err
 }
 
+// zeroChunk is how much is compared with zeros at once: little enough to stay in the processor's cache.
+const zeroChunk = 128 << 10
+
+var zeros [zeroChunk]byte
+
 // nonZero returns the smallest range that holds every non-zero byte of [from, to).
 func nonZero(row *segment.Row, from, to int64) (first, last int64, err error) {
 	first, last = to, from
-	buffer := make([]byte, min(scanChunk, row.SegmentSize()))
+	buffer := make([]byte, min(zeroChunk, row.SegmentSize()))
 	for at := from; at < to; {
 		n := min(int64(len(buffer)), to-at, row.FileStart(at)+row.SegmentSize()-at)
 		if err := row.ReadAt(buffer[:n], at); err != nil {
 			return 0, 0, err
 		}
-		if trimmed := bytes.TrimLeft(buffer[:n], "\x00"); len(trimmed) > 0 {
-			first = min(first, at+n-int64(len(trimmed)))
+		// Nearly all of it is zero, up to a whole file, and comparing is many times as fast as trimming.
+		if !bytes.Equal(buffer[:n], zeros[:n]) {
+			first = min(first, at+n-int64(len(bytes.TrimLeft(buffer[:n], "\x00"))))
 			last = at + int64(len(bytes.TrimRight(buffer[:n], "\x00")))
 		}
 		at += n
@@ -381,6 +387,8 @@ func (c *checker) checkCheckpoint() error {
 	case c.missing > 0:
 	case c.state.own && c.state.durable > c.report.End:
 		c.damage("the checkpoint says that the log is durable up to %d, but it ends at %d", c.state.durable, c.report.End)
+	case c.state.own && saved < c.report.Start:
+		c.damage("commit log [%d, %d): its files are missing: the log must be read from %d on", saved, c.report.Start, saved)
 	case c.state.own && saved >= c.report.Start && !c.passed:
 		c.damage("the checkpoint says %d, where no record begins", saved)
 	}

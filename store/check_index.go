@@ -53,14 +53,16 @@ func (c *checker) openIndex() error {
 	x := &indexChecker{files: files, cursor: files.Cursor()}
 	c.index = x
 	c.report.Indexed = c.state.mark.Log
-	if !inDoubt {
-		findings, err := files.Verify()
-		if err != nil {
-			return err
-		}
-		for _, finding := range findings {
-			c.damage("%s", finding)
-		}
+	verify := files.Verify
+	if inDoubt {
+		verify = files.VerifyComplete
+	}
+	findings, err := verify()
+	if err != nil {
+		return err
+	}
+	for _, finding := range findings {
+		c.damage("%s", finding)
 	}
 	return x.next()
 }

@@ -153,6 +153,11 @@ func (c *checker) follow(q *checkedQueue, r *message.Record) (err error) {
 		// The topic was removed and made again: what was wrong with the old records is of no interest.
 		q.firstNumber, q.firstEntry, q.nextEntry, q.before, q.troubles = 0, 0, 0, 0, nil
 		return nil
+	case r.QueueOffset < q.nextNumber && c.gaps.between(q.lastLog, r.LogOffset):
+		// So was this one, and what it began with is lost.
+		q.nextEntry, err = q.entryFor(r.QueueOffset)
+		q.firstNumber, q.firstEntry, q.before, q.troubles = r.QueueOffset, q.nextEntry, q.nextEntry, nil
+		return err
 	case r.QueueOffset == q.nextNumber:
 		return nil
 	}
@@ -225,6 +230,9 @@ func (c *checker) checkCount() bool {
 		c.note(&c.report.Repairs, "all queues are to be built again from the log")
 		return false
 	}
+	if removed := c.removedEntries(); c.state.own && removed > c.state.removed {
+		c.damage("the first files of queues are missing: %d entries in front of them were removed, by the checkpoint, and %d are", c.state.removed, removed)
+	}
 	if c.state.own && sum < c.state.entries && sum+absent >= c.state.entries && len(c.foreign) == 0 {
 		c.absent = true
 		c.note(&c.report.Repairs, "queues have no files: all queues are to be built again from the log")
@@ -235,6 +243,18 @@ func (c *checker) checkCount() bool {
 		return false
 	}
 	return c.state.own
+}
+
+// removedEntries counts the entries in front of the first files of all queues.
+func (c *checker) removedEntries() int64 {
+	sum := int64(0)
+	for _, q := range c.order {
+		if q.hasFiles() {
+			start, _ := q.rowRange()
+			sum += int64(start)
+		}
+	}
+	return sum
 }
 
 func (q *checkedQueue) hasFiles() bool { return q.row != nil && !q.row.Empty() }
@@ -294,11 +314,14 @@ func (c *checker) checkExpired(q *checkedQueue, from, to position) (position, er
 // checkUnused checks that nothing stands behind the last entry: a Java broker would take it for messages.
 func (c *checker) checkUnused(q *checkedQueue, from, to position) error {
 	first, last, err := nonZero(q.row, q.byteOf(from), q.byteOf(to))
-	if _, dropped := c.dropped[q.key.Topic]; dropped && first < last {
+	if _, dropped := c.dropped[q.key.Topic]; dropped && !q.seen && first < last {
 		c.note(&c.report.Repairs, "queue %s: files of a topic that was removed", q.key)
 		return err
 	}
-	if err == nil && first < last {
+	if err == nil && c.state.own && first < last && position(first/q.layout.size) > from {
+		// What a crash leaves begins at the end, and only there the next start looks.
+		c.damage("queue %s: entries [%d, %d) point to no record", q.key, first/q.layout.size, (last+q.layout.size-1)/q.layout.size)
+	} else if err == nil && first < last {
 		c.find(c.report.End, "queue %s: entries [%d, %d) point to no record", q.key, first/q.layout.size, (last+q.layout.size-1)/q.layout.size)
 	}
 	return err

@@ -25,20 +25,21 @@ import (
 //	     8  sequence          the slot with the greater one counts
 //	    16  saved             log offset: the entries of all records before it are on the medium
 //	    24  entries           how many entries these are, over all queues, counted from number 0
-//	    32  indexed           log offset: the keys of all records before it are on the medium, in the key index
-//	    40  index file        name of the newest index file, as a number; 0 for none
-//	    48  index items       number of that file's next item; negative if the files are in doubt behind it
-//	    56  index end         store time of the newest record with keys, ms
-//	    64  durable           log offset: the log is on the medium up to here; never before saved
-//	    72  the bytes 0 to 47 of the file, as they were written with this slot
-//	   120  CRC-32 of the slot's bytes 0 to 119
+//	    32  removed           how many of them, over all queues, stand in front of the queues' first files
+//	    40  indexed           log offset: the keys of all records before it are on the medium, in the key index
+//	    48  index file        name of the newest index file, as a number; 0 for none
+//	    56  index items       number of that file's next item; negative if the files are in doubt behind it
+//	    64  index end         store time of the newest record with keys, ms
+//	    72  durable           log offset: the log is on the medium up to here; never before saved
+//	    80  the bytes 0 to 47 of the file, as they were written with this slot
+//	   128  CRC-32 of the slot's bytes 0 to 127
 //
 // If a Java broker has written the longs since, our words say nothing of what it did, and do not count.
 const (
 	checkpointSize  = 4096
 	checkpointMagic = 0x47414E5452594350
 	javaWordsSize   = 48
-	slotSize        = 124
+	slotSize        = 132
 	usedBytes       = 512
 )
 
@@ -56,6 +57,7 @@ type checkpointState struct {
 	sequence   int64 // of the newest slot
 	saved      message.LogOffset
 	entries    int64
+	removed    int64
 	mark       index.Mark
 	durable    message.LogOffset
 	own        bool // sequence, saved, entries, mark and durable are valid
@@ -76,7 +78,7 @@ func (c checkpointState) slot() (p []byte, at int64) {
 	}
 	p = make([]byte, 0, slotSize)
 	for _, word := range []int64{
-		checkpointMagic, c.sequence, int64(c.saved), c.entries, int64(c.mark.Log), c.mark.File, count, c.mark.EndAt, int64(max(c.durable, c.saved)),
+		checkpointMagic, c.sequence, int64(c.saved), c.entries, c.removed, int64(c.mark.Log), c.mark.File, count, c.mark.EndAt, int64(max(c.durable, c.saved)),
 	} {
 		p = binary.BigEndian.AppendUint64(p, uint64(word))
 	}
@@ -91,12 +93,12 @@ func decodeSlot(p []byte) (c checkpointState, with javaWords) {
 	if word(0) != checkpointMagic || binary.BigEndian.Uint32(p[slotSize-4:]) != crc32.ChecksumIEEE(p[:slotSize-4]) {
 		return c, with
 	}
-	c.sequence, c.saved, c.entries = word(8), message.LogOffset(word(16)), word(24)
-	c.mark = index.Mark{Log: message.LogOffset(word(32)), File: word(40), Count: int32(word(48)), EndAt: word(56)}
+	c.sequence, c.saved, c.entries, c.removed = word(8), message.LogOffset(word(16)), word(24), word(32)
+	c.mark = index.Mark{Log: message.LogOffset(word(40)), File: word(48), Count: int32(word(56)), EndAt: word(64)}
 	if c.mark.Count < 0 {
 		c.mark.Count, c.mark.InDoubt = -c.mark.Count, true
 	}
-	c.durable = max(message.LogOffset(word(64)), c.saved)
+	c.durable = max(message.LogOffset(word(72)), c.saved)
 	c.own = c.saved >= 0
 	return c, javaWords(p[slotSize-4-javaWordsSize : slotSize-4])
 }
@@ -184,6 +186,8 @@ func (s *Store) moveCheckpoint(leaves func(q *queueLog) bool) error {
 	if err := s.syncQueues(); err != nil {
 		return err
 	}
+	// Now that all files are there: a queue may begin with one that is not its first.
+	state.removed = s.removedEntries(leaves)
 	if err := s.putCheckpoint(state); err != nil {
 		return err
 	}
@@ -228,6 +232,28 @@ func (s *Store) entriesBefore(limit message.LogOffset, without func(q *queueLog)
 	return sum
 }
 
+// removedEntries counts the entries in front of the first files of all queues.
+func (s *Store) removedEntries(without func(q *queueLog) bool) int64 {
+	sum := int64(0)
+	for _, q := range s.order {
+		if !q.row.Empty() && (without == nil || !without(q)) {
+			start, _ := q.rowRange()
+			sum += int64(start)
+		}
+	}
+	return sum
+}
+
+// noteRemoved says in the checkpoint that files of queues go: who finds more missing than it says knows that it was somebody else.
+func (s *Store) noteRemoved(more int64) error {
+	state := s.checkpointed
+	if !state.own || more == 0 {
+		return nil
+	}
+	state.removed = s.removedEntries(nil) + more
+	return s.putCheckpoint(state)
+}
+
 // syncQueues syncs the files of all queues that have new entries. After a failure the entries are in doubt
 // for ever: the log still has everything, so the checkpoint just stays.
 func (s *Store) syncQueues() error {
@@ -252,16 +278,28 @@ func writeCheckpoint(disk env.Disk, state *checkpointState) error {
 	if err != nil {
 		return err
 	}
-	slot, at := state.slot()
-	words := state.javaWords()
-	err = f.WriteAt(slot, at)
-	if err == nil {
-		err = f.WriteAt(words[:], 0)
+	return errors.Join(state.write(f), f.Close())
+}
+
+// write makes the slot durable, and then the words of Java that go with it. One at a time: a crash may leave the later of two writes
+// and not the earlier, and words that go with no slot would look like those of a Java broker.
+func (c checkpointState) write(f env.File) error {
+	slot, at := c.slot()
+	if err := f.WriteAt(slot, at); err != nil {
+		return err
 	}
-	if err == nil {
-		err = f.Sync(0, checkpointSize)
+	if err := f.Sync(0, checkpointSize); err != nil {
+		return err
 	}
-	return errors.Join(err, f.Close())
+	var old javaWords
+	words := c.javaWords()
+	if _, err := f.ReadAt(old[:], 0); err != nil || old == words {
+		return err
+	}
+	if err := f.WriteAt(words[:], 0); err != nil {
+		return err
+	}
+	return f.Sync(0, checkpointSize)
 }
 
 // openCheckpoint opens the file and makes it, with its full size, if it does not exist.

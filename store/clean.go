@@ -302,26 +302,49 @@ func (s *Store) moveMinimum(q *queueLog) (gone int64, err error) {
 
 // cleanQueues removes queue files of which all messages are gone.
 func (s *Store) cleanQueues() error {
+	type leaving struct {
+		queue *queueLog
+		files int
+	}
+	var all []leaving
+	entries := int64(0)
 	for _, q := range slices.Clone(s.order) {
-		for q.row.End()-q.row.Start() > q.row.SegmentSize() {
-			may, err := s.mayRemoveFirst(q)
-			if err != nil {
-				return fmt.Errorf("queue %s: %w", q.key, err)
-			}
-			if !may {
-				break
-			}
-			if err := q.row.RemoveFirst(); err != nil {
-				return fmt.Errorf("queue %s: %w", q.key, err)
+		n, err := s.removableFiles(q)
+		if err != nil {
+			return fmt.Errorf("queue %s: %w", q.key, err)
+		}
+		if n > 0 {
+			all = append(all, leaving{q, n})
+			entries += int64(n) * q.row.SegmentSize() / q.layout.size
+		}
+	}
+	if err := s.noteRemoved(entries); err != nil {
+		return err
+	}
+	for _, l := range all {
+		for range l.files {
+			if err := l.queue.row.RemoveFirst(); err != nil {
+				return fmt.Errorf("queue %s: %w", l.queue.key, err)
 			}
 		}
 	}
 	return nil
 }
 
-// mayRemoveFirst reports whether the first file of a queue is not needed any more.
-func (s *Store) mayRemoveFirst(q *queueLog) (bool, error) {
-	start, _ := q.rowRange()
+// removableFiles is how many of the first files of a queue are not needed any more. The last file stays.
+func (s *Store) removableFiles(q *queueLog) (n int, err error) {
+	for start, end := q.rowRange(); q.fileEnd(start) < end; start = q.fileEnd(start) {
+		may, err := s.mayRemove(q, start)
+		if err != nil || !may {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// mayRemove reports whether the file of a queue that begins at a position is not needed any more.
+func (s *Store) mayRemove(q *queueLog, start position) (bool, error) {
 	behind := q.fileEnd(start)
 	if behind > q.synced || behind > q.first {
 		return false, nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"slices"
 
@@ -100,9 +101,9 @@ func (s *Store) remember(topic string, at message.LogOffset) (renamed bool, err 
 	next[topic] = at
 	// order does not matter: each is looked at alone
 	maps.DeleteFunc(next, func(_ string, at message.LogOffset) bool { return at <= s.Start() })
-	text, err := json.Marshal(next)
+	text, err := next.encode()
 	if err != nil {
-		return false, fmt.Errorf("%s: %w", droppedPath, err)
+		return false, err
 	}
 	renamed, err = replaceFile(s.env.Disk, droppedPath, text)
 	if renamed {
@@ -122,9 +123,9 @@ func (s *Store) shortenDropped(end message.LogOffset) error {
 	if maps.Equal(next, s.dropped) {
 		return nil
 	}
-	text, err := json.Marshal(next)
+	text, err := next.encode()
 	if err != nil {
-		return fmt.Errorf("%s: %w", droppedPath, err)
+		return err
 	}
 	if _, err := replaceFile(s.env.Disk, droppedPath, text); err != nil {
 		return err
@@ -156,6 +157,32 @@ func replaceFile(disk env.Disk, path string, content []byte) (renamed bool, err 
 	return true, disk.SyncDir(".")
 }
 
+// droppedDocument is the file. The checksum is the CRC-32 of the bytes of topics.
+type droppedDocument struct {
+	Topics   json.RawMessage `json:"topics"`
+	Checksum uint32          `json:"checksum"`
+}
+
+func (d droppedTopics) encode() ([]byte, error) {
+	topics, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", droppedPath, err)
+	}
+	return json.Marshal(droppedDocument{topics, crc32.ChecksumIEEE(topics)})
+}
+
+func decodeDropped(text []byte) (droppedTopics, error) {
+	var in droppedDocument
+	if err := json.Unmarshal(text, &in); err != nil {
+		return nil, err
+	}
+	if sum := crc32.ChecksumIEEE(in.Topics); sum != in.Checksum {
+		return nil, fmt.Errorf("the checksum of the topics is %d, the file says %d", sum, in.Checksum)
+	}
+	dropped := droppedTopics{}
+	return dropped, json.Unmarshal(in.Topics, &dropped)
+}
+
 // droppedSizeMax bounds the file that is read.
 const droppedSizeMax = 64 << 20
 
@@ -175,8 +202,8 @@ func readDropped(disk env.Disk) (droppedTopics, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
-	dropped := droppedTopics{}
-	if err := json.Unmarshal(text[:n], &dropped); err != nil {
+	dropped, err := decodeDropped(text[:n])
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w; without it the messages of removed topics come back if queues must be built again: correct it, remove it, or run gantry inspect repair, which sets it aside: %w", droppedPath, errDroppedDamaged, err)
 	}
 	return dropped, nil

@@ -143,12 +143,18 @@ func TestATopicIsForgottenOnceTheLogHasNothingOfIt(t *testing.T) {
 
 func (w *world) droppedTopics(t *testing.T) (names map[string]int64) {
 	t.Helper()
-	require.NoError(t, json.Unmarshal(w.content(droppedFile), &names))
-	return names
+	var file struct {
+		Topics map[string]int64 `json:"topics"`
+	}
+	require.NoError(t, json.Unmarshal(w.content(droppedFile), &file))
+	return file.Topics
 }
 
 func TestADamagedListOfRemovedTopicsIsRefusedWithAWayOut(t *testing.T) {
-	for _, text := range []string{"", "{", "[]", `{"topic":"x"}`, `{"topic":1.5}`, "\x00\x00\x00", `{"topic":1}{`, strings.Repeat("[", 20_000)} {
+	for _, text := range []string{
+		"", "{", "[]", `{"topics":{"topic":1}}`, `{"topics":{"topic":1},"checksum":7}`, "\x00\x00\x00", strings.Repeat("[", 20_000),
+		string(store.EncodeDropped(`{"topic":"x"}`)), string(store.EncodeDropped(`{"topic":1.5}`)), string(store.EncodeDropped("{}")) + "{",
+	} {
 		w := dropped(t, "topic")
 		w.remove(t, droppedFile)
 		w.overwrite(t, droppedFile, 0, []byte(text))
@@ -172,7 +178,7 @@ func TestADamagedListOfRemovedTopicsIsRefusedWithAWayOut(t *testing.T) {
 func TestPlacesOfRemovedTopicsThatCannotBeDoNoHarm(t *testing.T) {
 	for _, text := range []string{`{"never":9223372036854775807}`, `{"topic":-1}`, `{"topic":0}`, "null", "{}", `{"":5}`, `{"../..":5}`} {
 		w := filled(t)
-		w.overwrite(t, droppedFile, 0, []byte(text))
+		w.overwrite(t, droppedFile, 0, store.EncodeDropped(text))
 		require.NoError(t, w.repaired(sim.KillProcess), text)
 		w.complete(t)
 	}
@@ -280,7 +286,7 @@ func TestATopicThatWasRemovedBehindTheEndOfTheLogKeepsItsNewMessages(t *testing.
 	w := newWorld(1, small(store.SyncFlush))
 	defer w.kernel.Close()
 	require.NoError(t, w.use(w.again))
-	w.overwrite(t, "droppedTopics.json", 0, []byte(`{"topic":50000000}`))
+	w.overwrite(t, "droppedTopics.json", 0, store.EncodeDropped(`{"topic":50000000}`))
 	w.ledger = oracle.NewLedger()
 	require.NoError(t, w.do(func(e env.Env) error {
 		s, err := store.Open(e, w.options)

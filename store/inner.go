@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 
@@ -13,6 +14,9 @@ import (
 
 // innerBaseRoom is what INNER_BASE takes at most: its name, 19 digits, two separators.
 const innerBaseRoom = len(message.PropertyInnerBase) + 19 + 2
+
+// innerPrefix begins the names of both properties.
+var innerPrefix = []byte("INNER_")
 
 // propertyAssign stands between the name and the value of a property.
 const propertyAssign = 0x01
@@ -38,8 +42,18 @@ func innerCount(r *message.Record) (int32, error) {
 	return int32(n), nil
 }
 
+// countFits reports whether a record holds so many messages.
+func countFits(raw []byte, count int32) bool {
+	var r message.Record
+	_, err := message.DecodeRecord(raw, &r, false)
+	return err == nil && messagesIn(&r) == count
+}
+
 // batchProblem tells why a record cannot be taken for what it says of inner batches, or "".
 func (s *Store) batchProblem(r *message.Record) string {
+	if !r.SysFlags.InnerBatch() && !bytes.Contains(r.Properties, innerPrefix) {
+		return "" // as nearly all of them, without a walk over the properties
+	}
 	_, counted := message.PropertyBytes(r.Properties, message.PropertyInnerCount)
 	_, based := message.PropertyBytes(r.Properties, message.PropertyInnerBase)
 	switch {

@@ -105,6 +105,9 @@ func (s *Store) openQueue(d queueDirectory, limit message.LogOffset, rebuild boo
 	}
 	s.addQueue(q)
 	err = s.loadQueue(q, limit)
+	if rebuild && err == nil {
+		err = s.mendGone(q)
+	}
 	if rebuild && errors.Is(err, errContradiction) {
 		q.begin(0)
 		err = q.row.RemoveAll()
@@ -153,7 +156,48 @@ func (s *Store) loadQueue(q *queueLog, limit message.LogOffset) error {
 		}
 		end--
 	}
+	if q.layout.batch && first < end {
+		// Its entry alone tells the number of the first message.
+		if ok, err := s.entryFits(q, first, limit); err != nil || !ok {
+			return errors.Join(err, fmt.Errorf("%w: queue %s: its first entry does not fit its record", errContradiction, q.key))
+		}
+	}
 	return q.beginLoaded(start, first, end)
+}
+
+// mendGone puts fillers in the place of entries of messages that are gone, where they are damaged: nothing in the log tells what they were, and
+// they keep the numbers of the queue.
+func (s *Store) mendGone(q *queueLog) error {
+	start, _ := q.rowRange()
+	for at := start; at < q.end; at++ {
+		e, err := q.fileEntry(at)
+		switch {
+		case err != nil:
+			return err
+		case e.filler() || e.possible() && e.end() <= s.Start():
+			continue
+		case q.layout.batch:
+			return fmt.Errorf("%w: queue %s: the entry %v is not of a message that is gone", errContradiction, q.key, e)
+		}
+		if err := q.row.WriteAt(q.layout.append(nil, entry{size: fillerSize}), q.byteOf(at)); err != nil {
+			return err
+		}
+	}
+	return q.secureGone(start)
+}
+
+// secureGone makes durable what the files say in front of the first message in the log. A start that was interrupted may have mended
+// it in the cache only.
+func (q *queueLog) secureGone(start position) error {
+	for at := start; at < q.end; at = min(q.fileEnd(at), q.end) {
+		if err := q.row.Rewrite(q.byteOf(at), int(q.byteOf(min(q.fileEnd(at), q.end)-at))); err != nil {
+			return err
+		}
+	}
+	if start == q.end {
+		return nil
+	}
+	return q.row.Sync(q.byteOf(start), q.byteOf(q.end))
 }
 
 // beginLoaded makes the entries [first, end) of the files those of the queue; the ones from start on are of messages that are gone.

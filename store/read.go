@@ -46,7 +46,7 @@ func (s *Store) Read(request ReadRequest, buffer []byte) (ReadResult, error) {
 	if outside(q, request.From, &result) {
 		return result, nil
 	}
-	at, err := q.find(request.From)
+	at, err := s.locate(q, request.From)
 	var entries []byte
 	if err == nil {
 		n := min(q.end-at, entriesPerRead, position(max(request.CountMax, 1)*entriesAhead(request)))
@@ -65,7 +65,7 @@ func (s *Store) Read(request ReadRequest, buffer []byte) (ReadResult, error) {
 	}
 	picked, err := s.choose(q.layout, entries, at, request, &result)
 	if err == nil {
-		err = s.readRecords(picked, request.From, buffer, &result)
+		err = s.readRecords(q.layout, picked, request.From, buffer, &result)
 	}
 	switch {
 	case err != nil && s.released:
@@ -104,6 +104,39 @@ func (q *queueLog) find(number message.QueueOffset) (position, error) {
 	return searchEntries(from, q.end, q.entryAt, func(e entry) bool { return e.next() <= number })
 }
 
+// locate is find for readers: where no entry holds the message, which was lost then, the entries around must be whole. A damaged
+// number leads a search to itself.
+func (s *Store) locate(q *queueLog, number message.QueueOffset) (position, error) {
+	at, err := q.find(number)
+	if err != nil || !q.layout.batch {
+		return at, err
+	}
+	for near := at; near >= max(at-1, q.first); near-- {
+		if near >= q.end {
+			continue
+		}
+		e, err := q.entryAt(near)
+		switch {
+		case err != nil:
+			return at, err
+		case near == at && e.number <= number:
+			return at, nil
+		case e.filler():
+			continue
+		case !e.possible() || e.end() > s.Confirmed():
+			return at, fmt.Errorf("%w: message %d: the entry %v", ErrDamaged, number, e)
+		}
+		head := make([]byte, recordHead)
+		if err := s.log.ReadAt(head, int64(e.log)); err != nil {
+			return at, err
+		}
+		if !e.fits(head) {
+			return at, fmt.Errorf("%w: message %d: the entry %v leads to another or no record", ErrDamaged, number, e)
+		}
+	}
+	return at, nil
+}
+
 // numberAt is the number of the first message of the entry at a position, which may be the end.
 func (q *queueLog) numberAt(at position) (message.QueueOffset, error) {
 	switch {
@@ -139,11 +172,18 @@ var ErrDamaged = errors.New("the store is damaged: stop the broker, and run gant
 // choose picks the entries that match, from those that stand from a position on, up to the limits. Those of records that are gone are passed over.
 func (s *Store) choose(l *layout, entries []byte, at position, request ReadRequest, result *ReadResult) ([]entry, error) {
 	var picked []entry
+	if request.Matches == nil {
+		// Without a filter all of them are picked, nearly always.
+		picked = make([]entry, 0, int64(len(entries))/l.size)
+	}
 	count, bytes := 0, 0
 	result.Status = ReadNoMatchedMessage
 	for ; len(entries) > 0; entries, at = entries[l.size:], at+1 {
 		e := l.decode(entries, at)
 		switch {
+		case len(picked) > 0 && e.number != result.Next:
+			// The number that the entry says may be damaged: it is not to be believed before the record is read.
+			return picked, nil
 		case e.filler():
 			if len(picked) == 0 {
 				result.Status = ReadMessageWasRemoving
@@ -191,7 +231,7 @@ const readBytesMax = 128 << 20
 func (s *Store) cold(at message.LogOffset) bool { return int64(s.written-at) > s.options.Cached }
 
 // readRecords reads the chosen records, neighbours in the log at once.
-func (s *Store) readRecords(picked []entry, from message.QueueOffset, buffer []byte, result *ReadResult) error {
+func (s *Store) readRecords(l *layout, picked []entry, from message.QueueOffset, buffer []byte, result *ReadResult) error {
 	size := 0
 	for _, e := range picked {
 		size += int(e.size)
@@ -210,7 +250,7 @@ func (s *Store) readRecords(picked []entry, from message.QueueOffset, buffer []b
 		} else if err != nil {
 			return fmt.Errorf("records [%d, %d): %w", run[0].log, run[len(run)-1].end(), err)
 		}
-		good, goodBytes, err := s.verifyRun(run, rest[:n])
+		good, goodBytes, err := s.verifyRun(l, run, rest[:n])
 		for _, e := range run[:good] {
 			result.Count += int(e.count)
 		}
@@ -243,7 +283,7 @@ const verifyInline = 16 << 10
 
 // verifyRun compares records that follow each other with their entries and checksums. It returns how many are good from the
 // first on, and what is wrong with the next one: damaged messages are never delivered.
-func (s *Store) verifyRun(run []entry, p []byte) (good, goodBytes int, err error) {
+func (s *Store) verifyRun(l *layout, run []entry, p []byte) (good, goodBytes int, err error) {
 	verify := func() {
 		for _, e := range run {
 			record := p[goodBytes : goodBytes+int(e.size)]
@@ -253,6 +293,10 @@ func (s *Store) verifyRun(run []entry, p []byte) (good, goodBytes int, err error
 			}
 			if !sealFits(record) {
 				err = fmt.Errorf("%w: message %d at %v does not fit its checksum", ErrDamaged, e.number, e.log)
+				return
+			}
+			if l.batch && !countFits(record, e.count) {
+				err = fmt.Errorf("%w: message %d has the entry %v, and its record another number of messages", ErrDamaged, e.number, e)
 				return
 			}
 			good++
@@ -335,7 +379,7 @@ func (s *Store) StoredAt(key QueueKey, number message.QueueOffset) (at int64, ok
 	if q == nil || number < q.min || number >= q.max {
 		return 0, false, nil
 	}
-	place, err := q.find(number)
+	place, err := s.locate(q, number)
 	if err == nil {
 		at, err = s.storedAt(q, place)
 	}

@@ -69,6 +69,7 @@ func (s *Store) recover() error {
 // much of the log is durable.
 func (s *Store) firstCheckpoint(r *replay) error {
 	state := r.state
+	state.removed = s.removedEntries(nil)
 	state.saved, state.entries, state.mark, state.durable, state.own = r.from, r.before, s.keys.mark, s.flushed, true
 	if err := s.putCheckpoint(state); err != nil {
 		return err
@@ -95,10 +96,11 @@ func (s *Store) scanFrom(state checkpointState) (message.LogOffset, error) {
 	switch {
 	case state.own && state.durable > end:
 		return 0, &DamageError{From: end, To: state.durable, Reason: fmt.Errorf("%w: the checkpoint says that it was flushed up to %d", errMissingFiles, state.durable)}
-	case state.own && state.saved >= start:
-		return state.saved, nil
+	case state.own && state.saved < start:
+		// Cleaning never comes so far.
+		return 0, &DamageError{From: state.saved, To: start, Reason: fmt.Errorf("%w: the log must be read from %d on", errMissingFiles, state.saved)}
 	case state.own:
-		return start, nil
+		return state.saved, nil
 	}
 	return s.scanFromTime(min(state.physicalAt, state.logicsAt) - clockTolerance)
 }

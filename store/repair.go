@@ -177,9 +177,14 @@ func (r *repair) distrust() error {
 	if !state.own && r.report.Clean {
 		state.durable = r.report.End
 	}
-	end := r.report.End
+	end, newest := r.report.End, r.newestAt
 	if r.choice == CutDamage && len(r.report.Lost) > 0 {
-		end = min(end, r.report.Lost[0].From)
+		end, newest = min(end, r.report.Lost[0].From), r.report.Lost[0].storedAt
+	}
+	state.physicalAt, state.logicsAt, state.indexAt = min(state.physicalAt, newest), min(state.logicsAt, newest), min(state.indexAt, newest)
+	if start := r.report.Start; state.saved < start {
+		r.steps = append(r.steps, fmt.Sprintf("go on without the beginning of the log, up to %d, whose files are missing: its messages are lost; if you have the files, put them back instead", start))
+		state.saved, state.durable = start, max(state.durable, start)
 	}
 	state.saved, state.durable = min(state.saved, end), min(state.durable, end)
 	state.entries, state.own = entriesUnknown, true

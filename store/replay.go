@@ -33,6 +33,9 @@ func (r *replay) run(from message.LogOffset) error {
 		return err
 	}
 	r.from, r.before = from, s.entriesBefore(from, nil)
+	if removed := s.removedEntries(nil); r.state.own && !r.rebuild && r.state.entries != entriesUnknown && removed > r.state.removed {
+		return fmt.Errorf("%w: the first files of queues are missing: %d entries in front of them were removed, by the checkpoint, and %d are", errContradiction, r.state.removed, removed)
+	}
 	if r.state.own && r.before < r.state.entries {
 		return fmt.Errorf("%w: %s", errContradiction, missingEntries(r.state.entries, r.before))
 	}
@@ -135,7 +138,18 @@ func (r *replay) runAll() error {
 	}
 	clear(s.queues)
 	s.order, s.dirty, s.saved = nil, nil, -1
-	return r.run(s.Start())
+	if err := r.run(s.Start()); err != nil {
+		return err
+	}
+	// Those without a record in the log keep entries of messages that are gone, and nothing may stand behind them.
+	for _, q := range s.order {
+		if !r.begun[q] && !q.row.Empty() && q.row.Has(q.byteOf(q.end)) {
+			if err := q.row.Cut(q.byteOf(q.end)); err != nil {
+				return fmt.Errorf("queue %s: %w", q.key, err)
+			}
+		}
+	}
+	return nil
 }
 
 // record puts a record into its queue. The log is the truth: the first replayed record of a queue decides
@@ -210,6 +224,10 @@ func (r *replay) begin(q *queueLog, at message.QueueOffset, log message.LogOffse
 	case r.whole && at == 0 && q.max > 0:
 		// The topic was removed and made again.
 		q.begin(0)
+		return q.row.RemoveAll()
+	case r.whole && at < q.max && r.gaps.between(r.last[q], log):
+		// So was this one, and what it began with is lost.
+		q.begin(at)
 		return q.row.RemoveAll()
 	}
 	return nil

@@ -75,7 +75,7 @@ var Bugs = []Bug{
 	},
 	{
 		Name:     "miss the wake-up of a held pull",
-		Edits:    []Edit{{"node/broker/waiting.go", "case offset >= h.from && (", "case offset > h.from && ("}},
+		Edits:    []Edit{{"node/broker/waiting.go", "case offset >= h.from && ", "case offset > h.from && "}},
 		Scenario: "pubsub", Seeds: 10,
 	},
 	{
@@ -143,7 +143,7 @@ var Bugs = []Bug{
 	},
 	{
 		Name:     "read the log from where it is durable, not from where the queues are",
-		Edits:    []Edit{{"store/recover.go", "\tcase state.own && state.saved >= start:\n\t\treturn state.saved, nil\n", "\tcase state.own && state.durable >= start:\n\t\treturn state.durable, nil\n"}},
+		Edits:    []Edit{{"store/recover.go", "\tcase state.own:\n\t\treturn state.saved, nil\n", "\tcase state.own && state.durable >= start:\n\t\treturn state.durable, nil\n"}},
 		Scenario: "store-crash", Seeds: 33,
 	},
 	{
@@ -255,5 +255,40 @@ var Bugs = []Bug{
 		Name:     "take back the places of refused messages and not their numbers",
 		Edits:    []Edit{{"store/write.go", "\t\ta.queue.next = a.at.Queue\n", ""}},
 		Scenario: "disk-faults", Seeds: 30,
+	},
+	{
+		Name:     "ignore a failed sync of a queue",
+		Edits:    []Edit{{"store/checkpoint.go", "\t\t\ts.queuesFailed = fmt.Errorf(\"queue %s could not be synced; the next start will read the log from %v: %w\", q.key, s.saved, err)\n\t\t\treturn s.queuesFailed\n", "\t\t\ts.report(\"queue not synced\", fmt.Errorf(\"%w\", err))\n"}},
+		Scenario: "disk-faults", Seeds: 60,
+	},
+	{
+		Name:     "retry a failed sync of a queue",
+		Edits:    []Edit{{"store/checkpoint.go", "\t\t\ts.queuesFailed = fmt.Errorf(\"queue %s could not be synced; the next start will read the log from %v: %w\", q.key, s.saved, err)\n\t\t\treturn s.queuesFailed\n", "\t\t\treturn fmt.Errorf(\"queue not synced: %w\", err)\n"}},
+		Scenario: "disk-faults", Seeds: 1053,
+	},
+	{
+		Name:     "roll a file of the log eight bytes late",
+		Edits:    []Edit{{"store/append.go", "message.FitsFile(size, int(left))", "message.FitsFile(size-24-message.EndOfFileSize, int(left))"}},
+		Scenario: "disk-faults", Seeds: 96,
+	},
+	{
+		Name:     "take damage for the end of the log",
+		Edits:    []Edit{{"store/replay.go", "\tif scanner.at < durable {", "\tif scanner.at < durable && s == nil {"}},
+		Scenario: "damaged-files", Seeds: 51,
+	},
+	{
+		Name:     "believe what a crash left of the key index",
+		Edits:    []Edit{{"store/index/repair.go", "x.options.inDoubt() || name != mark.File || count != mark.Count", "name != mark.File || count < mark.Count"}},
+		Scenario: "store-crash", Seeds: 249,
+	},
+	{
+		Name:     "repair vouches for what is in the cache",
+		Edits:    []Edit{{"store/repair.go", "state.saved, state.durable = min(state.saved, end), min(state.durable, end)", "state.saved, state.durable = min(state.saved, end), end"}},
+		Scenario: "damaged-files", Seeds: 864,
+	},
+	{
+		Name:     "write each checkpoint over the last one",
+		Edits:    []Edit{{"store/checkpoint.go", "slotsAt[c.sequence&1]", "slotsAt[0]"}},
+		Scenario: "disk-faults", Seeds: 339,
 	},
 }

@@ -21,7 +21,9 @@ type Scenario struct {
 }
 
 // All lists the scenarios.
-func All() []Scenario { return []Scenario{pubsubScenario, storeCrashScenario, diskFaultsScenario} }
+func All() []Scenario {
+	return []Scenario{pubsubScenario, storeCrashScenario, diskFaultsScenario, damagedFilesScenario}
+}
 
 // Find returns a scenario by name.
 func Find(name string) (Scenario, bool) {

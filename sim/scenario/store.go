@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/gantrymq/gantry/node/env"
@@ -24,7 +25,7 @@ var storeCrashScenario = Scenario{
 	run: func(r *run) {
 		runStore(r, []fault.Kind{
 			fault.KillBroker, fault.PowerLossBroker, fault.PowerLossAfterAck, fault.KillWhileRecovering, fault.RestartBroker,
-		})
+		}, false)
 	},
 }
 
@@ -38,7 +39,7 @@ var diskFaultsScenario = Scenario{
 		runStore(r, []fault.Kind{
 			fault.KillBroker, fault.PowerLossBroker, fault.RestartBroker, fault.SlowDisk, fault.StuckSync, fault.FailSync, fault.FailWrite,
 			fault.FailRead, fault.FullDisk, fault.BitRot,
-		})
+		}, false)
 	},
 }
 
@@ -56,7 +57,9 @@ type storeRun struct {
 	sickUntil   env.Instant
 	wasSick     bool // since the store was opened
 	answered    int
-	rotten      []rot
+	harmed      []harm // since the last repair
+	repairs     int
+	final       bool // nothing is damaged any more
 }
 
 // storeWork is what is done to the store, drawn from the seed.
@@ -67,12 +70,17 @@ type storeWork struct {
 	bodyMax            int64
 	batches            float64
 	drops              float64
+	damage             float64 // share of starts before which a file is damaged
 	check              float64 // share of crashes after which the files are checked before the store is opened
 }
 
-func runStore(r *run, kinds []fault.Kind) {
+// runStore runs a store with faults of some kinds, and with damaged files between two starts or not.
+func runStore(r *run, kinds []fault.Kind, damage bool) {
 	c := &storeRun{run: r, random: r.kernel.Stream("driver"), ledger: oracle.NewLedger()}
 	c.build(kinds)
+	if damage {
+		c.work.damage = float64(c.draw.number("percent of starts with a damaged file", 10, 90)) / 100
+	}
 	if !c.open() {
 		return
 	}
@@ -115,6 +123,8 @@ func (c *storeRun) build(kinds []fault.Kind) {
 		Flush: flush, BodySizeMax: 8 << 10,
 		LogSegmentSize:      d.number("log segment", 74<<10, 300<<10),
 		QueueSegmentEntries: d.number("queue segment", 5, 100),
+		BatchSegmentEntries: d.number("queue segment of batches", 5, 100),
+		BatchQueues:         oracle.TakesBatches,
 		SaveQueuesEvery:     d.duration("queues saved every", time.Millisecond, 50*time.Millisecond),
 		CheckpointEvery:     d.duration("checkpoint every", 5*time.Millisecond, 200*time.Millisecond),
 		CheckpointBytes:     d.number("checkpoint after bytes", 20<<10, 1<<20),
@@ -165,6 +175,9 @@ func (c *storeRun) sick() bool { return c.wasSick || c.kernel.Now() < c.sickUnti
 // open opens the store, compares it with the ledger and starts the work. On a sick disk that may fail: then the disk is healed, as an
 // operator would, and the next attempt must not.
 func (c *storeRun) open() bool {
+	if !c.damageSome() {
+		return false
+	}
 	for attempt := 0; ; attempt++ {
 		c.wasSick = c.kernel.Now() < c.sickUntil
 		sick := c.wasSick
@@ -190,18 +203,31 @@ func (c *storeRun) open() bool {
 
 // excused says whether an attempt may fail for a reason that the driver has made; what rotted it repairs.
 func (c *storeRun) excused(err error, sick bool) bool {
-	var damage *store.DamageError
-	if len(c.rotten) > 0 && (errors.As(err, &damage) || errors.Is(err, store.ErrDamaged)) {
+	if len(c.harmed) > 0 && saysDamage(err) {
 		c.heal()
 		return c.repair()
 	}
 	return sick && (errors.Is(err, env.ErrIO) || errors.Is(err, oracle.ErrIncomplete) || errors.Is(err, env.ErrNoSpace))
 }
 
+// saysDamage reports whether an error tells an operator that files are damaged, so that a repair is due.
+func saysDamage(err error) bool {
+	var damage *store.DamageError
+	if errors.As(err, &damage) || errors.Is(err, store.ErrDamaged) || saysForeign(err) {
+		return true
+	}
+	return strings.Contains(err.Error(), "the list of removed topics is damaged")
+}
+
+// saysForeign reports whether an error tells of files that do not belong together, as when one of them is missing.
+func saysForeign(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "not a row of files")
+}
+
 func (c *storeRun) tryOpen(check bool) error {
 	c.store = nil
 	return c.do("open", func(e env.Env) error {
-		if check && len(c.rotten) == 0 {
+		if check && len(c.harmed) == 0 {
 			if err := oracle.Files(e, c.options); err != nil {
 				return err
 			}
@@ -262,7 +288,7 @@ func (c *storeRun) close() bool {
 		c.failSafety("the store does not close in order: %v", err)
 		return false
 	}
-	if err == nil && !sick && len(c.rotten) == 0 {
+	if err == nil && !sick && len(c.harmed) == 0 {
 		c.kernel.Mark("closed in order")
 		err = c.do("check", func(e env.Env) error {
 			report, err := store.Check(e, c.options, nil)
@@ -283,6 +309,7 @@ func (c *storeRun) close() bool {
 // finish heals everything, demands that messages are taken, and judges the files.
 func (c *storeRun) finish() {
 	c.heal()
+	c.final = true
 	if c.store.Cleaned().Files > 0 {
 		c.kernel.Mark("the log was cleaned")
 	}
@@ -304,7 +331,7 @@ func (c *storeRun) finish() {
 		c.failLiveness("%v", err)
 		return
 	}
-	if len(c.rotten) > 0 && (!c.close() || !c.repair() || !c.open()) {
+	if len(c.harmed) > 0 && (!c.close() || !c.repair() || !c.open()) {
 		return
 	}
 	if c.close() {

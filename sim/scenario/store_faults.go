@@ -2,16 +2,12 @@ package scenario
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/sim"
 	"github.com/gantrymq/gantry/sim/fault"
-	"github.com/gantrymq/gantry/sim/oracle"
 	"github.com/gantrymq/gantry/store"
-	"github.com/gantrymq/gantry/transport/message"
 )
 
 // inject makes one fault happen.
@@ -53,7 +49,7 @@ func (c *storeRun) killWhileRecovering(own *sim.Stream) {
 			if err == nil && own.Chance(0.3) {
 				err = s.Close()
 			}
-			if err != nil {
+			if err != nil && len(c.harmed) == 0 {
 				c.failSafety("the store cannot be opened: %v", err)
 			}
 			done = true
@@ -99,21 +95,14 @@ func (c *storeRun) sicken(f fault.Fault) {
 	})
 }
 
-// rot is a damaged byte.
-type rot struct {
-	path   string
-	offset int64 // in the file
-	log    message.LogOffset
-}
-
-// letRot flips a bit in a closed file of the log, or in one of a queue.
+// letRot flips a bit in a closed file of the log, or in one of a queue, of a store that may be open.
 func (c *storeRun) letRot(own *sim.Stream) {
 	var logs, queues []string
 	for _, path := range c.machine.Disk().Paths() {
 		switch {
-		case strings.Contains(path, "commitlog/"):
+		case strings.Contains(path, logFiles):
 			logs = append(logs, path)
-		case strings.Contains(path, "consumequeue/"):
+		case strings.Contains(path, queueFiles):
 			queues = append(queues, path)
 		}
 	}
@@ -124,48 +113,10 @@ func (c *storeRun) letRot(own *sim.Stream) {
 	if len(candidates) == 0 {
 		return
 	}
-	r := rot{path: candidates[own.IntN(len(candidates))], offset: own.Between(0, size-1), log: -1}
-	if strings.Contains(r.path, "commitlog/") {
-		start := int64(0)
-		if _, err := fmt.Sscan(strings.TrimLeft(r.path[strings.LastIndexByte(r.path, '/')+1:], "0")+" ", &start); err != nil {
-			start = 0
-		}
-		r.log = message.LogOffset(start + r.offset)
-	}
-	if r.log >= c.vouchedFor() {
-		return // nothing could tell it from a torn end yet
-	}
-	if c.machine.Disk().Corrupt(r.path, r.offset, byte(1<<own.IntN(8))) {
+	h := c.newHarm(candidates[own.IntN(len(candidates))])
+	h.at, h.flip = own.Between(0, size-1), byte(1<<own.IntN(8))
+	if c.corrupt(&h) {
 		c.kernel.Mark("bit rot")
-		c.rotten, c.ledger.Spoiled = append(c.rotten, r), c.spoiled
-		c.Faults = append(c.Faults, fmt.Sprintf("byte %d of %s rots", r.offset, r.path))
+		c.harm(h)
 	}
-}
-
-// vouchedFor is how much of the log the checkpoint says is durable: what is damaged before must never be taken for a torn end.
-func (c *storeRun) vouchedFor() message.LogOffset {
-	content, _ := c.machine.Disk().Content("checkpoint")
-	return store.ParseCheckpoint(content).Durable
-}
-
-// spoiled reports whether a byte of a message's record has rotted.
-func (c *storeRun) spoiled(m *oracle.Sent) bool {
-	return slices.ContainsFunc(c.rotten, func(r rot) bool {
-		return r.log >= m.Place.Log && r.log < m.Place.Log+message.LogOffset(m.RecordSize())
-	})
-}
-
-// repair does what an operator does with a damaged store.
-func (c *storeRun) repair() bool {
-	c.down(sim.KillProcess)
-	err := c.do("repair", func(e env.Env) error {
-		_, err := store.Repair(e, c.options, store.BridgeDamage, nil)
-		return err
-	})
-	if err != nil {
-		c.failSafety("the repair: %v", err)
-		return false
-	}
-	c.kernel.Mark("repaired")
-	return true
 }

@@ -15,6 +15,9 @@ import (
 // brief is the topic that is removed and made again.
 var brief = store.QueueKey{Topic: "brief", ID: 0}
 
+// workTopics are those that producers send to. The second one takes records that hold several messages.
+var workTopics = [3]string{"topic0", "batch1", "topic2"}
+
 // startWork starts the tasks that use the open store.
 func (c *storeRun) startWork() {
 	e, s, mine := c.machine.Node("store", "."), c.store, c.incarnation
@@ -36,7 +39,7 @@ func (c *storeRun) startWork() {
 // produce sends until the store takes no more.
 func (c *storeRun) produce(e env.Env, s *store.Store, own *sim.Stream, goOn func() bool) {
 	for goOn() {
-		key := store.QueueKey{Topic: fmt.Sprint("topic", own.IntN(int(c.work.topics))), ID: int32(own.IntN(int(c.work.queues)))}
+		key := store.QueueKey{Topic: workTopics[own.IntN(int(c.work.topics))], ID: int32(own.IntN(int(c.work.queues)))}
 		sizes := []int{int(own.Between(14, c.work.bodyMax))}
 		for own.Chance(c.work.batches) && len(sizes) < 5 {
 			sizes = append(sizes, int(own.Between(14, c.work.bodyMax)))
@@ -78,7 +81,7 @@ func (c *storeRun) forgiven(err error) bool {
 	if errors.Is(err, store.ErrClosed) || c.sick() && errors.Is(err, env.ErrIO) {
 		return true
 	}
-	return len(c.rotten) > 0
+	return len(c.harmed) > 0
 }
 
 // readSome reads on in a queue.
@@ -143,7 +146,7 @@ func (c *storeRun) remove(e env.Env, s *store.Store, own *sim.Stream, goOn func(
 		if own.Chance(c.work.drops) {
 			if err := c.ledger.Drop(s, brief.Topic); err == nil {
 				c.kernel.Mark("topic removed")
-			} else if s.Fenced() == nil && !c.sick() && len(c.rotten) == 0 && !errors.Is(err, store.ErrClosed) && goOn() {
+			} else if s.Fenced() == nil && !c.sick() && len(c.harmed) == 0 && !errors.Is(err, store.ErrClosed) && goOn() {
 				c.failSafety("removing a topic: %v", err)
 			}
 		}

@@ -276,6 +276,9 @@ func (t *table) chunks(from, to, size int64) func(yield func([]byte, error) bool
 	}
 }
 
+// zeroPage is a page of slots that no item is in.
+var zeroPage [pageSlots * slotSize]byte
+
 // markChanged adds the pages that the file has and the items do not demand: they become zero.
 func (t *table) markChanged() error {
 	number := int32(0)
@@ -286,7 +289,7 @@ func (t *table) markChanged() error {
 		}
 		for len(chunk) > 0 {
 			part := chunk[:min(pageSize, len(chunk))]
-			if t.pages[number] == nil && len(bytes.Trim(part, "\x00")) > 0 {
+			if t.pages[number] == nil && !bytes.Equal(part, zeroPage[:len(part)]) {
 				t.pages[number] = &page{changed: true}
 			}
 			chunk = chunk[len(part):]

@@ -16,6 +16,7 @@ import (
 // bodySurvives checks that bodies of a type come back as they were written. fix brings a random
 // body into the form that reading gives.
 func bodySurvives[T any](t *testing.T, write func(*T) []byte, read func([]byte) (*T, error), fix func(*T)) {
+	t.Helper()
 	rapid.Check(t, func(r *rapid.T) {
 		value := rapid.Make[T]().Draw(r, "body")
 		fix(&value)
