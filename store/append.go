@@ -46,7 +46,7 @@ type waitingAppend struct {
 	end      message.LogOffset // of its last record
 	done     Completion        // nil if it was answered, because it took too long
 	first    Place
-	more     []Place // of the second and further records
+	more     []Place     // of the second and further records
 	deadline env.Instant // env.Never if it is answered only when its outcome is known
 }
 

@@ -94,7 +94,7 @@ func (q *checkedQueue) entryFor(number message.QueueOffset) (position, error) {
 		return q.layout.start(number), nil
 	}
 	start, end := q.rowRange()
-	return q.search(start, end, func(e entry) bool { return e.possible() && e.number < number })
+	return q.search(start, end, func(e entry) bool { return (e.possible() || e.filler()) && e.number < number })
 }
 
 // checkEntry compares a record with its entry.
@@ -318,7 +318,7 @@ func (c *checker) checkUnused(q *checkedQueue, from, to position) error {
 		c.note(&c.report.Repairs, "queue %s: files of a topic that was removed", q.key)
 		return err
 	}
-	if err == nil && c.state.own && first < last && position(first/q.layout.size) > from {
+	if err == nil && first < last && position(first/q.layout.size) > from {
 		// What a crash leaves begins at the end, and only there the next start looks.
 		c.damage("queue %s: entries [%d, %d) point to no record", q.key, first/q.layout.size, (last+q.layout.size-1)/q.layout.size)
 	} else if err == nil && first < last {

@@ -60,7 +60,8 @@ type checkpointState struct {
 	removed    int64
 	mark       index.Mark
 	durable    message.LogOffset
-	own        bool // sequence, saved, entries, mark and durable are valid
+	with       javaWords // as the slot has them
+	own        bool      // sequence, saved, entries, removed, mark, durable and with are valid
 }
 
 func (c checkpointState) javaWords() (words javaWords) {
@@ -116,7 +117,7 @@ func decodeCheckpoint(p []byte) checkpointState {
 	if !other.own {
 		otherWith = with
 	}
-	newest.own = newest.own && mixed(found, with, otherWith)
+	newest.own, newest.with = newest.own && mixed(found, with, otherWith), with
 	if !newest.own {
 		// A sequence is never used twice, whoever has written since.
 		newest = checkpointState{sequence: newest.sequence}
@@ -209,14 +210,21 @@ func (s *Store) noteDurable() error {
 // putCheckpoint writes a state and remembers it. The sequence goes on even if that fails: what a failed write has left must not
 // look newer than the next one.
 func (s *Store) putCheckpoint(state checkpointState) error {
-	state.sequence = s.checkpointed.sequence
+	if s.wordsInDoubt && s.checkpointed.own {
+		// They must go with the slot that stays while the other one is written.
+		if err := writeWords(s.env.Disk, s.checkpointed.with); err != nil {
+			return err
+		}
+	}
+	state.sequence, s.wordsInDoubt = s.checkpointed.sequence, true
 	err := writeCheckpoint(s.env.Disk, &state)
 	if err != nil {
 		// The next one goes into the same slot: the other one has the last state that is durable.
 		s.checkpointed.sequence = state.sequence + 1
 		return err
 	}
-	s.checkpointed = state
+	state.with = state.javaWords()
+	s.checkpointed, s.wordsInDoubt = state, false
 	return nil
 }
 
@@ -296,6 +304,19 @@ func (c checkpointState) write(f env.File) error {
 	if _, err := f.ReadAt(old[:], 0); err != nil || old == words {
 		return err
 	}
+	return syncWords(f, words)
+}
+
+// writeWords makes words of Java durable, whatever a failed write has left of others.
+func writeWords(disk env.Disk, words javaWords) error {
+	f, err := openCheckpoint(disk)
+	if err != nil {
+		return err
+	}
+	return errors.Join(syncWords(f, words), f.Close())
+}
+
+func syncWords(f env.File, words javaWords) error {
 	if err := f.WriteAt(words[:], 0); err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (s *Store) recover() error {
 	if err != nil {
 		return err
 	}
-	s.checkpointed = state
+	s.checkpointed, s.wordsInDoubt = state, !clean
 	s.saved, s.shownAt = state.saved, min(state.physicalAt, state.logicsAt)
 	s.flushedAt = s.shownAt
 	r := &replay{store: s, state: state, secured: max(from, state.saved), clean: clean}

@@ -65,8 +65,9 @@ type Store struct {
 	saving   *env.Semaphore    // of the task that writes or removes queue files, or writes the checkpoint
 	saved    message.LogOffset // queue entries of records before it are durable
 	marked   index.Mark        // of the key index, in the last checkpoint
-	// checkpointed is what the checkpoint file says.
+	// checkpointed is what the checkpoint file says. wordsInDoubt: its words of Java may be of another state on the medium.
 	checkpointed checkpointState
+	wordsInDoubt bool
 
 	dropped droppedTopics // removed topics of which the log still has records
 
