@@ -56,6 +56,9 @@ func (a *Admin) Close(ctx context.Context) error {
 	return nil
 }
 
+// decoder returns one for the messages that a broker has found.
+func (a *Admin) decoder() *decoder { return &decoder{limit: a.core.config.unpackedMax} }
+
 // askBroker sends one request to a broker.
 func (a *Admin) askBroker(ctx context.Context, address string, request *transport.Request) (*wire.Command, error) {
 	call, err := a.core.enter(ctx)
@@ -160,10 +163,14 @@ func (a *Admin) BrokerConfig(ctx context.Context, address string) (proto.ConfigT
 	return proto.ParseConfigText(response.Body)
 }
 
-// UpdateBrokerConfig changes settings of a broker while it runs. Not all can be.
-func (a *Admin) UpdateBrokerConfig(ctx context.Context, address string, changes proto.ConfigText) error {
-	_, err := a.askBroker(ctx, address, &transport.Request{Code: proto.ReqUpdateBrokerConfig, Body: changes.Marshal()})
-	return err
+// UpdateBrokerConfig changes settings of a broker while it runs. Not all can be. The note is what the broker has to say about
+// them, such as that they will not outlive it; mostly it is "".
+func (a *Admin) UpdateBrokerConfig(ctx context.Context, address string, changes proto.ConfigText) (note string, err error) {
+	response, err := a.askBroker(ctx, address, &transport.Request{Code: proto.ReqUpdateBrokerConfig, Body: changes.Marshal()})
+	if err != nil {
+		return "", err
+	}
+	return response.Remark, nil
 }
 
 // WipeWritePermission takes the write permission from all topics of a broker name, at every name server, so that

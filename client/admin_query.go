@@ -74,56 +74,37 @@ func (a *Admin) FindByKey(ctx context.Context, q KeyQuery) ([]*Received, error) 
 	return found, join(failures)
 }
 
-// namedMaster is the address of a broker name's master.
-type namedMaster struct{ name, address string }
-
-func (a *Admin) mastersFor(ctx context.Context, q *KeyQuery) ([]namedMaster, error) {
-	var brokers []proto.BrokerRoute
+// mastersFor lists those that the query names.
+func (a *Admin) mastersFor(ctx context.Context, q *KeyQuery) ([]Broker, error) {
 	if q.Cluster == "" {
-		route, err := a.Route(ctx, q.Topic)
-		if err != nil {
-			return nil, err
-		}
-		brokers = route.Brokers
-	} else {
-		info, err := a.Cluster(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for i := range info.Brokers {
-			if info.Brokers[i].Cluster == q.Cluster {
-				brokers = append(brokers, info.Brokers[i])
-			}
-		}
+		return a.BrokersOf(ctx, q.Topic)
 	}
-	var masters []namedMaster
-	for i := range brokers {
-		if address, ok := brokers[i].Master(); ok {
-			masters = append(masters, namedMaster{brokers[i].BrokerName, address})
-		}
+	brokers, err := a.Brokers(ctx, q.Cluster)
+	if err != nil {
+		return nil, err
 	}
+	masters := mastersAmong(brokers)
 	if len(masters) == 0 {
 		return nil, fmt.Errorf("%w: no master has messages of topic %s to search", ErrNoBroker, q.Topic)
 	}
-	slices.SortFunc(masters, func(x, y namedMaster) int { return cmp.Compare(x.name, y.name) })
 	return masters, nil
 }
 
-func (a *Admin) findByKeyAt(ctx context.Context, at namedMaster, q *KeyQuery) ([]*Received, error) {
-	response, err := a.askBroker(ctx, at.address, &transport.Request{Code: proto.ReqQueryMessage, Header: q.header()})
+func (a *Admin) findByKeyAt(ctx context.Context, at Broker, q *KeyQuery) ([]*Received, error) {
+	response, err := a.askBroker(ctx, at.Address, &transport.Request{Code: proto.ReqQueryMessage, Header: q.header()})
 	if hasCode(err, proto.RespQueryNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	messages, err := new(decoder).decode(response.Body)
+	messages, err := a.decoder().decode(response.Body)
 	if err != nil {
-		return nil, fmt.Errorf("key %s: the answer of %s cannot be read: %w", q.Key, at.address, err)
+		return nil, fmt.Errorf("key %s: the answer of %s cannot be read: %w", q.Key, at.Address, err)
 	}
 	messages = slices.DeleteFunc(messages, func(r *Received) bool { return !q.wants(r) })
 	for _, r := range messages {
-		r.Queue.BrokerName = at.name
+		r.Queue.BrokerName = at.Name
 	}
 	return messages, nil
 }
@@ -139,5 +120,11 @@ func (a *Admin) DeleteExpiredLog(ctx context.Context, address string) error {
 // a Java broker also those whose messages have all expired, which then begin at 0 again.
 func (a *Admin) CleanExpiredQueues(ctx context.Context, address string) error {
 	_, err := a.askBroker(ctx, address, &transport.Request{Code: proto.ReqCleanExpiredConsumeQueue})
+	return err
+}
+
+// CleanUnusedTopics makes a broker remove consume queues of topics that do not exist.
+func (a *Admin) CleanUnusedTopics(ctx context.Context, address string) error {
+	_, err := a.askBroker(ctx, address, &transport.Request{Code: proto.ReqCleanUnusedTopic})
 	return err
 }

@@ -106,3 +106,35 @@ func TestABrokerIsToldToClean(t *testing.T) {
 	})
 	require.Equal(t, []int32{proto.ReqDeleteExpiredCommitLog, proto.ReqCleanExpiredConsumeQueue}, asked)
 }
+
+func TestAnAnswerThatUnpacksBeyondTheLimitIsAnError(t *testing.T) {
+	body := make([]byte, 1<<20)
+	packed, err := new(message.Compressor).Append(nil, body, message.CompressionZstd, 1)
+	require.NoError(t, err)
+	c := newCluster(t, 1)
+	queue := client.Queue{Topic: "orders", BrokerName: "a"}
+	id, err := message.ParseOffsetID(c.a.append(queue, packed, nil, message.SysFlags(0).WithCompression(message.CompressionZstd)))
+	require.NoError(t, err)
+	c.a.intercept = func(in *transportIncoming) bool {
+		if in.Command.Code != proto.ReqViewMessageByID {
+			return false
+		}
+		record, err := message.AppendRecord(nil, &c.a.queues[queue][0])
+		must(err)
+		in.Reply().Success(record)
+		return true
+	}
+	for limit, fits := range map[int]bool{1 << 20: true, 1<<20 - 1: false} {
+		var failure error
+		c.run(time.Second, func() {
+			a, err := client.NewAdmin(c.app, c.nameServers(), client.WithDecompressionLimit(limit))
+			must(err)
+			_, failure = a.ViewMessage(background, id)
+		})
+		if fits {
+			require.NoError(t, failure)
+		} else {
+			require.ErrorIs(t, failure, message.ErrBodyLength)
+		}
+	}
+}

@@ -224,8 +224,8 @@ func TestTheConfigurationOfABrokerIsReadAndChanged(t *testing.T) {
 	var read proto.ConfigText
 	c.run(time.Minute, func() {
 		a := newAdmin()
-		must(a.UpdateBrokerConfig(background, c.a.address, proto.ConfigText{{Key: "fileReservedTime", Value: "48"}}))
-		var err error
+		_, err := a.UpdateBrokerConfig(background, c.a.address, proto.ConfigText{{Key: "fileReservedTime", Value: "48"}})
+		must(err)
 		read, err = a.BrokerConfig(background, c.a.address)
 		must(err)
 	})

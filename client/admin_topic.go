@@ -58,16 +58,55 @@ func (a *Admin) atMasters(ctx context.Context, cluster string, do func(address s
 // DeleteTopic removes a topic, with its messages, from all masters of a cluster, and then from the name
 // servers. If a broker fails, the name servers are left alone, so that it can be repeated.
 func (a *Admin) DeleteTopic(ctx context.Context, cluster, topic string) error {
-	_, err := a.atMasters(ctx, cluster, func(address string) error {
-		header := &proto.DeleteTopicInBroker{Topic: topic}
-		_, err := a.askBroker(ctx, address, &transport.Request{Code: proto.ReqDeleteTopicInBroker, Header: header})
-		return err
-	})
+	_, err := a.atMasters(ctx, cluster, func(address string) error { return a.DeleteTopicAt(ctx, address, topic) })
 	if err != nil {
 		return err
 	}
-	_, err = a.tellNameServers(ctx, proto.ReqDeleteTopicInNameServer, &proto.DeleteTopicInNameServer{Topic: topic, ClusterName: cluster})
+	return a.ForgetTopic(ctx, cluster, topic)
+}
+
+// DeleteTopicAt removes a topic, with its messages, from one broker.
+func (a *Admin) DeleteTopicAt(ctx context.Context, address, topic string) error {
+	header := &proto.DeleteTopicInBroker{Topic: topic}
+	_, err := a.askBroker(ctx, address, &transport.Request{Code: proto.ReqDeleteTopicInBroker, Header: header})
 	return err
+}
+
+// ForgetTopic makes all name servers forget that brokers of a cluster have a topic.
+func (a *Admin) ForgetTopic(ctx context.Context, cluster, topic string) error {
+	_, err := a.tellNameServers(ctx, proto.ReqDeleteTopicInNameServer, &proto.DeleteTopicInNameServer{Topic: topic, ClusterName: cluster})
+	return err
+}
+
+// Topic reads the settings of a topic at one broker; found is false if the broker does not have it. Brokers before 5.0 are asked for
+// all topics.
+func (a *Admin) Topic(ctx context.Context, address, name string) (topic TopicConfig, found bool, err error) {
+	header := &proto.GetTopicConfig{Topic: name, Logical: proto.Some(false)}
+	whole, err := bodyOf(ctx, a, address, proto.ReqGetTopicConfig, header, proto.UnmarshalTopicConfigAndMapping)
+	switch {
+	case err == nil:
+		return whole.Config, true, nil
+	case hasCode(err, proto.RespTopicNotExist):
+		return TopicConfig{}, false, nil
+	case !hasCode(err, proto.RespRequestCodeNotSupported):
+		return TopicConfig{}, false, err
+	}
+	topics, err := a.TopicsAt(ctx, address)
+	for _, topic := range topics {
+		if topic.Name == name {
+			return topic, true, nil
+		}
+	}
+	return TopicConfig{}, false, err
+}
+
+// TopicsAt lists all topics of one broker with their settings, by name.
+func (a *Admin) TopicsAt(ctx context.Context, address string) ([]TopicConfig, error) {
+	table, err := bodyOf(ctx, a, address, proto.ReqGetAllTopicConfig, nil, proto.UnmarshalTopicTable)
+	if err != nil {
+		return nil, err
+	}
+	return table.Topics, nil
 }
 
 // Topics lists all topics a name server knows, sorted.
@@ -144,7 +183,7 @@ func (a *Admin) ViewMessage(ctx context.Context, id message.OffsetID) (*Received
 	if err != nil {
 		return nil, err
 	}
-	messages, err := new(decoder).decode(response.Body)
+	messages, err := a.decoder().decode(response.Body)
 	if err == nil && len(messages) == 0 {
 		err = errors.New("there is no message in it")
 	}

@@ -58,6 +58,15 @@ func (w *window) close() {
 // called, if the message is wrong, the producer is closed, ctx ends, or there is no room within the send timeout
 // (ErrWindow). Afterwards the deadline of ctx still counts, its cancellation does not.
 func (p *Producer) SendAsync(ctx context.Context, m *Message, done func(SendResult, error)) error {
+	return p.sendAsync(ctx, m, done, true)
+}
+
+// TrySendAsync is SendAsync, but does not wait while the window is full: it returns ErrWindow at once.
+func (p *Producer) TrySendAsync(ctx context.Context, m *Message, done func(SendResult, error)) error {
+	return p.sendAsync(ctx, m, done, false)
+}
+
+func (p *Producer) sendAsync(ctx context.Context, m *Message, done func(SendResult, error), waits bool) error {
 	call, err := p.begin(ctx)
 	if err != nil {
 		return err
@@ -66,22 +75,28 @@ func (p *Producer) SendAsync(ctx context.Context, m *Message, done func(SendResu
 	// Brokers that answered are not asked again: so do all clients.
 	o := p.order(call, p.config.asyncRetries, nil)
 	o.fixedOnce = false
-	s := p.take()
-	if err := p.prepare(s, m); err != nil {
-		p.give(s)
+	// Before the room is asked for: what nobody will send is not worth waiting. Compressing comes after, for the same reason.
+	if err := checkMessage(m, p.config.bodyMax); err != nil {
 		return err
 	}
-	if err := p.enterWindow(call, o.deadline, len(m.Body)); err != nil {
+	bytes := len(m.Body)
+	if err := p.enterWindow(call, o.deadline, bytes, waits); err != nil {
+		return err
+	}
+	s := p.take()
+	s.mode, s.patience = Asynchronous, call.Deadline()
+	if err := p.prepare(s, m); err != nil {
 		p.give(s)
+		p.window.leave(bytes)
 		return err
 	}
 	p.running++
-	p.core.env.Tasks.Go("send in the background", func() { p.finish(s, o, len(m.Body), done) })
+	p.core.env.Tasks.Go("send in the background", func() { p.finish(s, o, bytes, done) })
 	return nil
 }
 
-func (p *Producer) enterWindow(call *env.Call, deadline env.Instant, bytes int) error {
-	if p.window.enter(call, deadline, bytes) {
+func (p *Producer) enterWindow(call *env.Call, deadline env.Instant, bytes int, waits bool) error {
+	if (waits || p.window.hasRoom(bytes)) && p.window.enter(call, deadline, bytes) {
 		return nil
 	}
 	if p.window.closed {

@@ -57,7 +57,7 @@ func (p *Producer) prepareBatch(call *env.Call, s *sending, messages []*Message,
 				ErrMessage, p.config.bodyMax, i, len(messages))
 		}
 	}
-	s.uniqueID = uniqueIDs[0]
+	s.uniqueID, s.batch, s.batchIDs = uniqueIDs[0], messages, uniqueIDs
 	return uniqueIDs, p.addEnvelope(s, first)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/gantrymq/gantry/transport/wire"
 )
 
@@ -25,6 +26,11 @@ type core struct {
 	tasks   *env.Group // the core's own tasks; close waits for them
 	state   state
 	stopped env.Cond // wakes tasks that pause, when closing begins
+
+	// What a role wants to know; nil if nothing. None of them may wait.
+	server func(*transport.Incoming) bool // serves a request of a broker, or reports false
+	met    func(address string)           // a broker has taken the first heartbeat over a connection
+	lost   func(address string)           // a connection has ended
 }
 
 // state only grows.
@@ -48,8 +54,14 @@ func newCore(e env.Env, c *config, r role, setUp func(k *core)) (*core, error) {
 		return nil, err
 	}
 	defer call.Leave()
+	if e.Network, err = c.network(e.Network); err != nil {
+		return nil, err
+	}
 	k := &core{env: e, config: c, tasks: env.NewGroup(e.Tasks), stopped: e.Tasks.NewCond()}
-	k.net = transport.NewClient(e, transport.ClientOptions{DialTimeout: c.dialTimeout, OnClose: k.connectionEnded})
+	k.net = transport.NewClient(e, transport.ClientOptions{
+		DialTimeout: c.dialTimeout, OnClose: k.connectionEnded, Limits: transport.Limits{Output: c.outputMax},
+		Handler: transport.HandlerFunc(k.serve),
+	})
 	k.ids = newIdentity(e, c)
 	k.names = newNameServers(k)
 	k.brokers = newBrokers()
@@ -129,7 +141,19 @@ func (k *core) explain(call *env.Call, err error) error {
 }
 
 // connectionEnded is told by the transport.
-func (k *core) connectionEnded(conn *transport.Conn) { k.beats.connectionEnded(conn.Address()) }
+func (k *core) connectionEnded(conn *transport.Conn) {
+	k.beats.connectionEnded(conn.Address())
+	if k.lost != nil {
+		k.lost(conn.Address())
+	}
+}
+
+// serve answers what brokers ask a client.
+func (k *core) serve(in *transport.Incoming) {
+	if k.server == nil || k.state >= closing || !k.server(in) {
+		in.Reply().Error(proto.RespRequestCodeNotSupported, fmt.Sprintf("this client does not serve request code %d", in.Command.Code))
+	}
+}
 
 // lastVisit enters to close, which must be possible with a context that is done. Then the
 // deadline for waiting has come already.

@@ -1,15 +1,15 @@
-// Package client talks to name servers and brokers: producers, pull consumers, administration. It runs over a
+// Package client talks to name servers and brokers: producers, pull and push consumers, administration. It runs over a
 // world (package env), which its caller chooses: the facade in the module's root uses the real machine, the
 // simulator its own.
 //
 // # Who owns what
 //
-// Each Producer, PullConsumer and Admin has a core of its own: one connection to each address, the list of name
+// Each Producer, PullConsumer, PushConsumer and Admin has a core of its own: one connection to each address, the list of name
 // servers, the routes of the topics in use, the table of brokers, and the heartbeats. All of it is used with the
 // node's baton held, so there are no locks. Public methods enter through env.Door; they are for goroutines of the
 // application, and for code run by Offload, never for a task that holds the baton.
 //
-// Code of the application (callbacks, selectors, resolvers) runs without the baton, and may call this
+// Code of the application (callbacks, handlers, strategies, selectors, hooks, checks, resolvers) runs without the baton, and may call this
 // package again.
 //
 // # Which calls wait
@@ -23,28 +23,41 @@
 // error the message may be stored all the same: SendError.MaybeStored. SendOneway and CommitOneway promise nothing. A
 // message that was tried more than once may be stored more than once.
 //
+// A message is delivered to a group at least once. What handlers consumed is durable when its offset is stored: within 5 s, when a queue
+// is given up, and at Close. Until then a crash means that it comes again. Offsets of broadcasting are durable in a file of this member.
+//
 // # The way of a message
 //
 //	Producer.Send → begin (the door) → prepare (checks, header, properties, compression) → deliver:
-//	  firstTarget (route, queue) → identify (unique id) → attempt → exchange → transport.Conn.Start
-//	  → exchange.Complete → result, or judge → nextTarget → attempt …
+//	  firstTarget (route, choice.pick) → identify (unique id) → attempt (hooks, try) → exchange → transport.Conn.Start
+//	  → exchange.Complete → learn, tracer.published → result, or judge → rest (busy brokers) → nextTarget → attempt …
 //
 //	PullConsumer.Pull → reader (route, member of the broker) → heartbeats.ensure → transport.Client.Call →
 //	  result → decoder.decode (outside the node): unpack, unwrap, filter
 //
+//	PushConsumer: pullLoop → pull → PullConsumer.result → processQueue.put → dispatch → worker → nextBatch →
+//	  handle (outside the node) → settle → processQueue.finish, or redeliver → sendBack → sendToRetryTopic → retryHere;
+//	  in order suspendQueue. persistLoop → persistOne → offsetStore.write: the offset of the first unfinished message.
+//	  rebalanceLoop → share (members, allocate) → apply: giveUp, lockNew, takeOn → startOf → hold.
+//
 // # Tasks
 //
 // A core runs one task that refreshes routes, one for heartbeats and, if the list of name servers may change, one for
-// that; besides, tasks that end by themselves: fetches, heartbeats, asynchronous sends. Close ends all of them.
+// that; a producer may have one that detects when brokers are back, and one that sends message traces over a core of its own.
+// A push consumer has one that shares out queues, one that stores offsets, one that expires messages or renews locks, and one for each
+// queue it holds, which pulls. Besides, there are tasks that end by themselves: fetches, heartbeats, asynchronous sends, calls of
+// handlers. Close ends all of them; only callbacks and handlers that do not return can outlive it.
 //
 // # Not done here
 //
-// Static topics are refused (ErrNoBroker). Namespaces, access keys, encryption and message traces are not spoken.
+// Static topics are refused (ErrNoBroker). Namespaces and access keys are not spoken. What consumers do is not
+// traced.
 //
 // # Files
 //
 //	client.go       the core: entering, deadlines, closing
-//	options.go, validate.go   options and what is wrong with them
+//	options.go, options_producer.go, validate.go   options and what is wrong with them
+//	tls_options.go  encryption, which the world provides
 //	errors.go       errors, and what a failed try means
 //	identity.go     client id, unique ids
 //	nameserver.go   finding and asking name servers
@@ -56,7 +69,26 @@
 //	producer.go     the producer's calls
 //	sending.go      one send from the first try to the last
 //	exchange.go     one try
-//	batch.go, async.go, compress.go, selector.go, result.go   what their names say
+//	choice.go, fault.go   which broker is next, from how they served (pure)
+//	detector.go     learning how brokers served, finding out that they are back
+//	backoff.go      waiting for busy brokers
+//	hooks.go        what the application runs around each try
+//	trace.go        message traces as bytes (pure)
+//	tracer.go       sending them
+//	batch.go, batch_split.go, async.go, oneway.go, compress.go, selector.go, result.go   what their names say
 //	pull.go, offsets.go, received.go, filter.go   the pull consumer
+//	push.go, push_close.go   the push consumer's calls
+//	push_options.go, push_handler.go   its options, its handlers and what their errors ask for
+//	processqueue.go   messages between pull and commit (pure)
+//	push_queue.go     a queue that is held
+//	push_pull.go      pulling it
+//	push_consume.go   calling handlers, and what follows
+//	push_back.go      messages that come again
+//	push_orderly.go, push_locks.go   consumption in order
+//	push_messages.go  loops instead of handlers
+//	rebalance.go, push_apply.go   sharing out queues; package assign has the strategies
+//	push_from.go, push_offsets.go, localoffsets.go   where to begin, offsets at brokers and in a file
+//	push_check.go     filters that brokers must be able to evaluate
+//	push_serve.go, push_info.go, push_rates.go   what brokers and tools ask a consumer
 //	admin.go, admin_topic.go, admin_query.go, admin_config.go     administration
 package client

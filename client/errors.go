@@ -27,14 +27,27 @@ var (
 	// ErrNoBroker: the topic or broker name is known, but no broker that could serve the call
 	// (code 10003).
 	ErrNoBroker = errors.New("no broker for this")
-	// ErrWindow: as many asynchronous sends as allowed are under way, see WithWindow.
-	ErrWindow = errors.New("too many sends under way")
+	// ErrWindow: as many asynchronous sends as allowed are under way, see WithWindow. It is an ErrBusy.
+	ErrWindow error = windowFull{}
+	// ErrForbidden: a check of the application refused the send, see WithForbiddenCheck.
+	ErrForbidden = errors.New("send is forbidden")
+	// ErrBusy: a limit of this process is reached, and the message was not sent. Sending it later is safe.
+	ErrBusy = transport.ErrBusy
 
 	// ErrTimeout: a request was sent and no answer came in time. The peer may have carried it out.
 	ErrTimeout = transport.ErrTimeout
 	// ErrNotSent: a request did not leave this process.
 	ErrNotSent = transport.ErrNotSent
 )
+
+// windowFull is ErrWindow.
+type windowFull struct{}
+
+// Error says what is full.
+func (windowFull) Error() string { return "too many sends under way" }
+
+// Is makes it an ErrBusy.
+func (windowFull) Is(target error) bool { return target == ErrBusy }
 
 // ResponseError is an answer with an error code. Its Code is one of the proto.Resp constants.
 type ResponseError = transport.ResponseError
@@ -140,6 +153,8 @@ type verdict struct {
 func judge(err error, retryCodes map[int32]bool) verdict {
 	var answer *ResponseError
 	switch {
+	case errors.Is(err, ErrForbidden):
+		return verdict{}
 	case errors.As(err, &answer):
 		return verdict{again: retryCodes[answer.Code], maybeStored: !refusedBeforeStoring(answer.Code)}
 	case errors.Is(err, transport.ErrCancelled):

@@ -66,13 +66,29 @@ func (p *exchanges) give(x *exchange) {
 	}
 }
 
-// attempt sends once and waits for the answer. Its errors are those of the transport, ErrNoBroker, and
-// *ResponseError.
-func (p *Producer) attempt(call *env.Call, s *sending, to target, deadline env.Instant) (SendResult, error) {
+// attempt sends once and waits for the answer, with the hooks around it. Its errors are those of the transport, ErrNoBroker,
+// ErrForbidden, and *ResponseError.
+func (p *Producer) attempt(call *env.Call, s *sending, to target, deadline env.Instant) (result SendResult, err error) {
 	address, ok := to.broker.master()
 	if !ok {
 		return SendResult{}, fmt.Errorf("%w: %s has no master now", ErrNoBroker, to.BrokerName)
 	}
+	done, err := p.runHooks(call, s, to.Queue, address, deadline)
+	if err != nil {
+		return SendResult{}, err
+	}
+	began, wall := p.core.env.Clock.Now(), p.core.env.Clock.Wall()
+	result, err = p.try(call, s, to, address, deadline)
+	p.learn(call, s, to.BrokerName, began, err)
+	if err == nil && p.tracer != nil {
+		p.tracer.published(s, address, wall, p.core.env.Clock.Now().Sub(began), &result)
+	}
+	done(result, err)
+	return result, err
+}
+
+// try sends once and waits for the answer.
+func (p *Producer) try(call *env.Call, s *sending, to target, address string, deadline env.Instant) (SendResult, error) {
 	s.header.QueueID, s.header.BrokerName = to.QueueID, to.BrokerName
 	x, err := p.exchange(call, s, address, deadline)
 	if err != nil {

@@ -254,6 +254,7 @@ type broker struct {
 	suggested  int64 // answered to pulls
 	delta      int64 // likewise
 	minOffset  int64
+	groups     *groups // nil: none of that
 }
 
 func newBroker(e env.Env, name string, id int64) *broker {
@@ -266,7 +267,7 @@ func newBroker(e env.Env, name string, id int64) *broker {
 // Serve answers what clients and tools ask.
 func (b *broker) Serve(in *transport.Incoming) {
 	b.record(in)
-	if b.take(in) {
+	if b.take(in) || b.groups != nil && b.groups.serve(b, in) {
 		return
 	}
 	reply := in.Reply()
@@ -347,13 +348,19 @@ func (b *broker) append(queue client.Queue, body, properties []byte, flags messa
 		BornAt: int64(b.env.Clock.Wall()), BornHost: b.host, StoredAt: int64(b.env.Clock.Wall()), StoreHost: b.host,
 		Body: slices.Clone(body), Topic: []byte(queue.Topic), Properties: slices.Clone(properties),
 	}
+	if b.groups != nil {
+		// Messages that come back are known by it.
+		r.LogOffset = message.LogOffset(1000 * b.groups.stored)
+		b.groups.stored++
+	}
 	b.queues[queue] = append(b.queues[queue], r)
 	return r.OffsetID().String()
 }
 
 // pull answers at once, whatever the client would allow, and filters nothing.
-func (b *broker) pull(in *transport.Incoming) {
-	h := b.pulls[len(b.pulls)-1]
+func (b *broker) pull(in *transport.Incoming) { b.answerPull(in.Reply(), b.pulls[len(b.pulls)-1]) }
+
+func (b *broker) answerPull(reply transport.Reply, h proto.PullMessage) {
 	records := b.queues[client.Queue{Topic: h.Topic, BrokerName: b.name, QueueID: h.QueueID}]
 	response := &proto.PullMessageResponse{
 		SuggestedBrokerID: b.suggested, Min: b.minOffset, Max: int64(len(records)), Next: h.QueueOffset, OffsetDelta: b.delta,
@@ -374,7 +381,7 @@ func (b *broker) pull(in *transport.Incoming) {
 			must(err)
 		}
 	}
-	in.Reply().Send(code, response, body)
+	reply.Send(code, response, body)
 }
 
 func (b *broker) stats(in *transport.Incoming) {

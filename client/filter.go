@@ -1,10 +1,16 @@
 package client
 
 import (
+	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
+	"go.uber.org/zap"
 )
 
 // Filter says which messages of a topic a consumer wants. The zero value takes all.
@@ -31,14 +37,16 @@ func Tags(expression string) Filter {
 	return f
 }
 
-// SQL takes messages whose properties fulfil an SQL92 expression. Brokers evaluate it, if they are configured to.
+// SQL takes messages whose properties fulfil an SQL92 expression, such as "region = 'north' AND size > 5.0". Brokers evaluate it, unless
+// their "enablePropertyFilter" is off. They refuse an expression that they cannot read: a pull fails with a *ResponseError of
+// code proto.RespSubscriptionParseFailed, whose text says what to write instead. All members of a group must subscribe the same.
 func SQL(expression string) Filter {
 	return Filter{kind: proto.ExpressionSQL, expression: expression}
 }
 
 // String shows the expression.
 func (f Filter) String() string {
-	if f.expression == "" {
+	if f.expression == "" && f.kind != proto.ExpressionSQL {
 		return proto.SubscribeAll
 	}
 	return f.expression
@@ -61,4 +69,39 @@ func (f Filter) data(topic string, version int64) proto.SubscriptionData {
 		d.TagHashes = append(d.TagHashes, proto.TagHash(tag))
 	}
 	return d
+}
+
+// checkFilters asks a broker of each topic whether it can serve a filter that is not of tags (CHECK_CLIENT_CONFIG). The error is
+// that of the first one that refuses. Brokers that cannot be asked now will tell when they are pulled from.
+func (c *PullConsumer) checkFilters(call *env.Call, deadline env.Instant) error {
+	for _, topic := range slices.Sorted(maps.Keys(c.subscriptions)) {
+		s := c.subscriptions[topic]
+		if s == nil || s.data.ExpressionType == proto.ExpressionTag {
+			continue
+		}
+		refused, err := c.checkFilter(call, s, deadline)
+		switch {
+		case refused, errors.Is(err, ErrClosed), err != nil && call.Err() != nil:
+			return fmt.Errorf("filter %q of topic %s: %w", s.filter, topic, err)
+		case err != nil:
+			c.core.env.Log.Info("a filter cannot be checked yet", zap.String("topic", topic), zap.Stringer("filter", s.filter), zap.Error(err))
+		}
+	}
+	return nil
+}
+
+// checkFilter reports with an error whether it is a broker's refusal.
+func (c *PullConsumer) checkFilter(call *env.Call, s *subscribed, deadline env.Instant) (refused bool, err error) {
+	known, err := c.core.routes.forConsumer(call, s.data.Topic, deadline)
+	if err != nil {
+		return false, err
+	}
+	address, err := c.reader(call, known.subscribe[0], deadline)
+	if err != nil {
+		return false, err
+	}
+	check := &proto.ClientConfigCheck{ClientID: c.core.ids.clientID(), Group: c.config.group, Subscription: &s.data}
+	_, err = c.core.ask(call, address, &transport.Request{Code: proto.ReqCheckClientConfig, Body: check.Marshal()}, deadline)
+	var answer *ResponseError
+	return errors.As(err, &answer), err
 }

@@ -66,6 +66,9 @@ func (h *heartbeats) round() env.Instant {
 // addresses are the brokers to be told, in order. Producers are of no interest to slaves.
 func (h *heartbeats) addresses() []string {
 	var addresses []string
+	if h.producerGroup == "" && h.consumerGroup == "" {
+		return nil
+	}
 	for _, b := range h.core.brokers.sorted {
 		for _, a := range b.addresses {
 			if a.ID == proto.MasterID || h.consumerGroup != "" {
@@ -103,6 +106,7 @@ func (h *heartbeats) begin(p *peer) {
 func (h *heartbeats) send(p *peer) {
 	request := &transport.Request{Code: proto.ReqHeartbeat, Body: h.data().Marshal()}
 	response, err := h.core.ask(nil, p.address, request, h.core.env.Clock.Now().Add(h.core.config.requestTimeout))
+	first := err == nil && !p.heard
 	p.sending, p.heard = false, err == nil
 	if err == nil {
 		p.version = response.Version
@@ -111,6 +115,9 @@ func (h *heartbeats) send(p *peer) {
 	}
 	p.settled.Broadcast()
 	h.changed.Broadcast()
+	if first && h.core.met != nil {
+		h.core.met(p.address)
+	}
 }
 
 func (h *heartbeats) data() *proto.HeartbeatData {

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -107,5 +108,34 @@ func TestLongBodiesAreCompressed(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, compressed.body, body)
 		})
+	}
+}
+
+func TestCompressedMessagesComeBackAsTheyWereSent(t *testing.T) {
+	var body []byte
+	for i := range 2000 {
+		body = fmt.Appendf(body, "%d holds %d. ", i*i%977, i*7919%1009)
+	}
+	for kind, bits := range map[message.Compression]message.SysFlags{
+		message.CompressionLZ4: 0x101, message.CompressionZstd: 0x201, message.CompressionZlib: 0x301,
+	} {
+		lengths := map[int]int{}
+		for _, level := range []int{1, 9} {
+			c := newCluster(t, 1)
+			c.names.routes["orders"] = route(1, c.a)
+			var result client.PullResult
+			c.run(time.Second, func() {
+				_, err := c.producer(client.WithCompression(1, kind, level)).Send(background, client.NewMessage("orders", body))
+				must(err)
+				result, err = c.consumer().Pull(background, first, 0, 1)
+				must(err)
+			})
+			require.Len(t, result.Messages, 1)
+			require.Equal(t, bits, result.Messages[0].SysFlags, kind.String())
+			require.Equal(t, body, result.Messages[0].Body, kind.String())
+			lengths[level] = len(c.a.sends[0].body)
+			require.Less(t, lengths[level], len(body)*3/4)
+		}
+		require.Equal(t, kind == message.CompressionLZ4, lengths[1] == lengths[9], "%v: the level counts, where there are some", kind)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
 )
@@ -11,8 +12,11 @@ import (
 // ProducerOption configures a producer.
 type ProducerOption interface{ applyProducer(*config) }
 
-// ConsumerOption configures a consumer.
-type ConsumerOption interface{ applyConsumer(*config) }
+// ConsumerOption configures any consumer.
+type ConsumerOption interface {
+	PushOption
+	applyConsumer(*config)
+}
 
 // AdminOption configures an Admin.
 type AdminOption interface{ applyAdmin(*config) }
@@ -34,6 +38,7 @@ type (
 	option         func(*config)
 	groupOption    func(*config)
 	producerOption func(*config)
+	adminOption    func(*config)
 	consumerOption func(*config)
 )
 
@@ -44,11 +49,13 @@ func (o groupOption) applyProducer(c *config)    { o(c) }
 func (o groupOption) applyConsumer(c *config)    { o(c) }
 func (o producerOption) applyProducer(c *config) { o(c) }
 func (o consumerOption) applyConsumer(c *config) { o(c) }
+func (o adminOption) applyAdmin(c *config)       { o(c) }
 
 // config is all that options set.
 type config struct {
 	// All roles.
 	resolver                Resolver
+	encryption              Encryption // nil: connections are plain
 	address                 netip.Addr // "clientIP"; not valid: that of the first connection
 	instance                string     // "instanceName"; "": made up
 	unit                    string     // "unitName"
@@ -72,11 +79,23 @@ type config struct {
 	createFrom              string // "createTopicKey"
 	createQueues            int    // "defaultTopicQueueNums"
 	selector                Selector
+	rooms                   []string    // machine rooms to prefer
+	faultSteps              []FaultStep // none: no fault tolerance
+	detectEvery             time.Duration
+	detectTimeout           time.Duration
+	detects                 bool
+	backOff                 backOff
+	sendHooks               []SendHook
+	forbiddenChecks         []forbiddenCheck
+	outputMax               int           // bytes
+	trace                   *TraceOptions // nil: off
+	unpackedMax             int           // bytes
 	windowMessages          int
 	windowBytes             int
 	subscriptions           []subscription
 	holdFor                 time.Duration
 	pullTimeout             time.Duration
+	push                    pushConfig
 }
 
 type subscription struct {
@@ -102,10 +121,14 @@ func defaultConfig() *config {
 		compressionLevel:       message.CompressionLevelDefault,
 		createFrom:             proto.DefaultTopic,
 		createQueues:           4,
+		backOff:                backOff{first: 20 * time.Millisecond, max: time.Second},
+		outputMax:              transport.DefaultLimits().Output,
+		unpackedMax:            bodyMax,
 		windowMessages:         1024,
 		windowBytes:            100 << 20,
 		holdFor:                20 * time.Second,
 		pullTimeout:            30 * time.Second,
+		push:                   defaultPush(),
 	}
 }
 
@@ -204,8 +227,9 @@ func WithMaxMessageSize(bytes int) ProducerOption {
 	return producerOption(func(c *config) { c.bodyMax = bytes })
 }
 
-// WithCompression compresses bodies of at least so many bytes ("compressMsgBodyOverHowmuch"). The default is zlib
-// at level 5 from 4096 bytes on; only zlib is understood by all clients. Bytes 0 switches it off.
+// WithCompression compresses bodies of at least so many bytes ("compressMsgBodyOverHowmuch", "compressType",
+// "compressLevel"). The default is zlib at level 5 from 4096 bytes on; only zlib is understood by all clients. Levels
+// go from 1 to 9 for zlib and to 22 for zstd; lz4 has none. Bytes 0 switches it off.
 func WithCompression(fromBytes int, kind message.Compression, level int) ProducerOption {
 	return producerOption(func(c *config) {
 		c.compressFrom, c.compression, c.compressionLevel = fromBytes, kind, level
@@ -224,7 +248,8 @@ func WithSelector(selector Selector) ProducerOption {
 }
 
 // WithWindow bounds the asynchronous sends under way, by number and by bytes of their bodies. The
-// defaults are 1024 and 100 MiB. SendAsync waits while there is no room.
+// defaults are 1024 and 100 MiB ("backPressureForAsyncSendNum", "backPressureForAsyncSendSize"). While there is no room,
+// SendAsync waits and TrySendAsync refuses.
 func WithWindow(messages, bytes int) ProducerOption {
 	return producerOption(func(c *config) { c.windowMessages, c.windowBytes = messages, bytes })
 }

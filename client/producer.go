@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 type Producer struct {
 	core      *core
 	config    *config
+	choice    choice
+	random    env.Rand
+	tracer    *tracer // nil: off
 	exchanges exchanges
 	idle      []*sending // not in use; len <= exchangesMax
 	packers   []*packer  // not in use
@@ -32,16 +36,37 @@ func NewProducer(e env.Env, options ...ProducerOption) (*Producer, error) {
 	for _, o := range options {
 		o.applyProducer(c)
 	}
-	p := &Producer{config: c, exchanges: exchanges{tasks: e.Tasks}}
-	k, err := newCore(e, c, roleProducer, func(k *core) {
+	if err := c.validate(roleProducer); err != nil {
+		return nil, err
+	}
+	p, err := newProducer(e, c)
+	if err != nil || c.trace == nil {
+		return p, err
+	}
+	if err := p.startTracer(e); err != nil {
+		return nil, errors.Join(err, p.Close(context.Background()))
+	}
+	return p, nil
+}
+
+func newProducer(e env.Env, c *config) (*Producer, error) {
+	p := &Producer{config: c, exchanges: exchanges{tasks: e.Tasks}, choice: choice{rooms: c.rooms}}
+	if len(c.faultSteps) > 0 {
+		p.choice.faults = newFaults(c.faultSteps)
+	}
+	_, err := newCore(e, c, roleProducer, func(k *core) {
+		p.core = k
+		p.random = e.Rand.Stream("producer")
 		p.window = newWindow(e.Tasks, c.windowMessages, c.windowBytes)
 		p.finished = e.Tasks.NewCond()
 		k.beats.producerGroup = c.group
+		if c.detects {
+			k.start("detect brokers", p.detect)
+		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	p.core = k
 	return p, nil
 }
 
@@ -110,35 +135,6 @@ func (p *Producer) order(call *env.Call, retries int, codes map[int32]bool) orde
 	}
 }
 
-// SendOneway sends a message without waiting for an answer. It returns when the message is on its way out of
-// this process; nothing tells whether it was stored.
-func (p *Producer) SendOneway(ctx context.Context, m *Message) error {
-	call, err := p.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer p.end(call)
-	deadline := p.core.deadline(call, p.config.sendTimeout)
-	s := p.take()
-	defer p.give(s)
-	if err := p.prepare(s, m); err != nil {
-		return err
-	}
-	to, err := p.firstTarget(call, s, deadline)
-	if err == nil {
-		err = p.identify(s)
-	}
-	if err != nil {
-		return p.failed(s, err)
-	}
-	address, ok := to.broker.master()
-	if !ok {
-		return fmt.Errorf("%w: %s has no master now", ErrNoBroker, to.BrokerName)
-	}
-	s.header.QueueID, s.header.BrokerName = to.QueueID, to.BrokerName
-	return p.core.explain(call, p.core.net.Oneway(call, address, &s.request, p.core.left(deadline)))
-}
-
 // Queues lists the queues of a topic that Send uses, in its order. The slice must not be changed.
 func (p *Producer) Queues(ctx context.Context, topic string) ([]Queue, error) {
 	call, err := p.core.enter(ctx)
@@ -154,8 +150,9 @@ func (p *Producer) Queues(ctx context.Context, topic string) ([]Queue, error) {
 }
 
 // Close waits for sends under way, leaves the group, ends all connections, and returns when nothing of
-// the producer is left running. If ctx ends first, the sends under way fail, and Close returns the error of
-// ctx; only callbacks of SendAsync that do not return outlive it then. Closing again does nothing.
+// the producer is left running. Message traces that wait are sent, which takes 5 s at most. If ctx ends first, the sends under
+// way fail, and Close returns the error of ctx; only callbacks of SendAsync that do not return outlive it then. Closing
+// again does nothing.
 //
 // A callback of SendAsync that calls it needs a context that ends: Close waits for the callback.
 func (p *Producer) Close(ctx context.Context) error {
@@ -169,6 +166,9 @@ func (p *Producer) Close(ctx context.Context) error {
 	for p.running > 0 && call.Wait(p.finished, patience) {
 	}
 	cutOff := p.running
+	if p.tracer != nil {
+		p.tracer.close(call, patience)
+	}
 	p.core.close(call, patience)
 	// Sends that were cut off still have to tell their callers.
 	for last := p.core.env.Clock.Now().Add(time.Second); p.running > 0 && p.finished.WaitUntil(last); {

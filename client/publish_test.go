@@ -83,12 +83,12 @@ func TestTheNextQueueIsAtAnotherBrokerIfThereIsOne(t *testing.T) {
 		{Queue: Queue{BrokerName: "a"}}, {Queue: Queue{BrokerName: "a", QueueID: 1}}, {Queue: Queue{BrokerName: "b"}},
 	}}
 	for range 10 {
-		require.Equal(t, "b", two.next("a").BrokerName)
-		require.Equal(t, "a", two.next("b").BrokerName)
+		require.Equal(t, "b", new(choice).pick(two, "a", 1).BrokerName)
+		require.Equal(t, "a", new(choice).pick(two, "b", 1).BrokerName)
 	}
 	one := &topic{publish: two.publish[:2]}
-	before := one.next("a").QueueID
-	require.NotEqual(t, before, one.next("a").QueueID, "even then the turns go on")
+	before := new(choice).pick(one, "a", 1).QueueID
+	require.NotEqual(t, before, new(choice).pick(one, "a", 1).QueueID, "even then the turns go on")
 }
 
 func TestBrokersThatNoRouteNamesAreForgotten(t *testing.T) {

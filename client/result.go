@@ -62,6 +62,7 @@ type SendResult struct {
 	TransactionID string
 	RecallHandle  string // of delayed messages that can be called back
 	Region        string
+	TraceOff      bool // the broker wants no message traces ("traceOn")
 	// Tries is how often the message was sent. If it is more than 1, an earlier try that
 	// seemed to fail may have stored the message too.
 	Tries int

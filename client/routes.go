@@ -33,16 +33,7 @@ type target struct {
 	broker *broker
 }
 
-// next returns the target whose turn it is. It passes over those of one broker name, if there are others.
-func (t *topic) next(avoid string) target {
-	for range t.publish {
-		if chosen := t.turn(); chosen.BrokerName != avoid {
-			return chosen
-		}
-	}
-	return t.turn()
-}
-
+// turn returns the next target in the round. choice.pick decides whether it will do.
 func (t *topic) turn() target {
 	t.cursor = (t.cursor + 1) % len(t.publish)
 	return t.publish[t.cursor]

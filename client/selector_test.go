@@ -7,6 +7,7 @@ import (
 	"github.com/gantrymq/gantry/client"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 func TestMessagesWithTheSameOrderingKeyGoToTheSameQueue(t *testing.T) {
@@ -85,4 +86,55 @@ func TestAMessageWithAChosenQueueIsNotSentElsewhere(t *testing.T) {
 	require.Empty(t, c.b.sends)
 	require.ErrorIs(t, wrong, client.ErrMessage)
 	require.ErrorContains(t, wrong, "queue 4 of 4")
+}
+
+func TestTheKeySelectorsHashLikeJava(t *testing.T) {
+	queues := make([]client.Queue, 7)
+	byKey := client.SelectByKey(func(m *client.Message) string { return string(m.Body) })
+	for key, want := range map[string]int{"TagA": 2598919 % 7, "polygenelubricants": 2147483648 % 7, "": client.AnyQueue} {
+		require.Equal(t, want, byKey(client.NewMessage("t", []byte(key)), queues), key)
+	}
+	// Long.hashCode: the upper and the lower half, one xor the other.
+	for n, want := range map[int64]int{
+		0: 0, 17: 17 % 7, 1<<31 - 1: (1<<31 - 1) % 7, 1 << 31: 2147483648 % 7, 1 << 32: 1, 5<<32 | 3: 5 ^ 3, -1: 0, -2: 1,
+	} {
+		byNumber := client.SelectByNumber(func(*client.Message) int64 { return n })
+		require.Equal(t, want, byNumber(hello(), queues), "%d", n)
+	}
+	require.Equal(t, client.AnyQueue, byKey(client.NewMessage("t", []byte("x")), nil), "no queue, no choice")
+}
+
+func TestPropAKeyAlwaysHasTheSamePlace(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		queues := make([]client.Queue, rapid.IntRange(1, 64).Draw(t, "queues"))
+		key := rapid.String().Draw(t, "key")
+		m := client.NewMessage("t", nil, client.OrderingKey(key))
+		place := client.SelectByOrderingKey(m, queues)
+		require.Less(t, place, len(queues))
+		require.Equal(t, key == "", place == client.AnyQueue)
+		require.Equal(t, place, client.SelectByKey(func(*client.Message) string { return key })(m, queues))
+	})
+}
+
+func TestTheRandomSelectorDrawsAndLetsAFailedMessageGoElsewhere(t *testing.T) {
+	c := newCluster(t, 1)
+	var order []client.Queue
+	tries := 0
+	c.run(time.Minute, func() {
+		p := c.producer(client.WithSelector(client.SelectRandom))
+		for range 40 {
+			result, err := p.Send(background, hello())
+			must(err)
+			order = append(order, result.Queue)
+		}
+		c.a.intercept = refusing(proto.ReqSendMessageV2, proto.RespSystemBusy)
+		for range 10 {
+			result, err := p.Send(background, hello())
+			must(err)
+			tries += result.Tries
+		}
+	})
+	require.Len(t, distinct(order), 4)
+	require.NotEqual(t, order[:4], order[4:8], "they do not go round")
+	require.Greater(t, tries, 10)
 }

@@ -21,7 +21,11 @@ type sending struct {
 	body       []byte // scratch: the compressed body, or that of a batch
 	attempts   []Attempt
 
-	message  *Message // of a batch, the first
+	mode     SendMode
+	patience env.Instant // the deadline of the caller's context, if the send goes on without the caller
+	message  *Message    // of a batch, the first
+	batch    []*Message  // nil unless it is a batch
+	batchIDs []string    // unique ids of the batch
 	uniqueID string
 	chosen   bool // it must go to queue
 	queue    Queue
@@ -48,6 +52,7 @@ func (p *Producer) give(s *sending) {
 	}
 	clear(s.attempts)
 	s.attempts, s.message, s.chosen, s.request.Body = s.attempts[:0], nil, false, nil
+	s.mode, s.patience, s.batch, s.batchIDs = Synchronous, env.Never, nil, nil
 	if cap(s.body) > scratchMax {
 		s.body = nil
 	}
@@ -143,7 +148,7 @@ func (s *sending) result(status SendStatus, queue Queue, h *proto.SendMessageRes
 	return SendResult{
 		Status: status, UniqueID: s.uniqueID, OffsetID: h.OffsetID, Queue: queue,
 		QueueOffset: QueueOffset(h.QueueOffset), TransactionID: h.TransactionID,
-		RecallHandle: h.RecallHandle, Region: h.Region,
+		RecallHandle: h.RecallHandle, Region: h.Region, TraceOff: h.TraceOff,
 	}
 }
 
@@ -170,7 +175,7 @@ func (p *Producer) deliver(call *env.Call, s *sending, o order) (SendResult, err
 			}
 		}
 		v := p.note(s, to, began, result, failure, o.retryCodes)
-		if try == tries || !v.again || p.isOver(call, o.deadline) {
+		if try == tries || !v.again || p.isOver(call, o.deadline) || !p.rest(call, s, o.deadline) {
 			err = p.reason(call, s, o.deadline)
 			break
 		}
@@ -244,14 +249,14 @@ func (p *Producer) firstTarget(call *env.Call, s *sending, deadline env.Instant)
 		return target{}, err
 	}
 	if !s.chosen && p.config.selector != nil {
-		if err := p.selectQueue(s, t.queues); err != nil {
+		if err := p.selectQueue(s, t); err != nil {
 			return target{}, err
 		}
 	}
 	if s.chosen {
 		return p.fixedTarget(s)
 	}
-	return t.next(""), nil
+	return p.choice.pick(t, "", p.core.env.Clock.Now()), nil
 }
 
 // nextTarget passes over the broker that failed, if there is another one, and has its route
@@ -265,7 +270,7 @@ func (p *Producer) nextTarget(call *env.Call, s *sending, failed target, deadlin
 	if s.chosen {
 		return p.fixedTarget(s)
 	}
-	return t.next(failed.BrokerName), nil
+	return p.choice.pick(t, failed.BrokerName, p.core.env.Clock.Now()), nil
 }
 
 func (p *Producer) fixedTarget(s *sending) (target, error) {
@@ -277,14 +282,17 @@ func (p *Producer) fixedTarget(s *sending) (target, error) {
 }
 
 // selectQueue runs the application's selector, which may block, without the baton.
-func (p *Producer) selectQueue(s *sending, queues []Queue) error {
-	chosen := -1
+func (p *Producer) selectQueue(s *sending, t *topic) error {
+	chosen, queues := AnyQueue, t.queues
 	p.core.env.Tasks.Offload(func() { chosen = p.config.selector(s.message, queues) })
 	if chosen >= len(queues) {
 		return fmt.Errorf("%w: the selector chose queue %d of %d", ErrMessage, chosen, len(queues))
 	}
-	if chosen >= 0 {
+	switch {
+	case chosen >= 0:
 		s.chosen, s.queue = true, queues[chosen]
+	case chosen == RandomQueue && len(t.publish) > 0:
+		t.cursor = env.IntN(p.random, len(t.publish))
 	}
 	return nil
 }

@@ -1,9 +1,12 @@
 package client
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gantrymq/gantry/transport/message"
@@ -32,6 +35,7 @@ const (
 	roleAdmin role = iota
 	roleProducer
 	roleConsumer
+	rolePush
 )
 
 // check is one rule about one option.
@@ -45,9 +49,14 @@ func (c *config) validate(r role) error {
 	checks := c.commonChecks()
 	switch r {
 	case roleProducer:
-		checks = append(append(checks, c.groupCheck()), c.producerChecks()...)
+		checks = append(append(append(checks, c.groupCheck()), c.producerChecks()...), c.deliveryChecks()...)
+		checks = append(checks, c.hookChecks()...)
+	case roleAdmin:
+		checks = append(checks, check{c.unpackedMax > 0, "WithDecompressionLimit", strconv.Itoa(c.unpackedMax), "a number of bytes above 0"})
 	case roleConsumer:
 		checks = append(append(checks, c.groupCheck()), c.consumerChecks()...)
+	case rolePush:
+		checks = append(append(checks, c.groupCheck()), c.pushChecks()...)
 	}
 	for _, k := range checks {
 		if !k.ok {
@@ -104,6 +113,48 @@ func (c *config) producerChecks() []check {
 		{c.windowMessages >= 10 && c.windowBytes >= 1<<20, "WithWindow",
 			fmt.Sprintf("%d, %d", c.windowMessages, c.windowBytes), "at least 10 messages and 1 MiB"},
 	}
+}
+
+// outputMin is what a request takes besides the body of its message, in bytes, amply.
+const outputMin = 64 << 10
+
+// deliveryChecks are about how a producer chooses brokers and when it tries again.
+func (c *config) deliveryChecks() []check {
+	room := func(name string) bool { return name == "" || strings.Contains(name, "@") }
+	trace := cmp.Or(c.trace, &TraceOptions{}).withDefaults()
+	return []check{
+		{!slices.ContainsFunc(c.rooms, room), "WithMachineRooms", fmt.Sprintf("%q", c.rooms), "names without @"},
+		{stepsAscend(c.faultSteps), "WithFaultTolerance", fmt.Sprint(c.faultSteps), "steps with ascending latencies and no negative times"},
+		{!c.detects || c.detectEvery >= time.Millisecond && c.detectTimeout >= time.Millisecond, "WithDetector",
+			fmt.Sprintf("%s, %s", c.detectEvery, c.detectTimeout), "at least 1ms for both"},
+		{c.backOff.first >= 0 && c.backOff.first <= c.backOff.max, "WithBusyBackOff", c.backOff.String(), "a first wait from 0, and a longest one that is not shorter"},
+		{c.outputMax >= c.bodyMax+outputMin, "WithOutputLimit", strconv.Itoa(c.outputMax),
+			fmt.Sprintf("at least %d bytes, 64 KiB more than WithMaxMessageSize", c.bodyMax+outputMin)},
+		{trace.Records >= 1 && trace.Records <= 20 && checkSendTopic(trace.Topic) == nil && !proto.IsRetryTopic(trace.Topic), "WithTrace",
+			trace.String(), "from 1 to 20 records, and a topic that clients may send to"},
+	}
+}
+
+func stepsAscend(steps []FaultStep) bool {
+	before := time.Duration(-1)
+	for _, s := range steps {
+		if s.Latency <= before || s.Rest < 0 {
+			return false
+		}
+		before = s.Latency
+	}
+	return true
+}
+
+func (c *config) hookChecks() []check {
+	var checks []check
+	for _, h := range c.sendHooks {
+		checks = append(checks, check{h.Name != "" && (h.Before != nil || h.After != nil), "WithSendHook", strconv.Quote(h.Name), "a name, and one function at least"})
+	}
+	for _, f := range c.forbiddenChecks {
+		checks = append(checks, check{f.name != "" && f.check != nil, "WithForbiddenCheck", strconv.Quote(f.name), "a name and a function"})
+	}
+	return checks
 }
 
 func (c *config) consumerChecks() []check {

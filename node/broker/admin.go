@@ -96,6 +96,7 @@ func (b *Broker) dropTopic(name string) error {
 	ofTopic := func(q groupQueue) bool { return q.Topic == name }
 	b.locks.forget(ofTopic)
 	b.progress.forget(ofTopic)
+	b.stats.forgetTopic(name)
 	if err := b.offsets.forgetTopic(name); err != nil {
 		return err
 	}
@@ -110,6 +111,20 @@ func (b *Broker) allTopics(in *transport.Incoming) {
 	in.Reply().Success(table.Marshal())
 }
 
+// oneTopic handles GET_TOPIC_CONFIG.
+func (b *Broker) oneTopic(in *transport.Incoming) {
+	var h proto.GetTopicConfig
+	if !decode(in, &h) {
+		return
+	}
+	topic := b.topics.byName[h.Topic]
+	if topic == nil {
+		in.Reply().Error(proto.RespTopicNotExist, fmt.Sprintf("no topic %s in this broker", h.Topic))
+		return
+	}
+	in.Reply().Success((&proto.TopicConfigAndMapping{Config: *topic}).Marshal())
+}
+
 // topicStats handles GET_TOPIC_STATS_INFO. It waits for the disk.
 func (b *Broker) topicStats(in *transport.Incoming) {
 	var h proto.GetTopicStatsInfo
@@ -122,7 +137,8 @@ func (b *Broker) topicStats(in *transport.Incoming) {
 		reply.Error(proto.RespTopicNotExist, fmt.Sprintf("topic[%s] not exist", h.Topic))
 		return
 	}
-	var table proto.TopicStatsTable
+	recent := b.stats.sends[h.Topic].lastMinute(b.env.Clock.Now())
+	table := proto.TopicStatsTable{PutPerSecond: recent.perSecond(recent.messages)}
 	var err error
 	b.await(in, func() {
 		for id := range max(topic.ReadQueues, topic.WriteQueues) {
@@ -151,12 +167,7 @@ func (b *Broker) queueStats(key store.QueueKey) (proto.QueueStats, error) {
 
 // brokerConfig handles GET_BROKER_CONFIG: the settings in force, as a properties file.
 func (b *Broker) brokerConfig(in *transport.Incoming) {
-	text := b.ownSettings()
-	for _, entry := range b.options.Settings {
-		if _, known := text.Get(entry.Key); !known {
-			text = append(text, entry)
-		}
-	}
+	text := b.settings()
 	var version wire.Fields
 	version.Add("version", string(b.topics.version.Marshal()))
 	in.Reply().SendFields(proto.RespSuccess, "", nil, version, text.Marshal())

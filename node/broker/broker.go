@@ -24,6 +24,7 @@ type Broker struct {
 	stop     env.Cond
 	closing  bool
 	address  netip.AddrPort // what clients are told
+	fastPort uint16         // 0: there is none
 	started  env.Instant
 	startAt  env.WallMillis
 
@@ -34,9 +35,12 @@ type Broker struct {
 	locks    *lockTable
 	progress *progressTable
 	clients  *clientTable
+	filters  *filterTable
 	waiting  *waitingPulls
 	names    *registrar
-	stats    counters
+	stats    *statistics
+
+	configuring *env.Semaphore // one change of the settings at a time
 
 	// Memory that is used again.
 	sendFree   []*sendDone
@@ -46,12 +50,6 @@ type Broker struct {
 
 	uniqueCount  uint16
 	uniqueLoader uint32
-}
-
-// counters are totals since the start, for the tools' runtime view.
-type counters struct {
-	sent, sendFailed, pulled, pulledBytes int64
-	deadLetters                           int64
 }
 
 // New checks the options and returns a broker that does nothing yet.
@@ -68,6 +66,9 @@ func New(e env.Env, options Options) (*Broker, error) {
 	b.groups = newGroupTable(b)
 	b.offsets = newOffsetTable(b)
 	b.clients = newClientTable(b)
+	b.filters = newFilterTable(b)
+	b.configuring = env.NewSemaphore(e.Tasks, 1)
+	b.stats = newStatistics(e.Clock.Now(), b.topics.isSystem)
 	b.waiting = newWaitingPulls(b)
 	b.names = newRegistrar(b)
 	b.delays = newDelays(b)
@@ -78,7 +79,7 @@ func New(e env.Env, options Options) (*Broker, error) {
 	b.options.Store.BatchQueues = b.topics.inBatches
 	b.options.Store.Locked = b.loadTables
 	b.server = transport.NewServer(e, transport.ServerOptions{
-		Handler: transport.HandlerFunc(b.serve), Limits: options.Limits,
+		Handler: transport.HandlerFunc(b.serveEither), Limits: options.Limits,
 		OnClose: b.clients.connectionEnded, AfterBurst: b.kick,
 	})
 	return b, nil
@@ -99,7 +100,7 @@ func (b *Broker) kick() {
 	}
 }
 
-// Start opens the store, recovers it, opens the port and registers with the name
+// Start opens the store, recovers it, opens the ports and registers with the name
 // servers. It waits for the disk.
 func (b *Broker) Start() error {
 	b.started, b.startAt = b.env.Clock.Now(), b.env.Clock.Wall()
@@ -114,11 +115,9 @@ func (b *Broker) Start() error {
 	if err := b.store.HideExpired(); err != nil {
 		b.env.Log.Error("messages beyond the limits of their topics are shown until they can be read", zap.Error(err))
 	}
-	listener, err := b.server.Listen(b.options.Listen)
-	if err != nil {
+	if err := b.listen(); err != nil {
 		return errors.Join(err, b.offsets.close(), b.store.Close())
 	}
-	b.address = netip.AddrPortFrom(b.options.AdvertisedIP, listener.Addr().Port())
 	if err := b.delays.start(); err != nil {
 		return errors.Join(err, b.offsets.close(), b.store.Close())
 	}

@@ -1,13 +1,13 @@
 package broker
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/gantrymq/gantry/transport/wire"
 	"go.uber.org/zap"
 )
 
@@ -17,14 +17,26 @@ type clientTable struct {
 	broker    *Broker
 	producers map[string]*producerGroup
 	consumers map[string]*consumerGroup
+	// conflictsSeen counts members that began to differ from their groups, since the start.
+	conflictsSeen int64
 }
 
 // member is one client of a group, on one connection.
 type member struct {
-	conn     *transport.Conn
+	conn *transport.Conn
+	identity
+	seen env.Instant
+
+	// Of consumers: what they have said for themselves, if anything.
+	told          bool
+	subscriptions []proto.SubscriptionData
+}
+
+// identity is what a client says of itself.
+type identity struct {
 	clientID string
 	version  int32
-	seen     env.Instant
+	language wire.Language
 }
 
 type producerGroup struct{ members []*member }
@@ -35,8 +47,9 @@ type consumerGroup struct {
 	model         proto.MessageModel
 	consumeType   proto.ConsumeType
 	from          proto.ConsumeFrom
-	subscriptions []proto.SubscriptionData
+	subscriptions []proto.SubscriptionData // as the last heartbeat said
 	fingerprint   int32
+	conflicts     []subscriptionConflict // sorted by topic and client id
 }
 
 func newClientTable(b *Broker) *clientTable {
@@ -54,13 +67,16 @@ func find(members []*member, conn *transport.Conn) *member {
 }
 
 // join adds a member or refreshes it, and reports whether it is new.
-func join(members []*member, conn *transport.Conn, clientID string, version int32, now env.Instant) ([]*member, bool) {
+func join(members []*member, conn *transport.Conn, who identity, now env.Instant) ([]*member, bool) {
 	if m := find(members, conn); m != nil {
-		isNew := m.clientID != clientID
-		m.clientID, m.version, m.seen = clientID, version, now
+		isNew := m.clientID != who.clientID
+		if isNew {
+			m.told, m.subscriptions = false, nil
+		}
+		m.identity, m.seen = who, now
 		return members, isNew
 	}
-	return append(members, &member{conn: conn, clientID: clientID, version: version, seen: now}), true
+	return append(members, &member{conn: conn, identity: who, seen: now}), true
 }
 
 // heartbeat handles HEART_BEAT (class ClientManageProcessor). It may wait while groups are made.
@@ -75,10 +91,10 @@ func (b *Broker) heartbeat(in *transport.Incoming) {
 		reply.Error(proto.RespInvalidParameter, "heartbeat: clientID is empty")
 		return
 	}
-	version := in.Command.Version
+	who := identity{data.ClientID, in.Command.Version, in.Command.Language}
 	changed := data.Fingerprint == 0
 	for i := range data.Producers {
-		b.clients.produce(data.Producers[i].Group, in.Conn, data.ClientID, version)
+		b.clients.produce(data.Producers[i].Group, in.Conn, who)
 	}
 	for i := range data.Consumers {
 		consumer := &data.Consumers[i]
@@ -86,7 +102,8 @@ func (b *Broker) heartbeat(in *transport.Incoming) {
 			b.env.Log.Warn("a heartbeat names a group that cannot be", zap.String("group", consumer.Group), zap.Error(err))
 			continue
 		}
-		changed = b.clients.consume(consumer, data, in.Conn, version) || changed
+		b.prepareFilters(in, consumer)
+		changed = b.clients.consume(consumer, data, in.Conn, who) || changed
 	}
 	reply.Send(proto.RespSuccess, &proto.HeartbeatResponse{HeartbeatV2: true, SubscriptionsChanged: changed}, nil)
 }
@@ -107,7 +124,15 @@ func (b *Broker) prepareGroup(in *transport.Incoming, consumer *proto.ConsumerDa
 	return err
 }
 
-func (t *clientTable) produce(group string, conn *transport.Conn, clientID string, version int32) {
+// prepareFilters compiles expressions that are long, which is not to be done with the baton held. It may wait.
+func (b *Broker) prepareFilters(in *transport.Incoming, consumer *proto.ConsumerData) {
+	for i := range consumer.Subscriptions {
+		// What is wrong with it is told when it is subscribed.
+		b.compileFor(in, expressionOf(&consumer.Subscriptions[i]))
+	}
+}
+
+func (t *clientTable) produce(group string, conn *transport.Conn, who identity) {
 	if conn.Closed() {
 		return
 	}
@@ -116,12 +141,12 @@ func (t *clientTable) produce(group string, conn *transport.Conn, clientID strin
 		g = &producerGroup{}
 		t.producers[group] = g
 	}
-	g.members, _ = join(g.members, conn, clientID, version, t.broker.env.Clock.Now())
+	g.members, _ = join(g.members, conn, who, t.broker.env.Clock.Now())
 }
 
 // consume adds or refreshes a consumer, and tells the others if something changed. It reports whether the
 // fingerprint of the group's subscriptions did.
-func (t *clientTable) consume(c *proto.ConsumerData, data *proto.HeartbeatData, conn *transport.Conn, version int32) bool {
+func (t *clientTable) consume(c *proto.ConsumerData, data *proto.HeartbeatData, conn *transport.Conn, who identity) bool {
 	if conn.Closed() {
 		return false
 	}
@@ -132,57 +157,22 @@ func (t *clientTable) consume(c *proto.ConsumerData, data *proto.HeartbeatData, 
 	}
 	g.model, g.consumeType, g.from = c.Model, c.ConsumeType, c.From
 	var isNew bool
-	g.members, isNew = join(g.members, conn, data.ClientID, version, t.broker.env.Clock.Now())
+	g.members, isNew = join(g.members, conn, who, t.broker.env.Clock.Now())
+	m := find(g.members, conn)
 	if !data.WithoutSubscriptions {
 		isNew = g.subscribe(c.Subscriptions) || isNew
+		t.memberSubscribes(g, m, c.Subscriptions)
 	}
-	fingerprintChanged := g.fingerprint != data.Fingerprint
-	if !known {
+	fingerprintChanged := known && g.fingerprint != data.Fingerprint
+	if !m.told {
 		// A client that has left its subscriptions out believes that they are known here: it must send them again.
-		fingerprintChanged = data.WithoutSubscriptions
+		fingerprintChanged = true
 	}
 	g.fingerprint = data.Fingerprint
 	if isNew {
 		t.notify(g)
 	}
 	return fingerprintChanged
-}
-
-// subscribe takes over a member's subscriptions, which stand for the whole group. It reports whether topics were added or
-// removed.
-func (g *consumerGroup) subscribe(fresh []proto.SubscriptionData) bool {
-	changed := false
-	for _, s := range fresh {
-		i := g.index(s.Topic)
-		switch {
-		case i < 0:
-			g.subscriptions = append(g.subscriptions, s)
-			changed = true
-		case s.Version > g.subscriptions[i].Version:
-			g.subscriptions[i] = s
-		}
-	}
-	before := len(g.subscriptions)
-	g.subscriptions = slices.DeleteFunc(g.subscriptions, func(old proto.SubscriptionData) bool {
-		return !slices.ContainsFunc(fresh, func(s proto.SubscriptionData) bool { return s.Topic == old.Topic })
-	})
-	return changed || len(g.subscriptions) != before
-}
-
-func (g *consumerGroup) index(topic string) int {
-	return slices.IndexFunc(g.subscriptions, func(s proto.SubscriptionData) bool { return s.Topic == topic })
-}
-
-// subscription is what a group's heartbeats say of a topic.
-func (t *clientTable) subscription(group, topic string) *proto.SubscriptionData {
-	g := t.consumers[group]
-	if g == nil {
-		return nil
-	}
-	if i := g.index(topic); i >= 0 {
-		return &g.subscriptions[i]
-	}
-	return nil
 }
 
 // notify makes the members of a group assign their queues anew (NOTIFY_CONSUMER_IDS_CHANGED).
@@ -212,6 +202,7 @@ func (t *clientTable) leave(group string, match func(*member) bool) {
 	case len(g.members) == 0:
 		delete(t.consumers, group)
 	case len(g.members) < before:
+		t.compareMembers(g)
 		t.notify(g)
 	}
 }
@@ -259,6 +250,7 @@ func (t *clientTable) expireLoop() {
 		t.leaveAll(func(m *member) bool { return now.Sub(m.seen) > b.options.ClientTimeout })
 		b.locks.expire()
 		b.progress.expire()
+		b.stats.tick(now, b.calendarDay())
 	}
 }
 
@@ -298,22 +290,26 @@ func (b *Broker) listConsumers(in *transport.Incoming) {
 	in.Reply().Success(list.Marshal())
 }
 
-// checkClientConfig handles CHECK_CLIENT_CONFIG: which expressions a consumer may use.
+// checkClientConfig handles CHECK_CLIENT_CONFIG: whether a consumer may use an expression.
+//
+// Answers: success, also to all tags; system error if expressions other than tags are switched off; subscription parse failed. It
+// may wait.
 func (b *Broker) checkClientConfig(in *transport.Incoming) {
-	var body struct {
-		Subscription proto.SubscriptionData `json:"subscriptionData"`
-	}
-	strict, err := proto.Strict(in.Command.Body)
-	if err == nil {
-		err = json.Unmarshal(strict, &body)
-	}
-	expression := body.Subscription
+	check, err := proto.UnmarshalClientConfigCheck(in.Command.Body)
 	switch {
 	case err != nil:
-		in.Reply().Error(proto.RespSystemError, "subscriptionData: "+err.Error())
-	case expression.ExpressionType != proto.ExpressionTag:
-		in.Reply().Error(proto.RespSystemError, "the broker does not support consumer to filter message by "+expression.ExpressionType)
-	default:
+		in.Reply().Error(proto.RespSystemError, err.Error())
+		return
+	case check.Subscription == nil:
+		in.Reply().Error(proto.RespSystemError, "subscriptionData is missing")
+		return
+	case check.Subscription.ExpressionType == proto.ExpressionTag:
 		in.Reply().Success(nil)
+		return
 	}
+	if _, r := b.refuseFilter(in, expressionOf(check.Subscription)); r.code != 0 {
+		in.Reply().Error(r.code, r.remark)
+		return
+	}
+	in.Reply().Success(nil)
 }

@@ -145,10 +145,6 @@ func TestASubscriptionIsReplacedOnlyByANewerOne(t *testing.T) {
 	w.refused(registeredPull("g", 6), proto.RespSubscriptionNotLatest, "not latest")
 	w.succeeds(heartbeat("one", "g", subscribed(subscription("orders", "blue", 6))))
 	require.Equal(t, []string{"b"}, bodies(t, w.succeeds(registeredPull("g", 6))))
-	sql := subscription("orders", "a > 1", 7)
-	sql.ExpressionType = proto.ExpressionSQL
-	w.succeeds(heartbeat("one", "g", subscribed(sql)))
-	w.refused(registeredPull("g", 7), proto.RespSystemError, "SQL92")
 }
 
 // TestAHeartbeatSaysWhetherSubscriptionsMustBeSentAgain walks through the second version of heartbeats: a fingerprint that is

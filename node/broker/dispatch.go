@@ -30,8 +30,6 @@ func (b *Broker) serve(in *transport.Incoming) {
 		b.unlockQueues(in)
 	case proto.ReqUpdateConsumerOffset:
 		b.updateConsumerOffset(in)
-	case proto.ReqInvokeBrokerToResetOffset:
-		b.resetOffset(in)
 	case proto.ReqQueryConsumerOffset:
 		b.queryConsumerOffset(in)
 	case proto.ReqGetMaxOffset:
@@ -42,14 +40,44 @@ func (b *Broker) serve(in *transport.Incoming) {
 		b.offsetByTime(in)
 	case proto.ReqGetEarliestMessageStoreTime:
 		b.earliestStoreTime(in)
-	case proto.ReqViewMessageByID:
-		b.viewMessage(in)
-	case proto.ReqQueryMessage:
-		b.queryMessage(in)
+	default:
+		b.administer(in)
+	}
+}
+
+// administer finds the handlers of requests by which tools change something.
+func (b *Broker) administer(in *transport.Incoming) {
+	switch in.Command.Code {
 	case proto.ReqUpdateAndCreateTopic:
 		b.updateTopic(in)
 	case proto.ReqDeleteTopicInBroker:
 		b.deleteTopic(in)
+	case proto.ReqUpdateBrokerConfig:
+		b.updateConfig(in)
+	case proto.ReqUpdateAndCreateSubscriptionGroup:
+		b.updateGroup(in)
+	case proto.ReqDeleteSubscriptionGroup:
+		b.deleteGroup(in)
+	case proto.ReqCloneGroupOffset:
+		b.cloneOffsets(in)
+	case proto.ReqDeleteExpiredCommitLog:
+		b.deleteExpiredLog(in)
+	case proto.ReqCleanExpiredConsumeQueue, proto.ReqCleanUnusedTopic:
+		b.cleanQueues(in)
+	case proto.ReqInvokeBrokerToResetOffset:
+		b.resetOffset(in)
+	default:
+		b.inspect(in)
+	}
+}
+
+// inspect finds the handlers of requests by which tools, and clients, look at something.
+func (b *Broker) inspect(in *transport.Incoming) {
+	switch in.Command.Code {
+	case proto.ReqViewMessageByID:
+		b.viewMessage(in)
+	case proto.ReqQueryMessage:
+		b.queryMessage(in)
 	case proto.ReqGetAllTopicConfig:
 		b.allTopics(in)
 	case proto.ReqGetTopicStatsInfo:
@@ -58,10 +86,44 @@ func (b *Broker) serve(in *transport.Incoming) {
 		b.brokerConfig(in)
 	case proto.ReqGetBrokerRuntimeInfo:
 		b.runtimeInfo(in)
-	case proto.ReqDeleteExpiredCommitLog:
-		b.deleteExpiredLog(in)
-	case proto.ReqCleanExpiredConsumeQueue, proto.ReqCleanUnusedTopic:
-		b.cleanQueues(in)
+	case proto.ReqGetTopicConfig:
+		b.oneTopic(in)
+	case proto.ReqGetAllSubscriptionGroupConfig:
+		b.allGroups(in)
+	case proto.ReqGetSubscriptionGroupConfig:
+		b.oneGroup(in)
+	case proto.ReqGetConsumerConnectionList:
+		b.listConsumerConnections(in)
+	case proto.ReqGetProducerConnectionList:
+		b.listProducerConnections(in)
+	case proto.ReqGetAllProducerInfo:
+		b.listProducers(in)
+	case proto.ReqGetConsumerRunningInfo:
+		b.runningInfo(in)
+	case proto.ReqConsumeMessageDirectly:
+		b.consumeDirectly(in)
+	case proto.ReqInvokeBrokerToGetConsumerStatus:
+		b.consumerStatus(in)
+	case proto.ReqGetConsumeStats:
+		b.consumeStats(in)
+	case proto.ReqGetBrokerConsumeStats:
+		b.brokerConsumeStats(in)
+	case proto.ReqQueryConsumeTimeSpan:
+		b.consumeTimeSpan(in)
+	case proto.ReqQueryTopicConsumeByWho:
+		b.consumersOfTopic(in)
+	case proto.ReqQueryTopicsByConsumer:
+		b.topicsOfConsumer(in)
+	case proto.ReqQuerySubscriptionByConsumer:
+		b.subscriptionOfConsumer(in)
+	case proto.ReqQueryCorrectionOffset:
+		b.correctionOffsets(in)
+	case proto.ReqGetAllConsumerOffset:
+		b.allOffsets(in)
+	case proto.ReqGetAllDelayOffset:
+		b.allDelayOffsets(in)
+	case proto.ReqViewBrokerStatsData:
+		b.viewStatistics(in)
 	default:
 		in.Reply().Error(proto.RespRequestCodeNotSupported, fmt.Sprintf("request code %d (%s) is not served by this broker", in.Command.Code, proto.RequestName(in.Command.Code)))
 	}

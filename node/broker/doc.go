@@ -17,6 +17,7 @@
 //     or group that was made for it is durable.
 //   - To a change of a topic: it is durable. Name servers hear of it soon afterwards. A topic that was deleted is gone with its
 //     messages and offsets.
+//   - To a change of a group or of settings: it is durable, if settings have a file. A group that was deleted with its offsets has neither.
 //   - To the commit of an offset: it is durable. Commits that want no answer may be lost in a crash, up to SaveOffsetsEvery.
 //
 // # The data path
@@ -24,16 +25,21 @@
 // In: transport → serve (dispatch.go) → send (send.go) → admitSend → buildRecords → store.Append; after the burst kick →
 // store.Kick; sendDone.Appended answers.
 //
-// Out: pull (pull.go) → admitPull → answerPull → store.Read → SendDetached; or, with nothing to read, waitingPulls.hold
-// (waiting.go) → arrived → answerLoop → answerPull.
+// Out: pull (pull.go) → admitPull → wantedBy → answerPull → read (filtered.go) → store.Read, judge → SendDetached; or, with nothing to
+// read, waitingPulls.hold (waiting.go) → arrived → answerLoop → answerPull, which holds it again if what came does not match.
+//
+// Subscriptions: heartbeat (clients.go) → consume → memberSubscribes (subscriptions.go) → filterTable.compile (filters.go), compareMembers.
 //
 // # Files
 //
 //	broker.go      New, Start, Close
 //	options.go     settings
+//	fast.go        the main port and the fast one
 //	dispatch.go    request code to handler, waiting on behalf of a request
 //	send.go        sends
 //	pull.go        pulls
+//	filtered.go    reading what matches a filter
+//	filters.go     compiled expressions, messages that they cannot judge
 //	waiting.go     held pulls
 //	offsets.go     consumer offsets and queue bounds
 //	journal.go     durable single commits
@@ -41,11 +47,21 @@
 //	topics.go      the topic table
 //	attributes.go  what topics may have set, retention
 //	groups.go      the group table
+//	groups_admin.go groups, for tools
 //	clients.go     heartbeats and members
+//	subscriptions.go what members subscribe, and where they differ
 //	register.go    name servers
+//	members.go     who is connected, for tools
+//	relay.go       questions of tools that clients answer
+//	consume_stats.go how far groups are, for tools
+//	consumers.go   who consumes what, copies of offsets, for tools
 //	admin.go       topics and settings, for tools
+//	settings.go    changes of settings while the broker runs
 //	clean.go       cleaning, for tools
 //	runtime.go     what tools show of a running broker
+//	statistics.go  what goes in and out, statistics_view.go and statistics_runtime.go for tools
+//	flow.go        totals and what came of late; pure, the time is an argument
+//	latencies.go   how long calls took; pure, likewise
 //	tables.go      the tables as a start would read them, for tools
 //	document.go    files of the config directory
 //	unique.go      message ids for senders without

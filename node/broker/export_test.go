@@ -2,3 +2,11 @@ package broker
 
 // ForgetTopic takes a topic out of the table in memory, and leaves its queues, as a removal that failed half-way does.
 func (b *Broker) ForgetTopic(name string) { delete(b.topics.byName, name) }
+
+// Conflicts are the members that subscribe differently than others, as text.
+func (b *Broker) Conflicts(group string) (texts []string) {
+	for _, c := range b.clients.conflicts(group) {
+		texts = append(texts, c.String())
+	}
+	return texts
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport"
@@ -139,24 +140,55 @@ func (t *groupTable) find(name string) (*groupConfig, error) {
 
 // make adds a group, durably.
 func (t *groupTable) make(name string) (*groupConfig, error) {
-	t.change.Acquire(nil, env.Never)
-	defer t.change.Release()
-	if group := t.byName[name]; group != nil {
-		return group, nil
-	}
-	group := newGroupConfig(name)
-	next := maps.Clone(t.byName)
-	next[name] = group
-	if err := t.save(next); err != nil {
-		return nil, fmt.Errorf("group %s could not be saved: %w", name, err)
-	}
-	t.byName[name] = group
-	return group, nil
+	err := t.update(name, func(old *groupConfig) (*groupConfig, error) {
+		if old != nil {
+			return old, nil
+		}
+		return newGroupConfig(name), nil
+	})
+	return t.byName[name], err
 }
 
-func (t *groupTable) save(groups map[string]*groupConfig) error {
+// update adds or replaces a group by what want makes of the one there is, or of nil. It is durable. It waits.
+func (t *groupTable) update(name string, want func(old *groupConfig) (*groupConfig, error)) error {
+	t.change.Acquire(nil, env.Never)
+	defer t.change.Release()
+	old := t.byName[name]
+	group, err := want(old)
+	if err != nil || reflect.DeepEqual(group, old) {
+		return err
+	}
+	next := maps.Clone(t.byName)
+	next[name] = group
+	if err := t.save(next, t.forbidden); err != nil {
+		return fmt.Errorf("group %s could not be saved: %w", name, err)
+	}
+	t.byName[name] = group
+	return nil
+}
+
+// remove deletes a group and what it is forbidden, durably, and then lets clean remove what belongs to it: nobody can make a group of that
+// name before clean is done. It waits.
+func (t *groupTable) remove(name string, clean func() error) error {
+	t.change.Acquire(nil, env.Never)
+	defer t.change.Release()
+	if t.byName[name] != nil || t.forbidden[name] != nil {
+		next, forbidden := maps.Clone(t.byName), maps.Clone(t.forbidden)
+		delete(next, name)
+		delete(forbidden, name)
+		if err := t.save(next, forbidden); err != nil {
+			return fmt.Errorf("group %s could not be removed: %w", name, err)
+		}
+		delete(t.byName, name)
+		delete(t.forbidden, name)
+	}
+	// Also if it was removed before: then clean may have failed.
+	return clean()
+}
+
+func (t *groupTable) save(groups map[string]*groupConfig, forbidden map[string]map[string]int32) error {
 	version := t.version.Next(int64(t.broker.env.Clock.Wall()))
-	content, err := json.Marshal(groupDocument{Version: version.Marshal(), Forbidden: t.forbidden, Groups: groups})
+	content, err := json.Marshal(groupDocument{Version: version.Marshal(), Forbidden: forbidden, Groups: groups})
 	if err != nil {
 		return err
 	}

@@ -138,11 +138,23 @@ func (t *offsetTable) reset(offsets map[groupQueue]int64) error {
 // forgetTopic drops the offsets of a topic that was deleted, durably: a topic of the same name that is made later begins at 0, and
 // its consumers must not go on where they were in the old one. It waits for the disk.
 func (t *offsetTable) forgetTopic(topic string) error {
-	of := func(key string) bool { return strings.HasPrefix(key, topic+"@") }
+	return t.forget(func(of, _ string) bool { return of == topic }, refused(proto.RespTopicNotExist, "Topic %s not exist!", topic))
+}
+
+// forgetGroup drops the offsets of a group, durably. It waits for the disk.
+func (t *offsetTable) forgetGroup(group string) error {
+	return t.forget(func(_, of string) bool { return of == group }, refused(proto.RespSubscriptionGroupNotExist, "Group %s not exist!", group))
+}
+
+func (t *offsetTable) forget(match func(topic, group string) bool, why refusal) error {
+	of := func(key string) bool {
+		topic, group, _ := strings.Cut(key, "@")
+		return match(topic, group)
+	}
 	return t.exclusive(func() error {
 		t.pending = slices.DeleteFunc(t.pending, func(c pendingCommit) bool {
 			if of(c.entry.key) {
-				c.refuse(proto.RespTopicNotExist, fmt.Sprintf("Topic %s not exist!", topic))
+				c.refuse(why.code, why.remark)
 				return true
 			}
 			return false
@@ -156,6 +168,30 @@ func (t *offsetTable) forgetTopic(topic string) error {
 		}
 		return t.save()
 	})
+}
+
+// topicsOf lists the topics that a group has offsets of, sorted.
+func (t *offsetTable) topicsOf(group string) (topics []string) {
+	// order does not matter: sorted below
+	for key := range t.byKey {
+		if topic, of, _ := strings.Cut(key, "@"); of == group {
+			topics = append(topics, topic)
+		}
+	}
+	slices.Sort(topics)
+	return topics
+}
+
+// groupsOf lists the groups that have offsets of a topic, sorted.
+func (t *offsetTable) groupsOf(topic string) (groups []string) {
+	// order does not matter: sorted below
+	for key := range t.byKey {
+		if of, group, _ := strings.Cut(key, "@"); of == topic {
+			groups = append(groups, group)
+		}
+	}
+	slices.Sort(groups)
+	return groups
 }
 
 // load reads the saved table and then the commits that were answered after it.

@@ -18,6 +18,8 @@ type Options struct {
 	ID      int64  // brokerId; 0 is the master
 	// Listen is the address of the main port (listenPort).
 	Listen string
+	// FastListen is the address of a second port that serves all but pulls (Java's broker opens the main port less 2). "" is none.
+	FastListen string
 	// AdvertisedIP is the address that clients are told (brokerIP1). It must be one they can reach.
 	AdvertisedIP netip.Addr
 	// NameServers are asked to route clients here (namesrvAddr), host:port each.
@@ -30,6 +32,7 @@ type Options struct {
 	NoAutoGroups         bool       // autoCreateSubscriptionGroup=false
 	DefaultTopicQueues   int32      // defaultTopicQueueNums
 	NoLongPolling        bool       // longPollingEnable=false
+	NoPropertyFilter     bool       // enablePropertyFilter=false: subscriptions of SQL92 are refused
 	ShortPollingFor      time.Duration
 	HeldPullsMax         int  // further ones are answered "nothing found" at once
 	PullMessagesMax      int  // messages of one pull (maxTransferCountOnMessageInMemory)
@@ -46,6 +49,8 @@ type Options struct {
 	// Settings are all that the operator can set, with the values in force. The broker only shows them to tools (GET_BROKER_CONFIG), beside
 	// what it knows itself, such as the port that it got.
 	Settings proto.ConfigText
+	// SaveSettings keeps what tools change of them (UPDATE_BROKER_CONFIG). Without it changes are in force until the broker stops.
+	SaveSettings SaveSettings
 }
 
 // DefaultOptions are those of a broker called as it stands.

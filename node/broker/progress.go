@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/message"
@@ -32,22 +33,24 @@ type progressTable struct {
 	pullers map[groupQueue]puller
 	resets  map[groupQueue]message.QueueOffset // that no client has taken yet
 	dirty   bool                               // resetsFile is to be written
+	change  *env.Semaphore                     // of the task that writes it
 }
 
 // puller is who has pulled a queue last.
 type puller struct {
 	conn     *transport.Conn
 	clientID string // "" if it sends no heartbeats
+	at       int64  // where it pulls
 }
 
 func newProgressTable(b *Broker) *progressTable {
-	return &progressTable{broker: b, pullers: map[groupQueue]puller{}, resets: map[groupQueue]message.QueueOffset{}}
+	return &progressTable{broker: b, pullers: map[groupQueue]puller{}, resets: map[groupQueue]message.QueueOffset{}, change: env.NewSemaphore(b.env.Tasks, 1)}
 }
 
 // pulled notes who has pulled, and takes the commit that the pull may carry.
 func (t *progressTable) pulled(conn *transport.Conn, header *proto.PullMessage) {
 	q := groupQueue{header.ConsumerGroup, header.Topic, header.QueueID}
-	t.pullers[q] = puller{conn, t.broker.clients.memberOf(header.ConsumerGroup, conn)}
+	t.pullers[q] = puller{conn, t.broker.clients.memberOf(header.ConsumerGroup, conn), header.QueueOffset}
 	if at, reset := t.resets[q]; reset && int64(at) == header.QueueOffset {
 		delete(t.resets, q)
 		t.dirty = true

@@ -2,9 +2,9 @@ package broker
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
+	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/message"
@@ -20,16 +20,17 @@ func (b *Broker) pull(in *transport.Incoming) {
 	if !decode(in, &header) {
 		return
 	}
-	tags, r := b.admitPull(in, &header)
+	wanted, r := b.admitPull(in, &header)
 	if r.code != 0 {
 		in.Reply().Error(r.code, r.remark)
 		return
 	}
 	b.progress.pulled(in.Conn, &header)
 	p := pullRequest{
-		reply: in.Reply(), tags: tags, group: header.ConsumerGroup,
+		reply: in.Reply(), compiled: wanted, group: header.ConsumerGroup,
 		queue: store.QueueKey{Topic: header.Topic, ID: header.QueueID},
 		from:  message.QueueOffset(header.QueueOffset),
+		asked: message.QueueOffset(header.QueueOffset),
 		count: min(max(int(header.MaxMessages), 1), b.options.PullMessagesMax),
 		bytes: b.options.PullBytesMax,
 	}
@@ -37,16 +38,17 @@ func (b *Broker) pull(in *transport.Incoming) {
 		p.bytes = min(p.bytes, int(header.MaxBytes))
 	}
 	if header.Flags.Has(proto.PullHold) {
-		p.holdFor = time.Duration(min(header.HoldForMillis, holdMax.Milliseconds())) * time.Millisecond
+		hold := time.Duration(min(header.HoldForMillis, holdMax.Milliseconds())) * time.Millisecond
 		if b.options.NoLongPolling {
-			p.holdFor = b.options.ShortPollingFor
+			hold = b.options.ShortPollingFor
 		}
+		p.holdUntil = b.env.Clock.Now().Add(hold)
 	}
 	b.answerPull(&p)
 }
 
 // admitPull checks a pull in the order of the reference and finds what it filters by. It may wait.
-func (b *Broker) admitPull(in *transport.Incoming, header *proto.PullMessage) (tagFilter, refusal) {
+func (b *Broker) admitPull(in *transport.Incoming, header *proto.PullMessage) (*compiled, refusal) {
 	if b.closing {
 		return nil, refused(proto.RespServiceNotAvailable, "the broker is shutting down: pull from another one")
 	}
@@ -70,29 +72,38 @@ func (b *Broker) admitPull(in *transport.Incoming, header *proto.PullMessage) (t
 	if header.QueueID < 0 || header.QueueID >= topic.ReadQueues {
 		return nil, refused(proto.RespInvalidParameter, "queueId[%d] is illegal, topic:[%s] topicConfig.readQueueNums:[%d]", header.QueueID, header.Topic, topic.ReadQueues)
 	}
-	return b.filterOf(header)
+	return b.wantedBy(in, header)
 }
 
-// filterOf takes the subscription from the request or from the group's heartbeats.
-func (b *Broker) filterOf(header *proto.PullMessage) (tagFilter, refusal) {
-	expression, kind := header.Expression, header.ExpressionType
-	if !header.Flags.Has(proto.PullSubscription) {
-		subscription := b.clients.subscription(header.ConsumerGroup, header.Topic)
-		if subscription == nil {
-			return nil, refused(proto.RespSubscriptionNotExist, "the consumer's subscription not exist: group %s has no heartbeat that subscribes %s", header.ConsumerGroup, header.Topic)
-		}
-		if r := b.refuseGroup(header); r.code != 0 {
+// wantedBy takes the subscription from the request, if it carries one, or from what heartbeats have said. It may wait.
+func (b *Broker) wantedBy(in *transport.Incoming, header *proto.PullMessage) (*compiled, refusal) {
+	wanted := expression{header.ExpressionType, header.Expression}
+	subscription := b.clients.subscription(header.ConsumerGroup, header.Topic, in.Conn)
+	switch {
+	case !header.Flags.Has(proto.PullSubscription):
+		if r := b.refuseSubscriber(header, subscription); r.code != 0 {
 			return nil, r
 		}
-		if subscription.Version < header.Version {
-			return nil, refused(proto.RespSubscriptionNotLatest, "the consumer's subscription not latest")
-		}
-		expression, kind = subscription.Expression, subscription.ExpressionType
+		wanted = expressionOf(subscription)
+	case subscription != nil && header.ExpressionType == proto.ExpressionTag && subscription.Expression == header.Expression:
+		// The Go client calls every expression of a pull TAG. Its heartbeats know better.
+		wanted = expressionOf(subscription)
 	}
-	if kind != proto.ExpressionTag {
-		return nil, refused(proto.RespSystemError, "the broker does not support consumer to filter message by %s", kind)
+	return b.refuseFilter(in, wanted)
+}
+
+// refuseSubscriber checks a pull that relies on heartbeats.
+func (b *Broker) refuseSubscriber(header *proto.PullMessage, subscription *proto.SubscriptionData) refusal {
+	if subscription == nil {
+		return refused(proto.RespSubscriptionNotExist, "the consumer's subscription not exist: group %s has no heartbeat that subscribes %s", header.ConsumerGroup, header.Topic)
 	}
-	return parseTags(expression), refusal{}
+	if r := b.refuseGroup(header); r.code != 0 {
+		return r
+	}
+	if subscription.Version < header.Version {
+		return refused(proto.RespSubscriptionNotLatest, "the consumer's subscription not latest")
+	}
+	return refusal{}
 }
 
 // refuseGroup answers groups that their settings keep from what their heartbeats say.
@@ -107,40 +118,19 @@ func (b *Broker) refuseGroup(header *proto.PullMessage) refusal {
 	return refusal{}
 }
 
-// tagFilter is the set of tag hashes that a consumer wants; nil wants all. The broker compares hashes only: the client compares the tags
-// themselves.
-type tagFilter map[int64]struct{}
-
-// parseTags reads "*", "", or tags joined by "||".
-func parseTags(expression string) tagFilter {
-	expression = strings.TrimSpace(expression)
-	if expression == "" || expression == proto.SubscribeAll {
-		return nil
-	}
-	filter := tagFilter{}
-	for _, tag := range strings.Split(expression, "||") {
-		if tag = strings.TrimSpace(tag); tag != "" {
-			filter[message.TagHash([]byte(tag))] = struct{}{}
-		}
-	}
-	return filter
-}
-
-func (f tagFilter) matches(hash int64) bool {
-	_, ok := f[hash]
-	return ok
-}
-
 // pullRequest is a pull that was admitted.
 type pullRequest struct {
-	reply   transport.Reply
-	queue   store.QueueKey
-	from    message.QueueOffset
-	count   int
-	bytes   int
-	tags    tagFilter
-	group   string
-	holdFor time.Duration // 0: answer at once
+	*compiled // what it filters by
+	reply     transport.Reply
+	queue     store.QueueKey
+	// from is where to read on. It is behind asked, which is where the client is, when messages came while the pull was held and none
+	// of them matched.
+	from, asked message.QueueOffset
+	count       int
+	bytes       int
+	group       string
+	holdUntil   env.Instant // when it is answered whatever there is; 0: at once
+	held        bool        // it was held already
 }
 
 // answerPull reads and answers, or holds the pull. It waits for the disk.
@@ -148,24 +138,25 @@ func (b *Broker) answerPull(p *pullRequest) {
 	if b.progress.redirect(p) {
 		return
 	}
-	request := store.ReadRequest{Queue: p.queue, From: p.from, CountMax: p.count, BytesMax: p.bytes}
-	if p.tags != nil {
-		request.Matches = p.tags.matches
-	}
-	buffer := b.takeBuffer()
+	buffer, began := b.takeBuffer(), b.env.Clock.Now()
 	resume := p.reply.Conn().BeginWait()
-	result, err := b.store.Read(request, buffer)
+	result, err := b.read(p, buffer)
 	p.reply.Conn().EndWait(resume)
 	if err != nil {
 		b.giveBuffer(buffer)
 		p.reply.Error(proto.RespSystemError, fmt.Sprintf("queue %s at %d: %v", p.queue, p.from, err))
 		return
 	}
-	code := pullCode(result.Status, p.from)
-	if mayHold(result.Status, code) && p.holdFor > 0 && b.waiting.hold(p) {
+	b.countPull(p, began, &result)
+	if b.holds(p, &result) {
 		b.giveBuffer(buffer)
 		return
 	}
+	if result.Status == store.ReadOffsetOverflowOne && p.from > p.asked {
+		// The client must hear that it is further than it knows.
+		result.Status = store.ReadNoMatchedMessage
+	}
+	code := pullCode(result.Status, p.from)
 	header := &proto.PullMessageResponse{
 		SuggestedBrokerID: b.suggestBroker(p.group, result.Cold),
 		Next:              int64(result.Next), Min: int64(result.Min), Max: int64(result.Max),
@@ -175,10 +166,34 @@ func (b *Broker) answerPull(p *pullRequest) {
 		p.reply.SendFields(code, result.Status.String(), header, nil, nil)
 		return
 	}
-	b.stats.pulled += int64(result.Count)
-	b.stats.pulledBytes += int64(len(result.Bytes))
 	body := result.Bytes
 	p.reply.SendDetached(code, result.Status.String(), header, body, func() { b.giveBuffer(body) })
+}
+
+func (b *Broker) countPull(p *pullRequest, began env.Instant, result *store.ReadResult) {
+	now := b.env.Clock.Now()
+	if result.Status != store.ReadFound {
+		b.stats.missed.add(now, amounts{calls: 1})
+		return
+	}
+	b.stats.pulled(groupQueue{p.group, p.queue.Topic, p.queue.ID}, now, int64(result.Count), int64(len(result.Bytes)), now.Sub(began))
+}
+
+// holds keeps a pull that found nothing, if it has time left. One that was held before stays so when what woke it does not
+// match; at its first try the client is told where to go on.
+func (b *Broker) holds(p *pullRequest, result *store.ReadResult) bool {
+	if p.holdUntil <= b.env.Clock.Now() {
+		return false
+	}
+	switch _, end := b.store.Bounds(p.queue); {
+	case mayHold(result.Status, pullCode(result.Status, p.from)):
+	case p.held && result.Status == store.ReadNoMatchedMessage && result.Next == end:
+		// Otherwise a message has come since, or there was too much to look at.
+		p.from = result.Next
+	default:
+		return false
+	}
+	return b.waiting.hold(p)
 }
 
 // suggestBroker is whom a group should pull from next: this broker, unless it reads what is not in memory any more and there may be

@@ -27,10 +27,10 @@ func TestTheFirstReasonToRefuseAPullIsTheOneThatIsTold(t *testing.T) {
 	w.refused(pull(known, "orders", 2), proto.RespInvalidParameter, "queueId[2] is illegal, topic:[orders] topicConfig.readQueueNums:[2]")
 	w.refused(pull(known, "orders", -1), proto.RespInvalidParameter, "queueId[-1]")
 	w.refused(pull(known, "orders", 1), proto.RespSubscriptionNotExist, "the consumer's subscription not exist")
-	sql := pullRequest("orders", 0, 0, 0, "a > 1")
+	sql := pullRequest("orders", 0, 0, 0, "a >")
 	sql.Header.(*proto.PullMessage).ConsumerGroup = known
 	sql.Header.(*proto.PullMessage).ExpressionType = proto.ExpressionSQL
-	w.refused(sql, proto.RespSystemError, "SQL92")
+	w.refused(sql, proto.RespSubscriptionParseFailed, "parse the consumer's subscription failed")
 }
 
 func TestEveryAnswerToAPullSaysWhereTheQueueIs(t *testing.T) {

@@ -48,15 +48,22 @@ func (b *Broker) sendBack(in *transport.Incoming) {
 		return
 	}
 	b.place(&copied, original, group, dead, int(header.DelayLevel))
-	b.store.Append(store.QueueKey{Topic: string(copied.Topic), ID: copied.QueueID}, []message.Record{copied}, &redeliveryDone{in.Reply()})
+	done := &redeliveryDone{b, in.Reply(), group.Name, originalTopic(original, message.ParseProperties(original.Properties)), dead}
+	b.store.Append(store.QueueKey{Topic: string(copied.Topic), ID: copied.QueueID}, []message.Record{copied}, done)
 }
 
 // redeliveryDone answers a send-back. Only what is stored for sure is a success: after anything else the client sends a copy itself.
-type redeliveryDone struct{ reply transport.Reply }
+type redeliveryDone struct {
+	broker       *Broker
+	reply        transport.Reply
+	group, topic string
+	dead         bool
+}
 
 // Appended answers.
 func (d *redeliveryDone) Appended(result store.AppendResult) {
 	if result.Status == store.AppendOK {
+		d.broker.stats.cameBack(d.group, d.topic, d.broker.env.Clock.Now(), d.dead)
 		d.reply.Success(nil)
 		return
 	}
@@ -165,7 +172,6 @@ func (b *Broker) toDeadLetters(r *message.Record, properties *message.Properties
 	properties.Set(message.PropertyDeadLetterOriginOffsetID, properties.Get(message.PropertyOriginOffsetID))
 	r.Topic, r.QueueID = []byte(proto.DeadLetterTopic(group)), 0
 	r.Properties = encodeProperties(*properties)
-	b.stats.deadLetters++
 }
 
 func originalTopic(r *message.Record, properties message.Properties) string {

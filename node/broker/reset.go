@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/message"
@@ -135,6 +136,8 @@ type pendingReset struct {
 }
 
 func (t *progressTable) save() error {
+	t.change.Acquire(nil, env.Never)
+	defer t.change.Release()
 	list := []pendingReset{}
 	for _, q := range sortedQueues(t.resets) {
 		list = append(list, pendingReset{q, t.resets[q]})

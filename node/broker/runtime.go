@@ -3,7 +3,9 @@ package broker
 import (
 	"fmt"
 	"strconv"
+	"time"
 
+	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
@@ -15,35 +17,86 @@ func (b *Broker) runtimeInfo(in *transport.Incoming) {
 	var earliest string
 	var disk diskState
 	b.await(in, func() { earliest, disk = b.earliestStored(), b.diskState() })
-	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+	table := b.runtimeTable(b.env.Clock.Now())
+	table["earliestMessageTimeStamp"] = earliest
+	table["commitLogDiskRatio"], table["consumeQueueDiskRatio"], table["commitLogDirCapacity"] = disk.ratio, disk.ratio, disk.capacity
+	in.Reply().Success((&proto.KVTable{Table: table}).Marshal())
+}
+
+func number(n int64) string { return strconv.FormatInt(n, 10) }
+
+// runtimeTable is what can be told without the disk.
+func (b *Broker) runtimeTable(now env.Instant) map[string]string {
+	table := map[string]string{
+		"brokerVersion":              number(wire.OwnVersion),
+		"brokerVersionDesc":          wire.VersionName(wire.OwnVersion),
+		"bootTimestamp":              number(int64(b.startAt)),
+		"runtime":                    showRuntime(now.Sub(b.started)),
+		"brokerActive":               strconv.FormatBool(b.store.Health() == nil),
+		"pullWaitingRequests":        number(int64(b.waiting.count)),
+		"connections":                number(int64(len(b.server.Conns()))),
+		"topics":                     number(int64(len(b.topics.byName))),
+		"consumerGroups":             number(int64(len(b.groups.byName))),
+		"subscriptionConflicts":      number(b.clients.countConflicts()),
+		"subscriptionConflictsTotal": number(b.clients.conflictsSeen),
+	}
+	b.showLog(table)
+	b.delays.show(table)
+	b.stats.show(table, now)
+	b.filters.show(table, number)
+	// What this broker has not, as a Java broker shows it that does not use it: tools ask for it.
+	for _, key := range absentParts {
+		table[key] = "0"
+	}
+	return table
+}
+
+// absentParts are keys of parts that this broker has not: thread pools and their queues, timers, and a dispatcher behind the log.
+var absentParts = []string{
+	"sendThreadPoolQueueSize", "sendThreadPoolQueueCapacity", "sendThreadPoolQueueHeadWaitTimeMills",
+	"pullThreadPoolQueueSize", "pullThreadPoolQueueCapacity", "pullThreadPoolQueueHeadWaitTimeMills",
+	"litePullThreadPoolQueueSize", "litePullThreadPoolQueueCapacity", "litePullThreadPoolQueueHeadWaitTimeMills",
+	"queryThreadPoolQueueSize", "queryThreadPoolQueueCapacity", "queryThreadPoolQueueHeadWaitTimeMills",
+	"ackThreadPoolQueueSize", "ackThreadPoolQueueCapacity", "ackThreadPoolQueueHeadWaitTimeMills",
+	"EndTransactionQueueSize", "EndTransactionThreadPoolQueueCapacity",
+	"timerReadBehind", "timerOffsetBehind", "timerCongestNum", "timerEnqueueTps", "timerDequeueTps",
+	"dispatchBehindBytes", "dispatchMaxBuffer", "pageCacheLockTimeMills", "startAcceptSendRequestTimeStamp",
+}
+
+func showRuntime(d time.Duration) string {
+	d = d.Truncate(time.Second)
+	return fmt.Sprintf("[ %d days, %d hours, %d minutes, %d seconds ]", d/(24*time.Hour), d/time.Hour%24, d/time.Minute%60, d/time.Second%60)
+}
+
+func (b *Broker) showLog(table map[string]string) {
 	cleaned := b.store.Cleaned()
-	table := proto.KVTable{Table: map[string]string{
-		"brokerVersion":            number(wire.OwnVersion),
-		"brokerVersionDesc":        wire.VersionName(wire.OwnVersion),
-		"bootTimestamp":            number(int64(b.startAt)),
-		"brokerActive":             strconv.FormatBool(b.store.Health() == nil),
-		"msgPutTotalTodayNow":      number(b.stats.sent),
-		"msgGetTotalTodayNow":      number(b.stats.pulled),
-		"sendFailedTotal":          number(b.stats.sendFailed),
-		"getTransferedBytesTotal":  number(b.stats.pulledBytes),
-		"commitLogMinOffset":       number(int64(b.store.Start())),
-		"commitLogMaxOffset":       number(int64(b.store.Written())),
-		"commitLogFlushedOffset":   number(int64(b.store.Flushed())),
-		"commitLogDiskRatio":       disk.ratio,
-		"consumeQueueDiskRatio":    disk.ratio,
-		"commitLogDirCapacity":     disk.capacity,
-		"earliestMessageTimeStamp": earliest,
-		"cleanedFiles":             number(cleaned.Files),
-		"cleanedBytes":             number(cleaned.Bytes),
-		"forciblyCleanedFiles":     number(cleaned.ForcedFiles),
-		"forciblyCleanedBytes":     number(cleaned.ForcedBytes),
-		"forciblyCleanedMessages":  number(cleaned.Lost),
-		"pullWaitingRequests":      number(int64(b.waiting.count)),
-		"connections":              number(int64(len(b.server.Conns()))),
-		"topics":                   number(int64(len(b.topics.byName))),
-		"consumerGroups":           number(int64(len(b.groups.byName))),
-	}}
-	in.Reply().Success(table.Marshal())
+	table["commitLogMinOffset"] = number(int64(b.store.Start()))
+	table["commitLogMaxOffset"] = number(int64(b.store.Written()))
+	table["commitLogFlushedOffset"] = number(int64(b.store.Flushed()))
+	table["remainHowManyDataToFlush"] = fmt.Sprintf("%d B", b.store.Written()-b.store.Flushed())
+	table["cleanedFiles"] = number(cleaned.Files)
+	table["cleanedBytes"] = number(cleaned.Bytes)
+	table["forciblyCleanedFiles"] = number(cleaned.ForcedFiles)
+	table["forciblyCleanedBytes"] = number(cleaned.ForcedBytes)
+	table["forciblyCleanedMessages"] = number(cleaned.Lost)
+}
+
+// show adds how far each delay level is: delivered messages, and all.
+func (d *delays) show(table map[string]string) {
+	for i, cursor := range d.cursors {
+		_, end := d.broker.store.Bounds(d.queue(i + 1))
+		table["scheduleMessageOffset_"+strconv.Itoa(i+1)] = fmt.Sprintf("%d,%d", cursor, end)
+	}
+	table["scheduleMessagesLost"] = number(d.lost)
+}
+
+// calendarDay is a number of the day on the calendar of the broker's zone.
+func (b *Broker) calendarDay() int {
+	at := b.env.Clock.Wall().Time()
+	if zone := b.options.Store.Zone; zone != nil {
+		at = at.In(zone)
+	}
+	return at.Year()*1000 + at.YearDay()
 }
 
 // diskState is how full the disk is, as tools show it.

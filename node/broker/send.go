@@ -41,7 +41,21 @@ func (b *Broker) send(in *transport.Incoming) {
 	unique, _ := message.PropertyBytes(records[0].Properties, message.PropertyUniqueID)
 	done.unique = append(done.unique[:0], unique...)
 	done.inner = records[0].SysFlags.InnerBatch()
-	b.store.Append(store.QueueKey{Topic: string(records[0].Topic), ID: records[0].QueueID}, records, done)
+	key := store.QueueKey{Topic: string(records[0].Topic), ID: records[0].QueueID}
+	done.flows, done.arrived, done.bytes = b.stats.sendsTo(key, in.Arrived), in.Arrived, recordBytes(records)
+	b.store.Append(key, records, done)
+}
+
+// checksumBytes is what the store adds to the properties of a record: a name, ten digits and their ends.
+const checksumBytes = len(message.PropertyRecordChecksum) + 12
+
+// recordBytes is what records take in the log. The store refuses those that have no size.
+func recordBytes(records []message.Record) (bytes int64) {
+	for i := range records {
+		size, _ := records[i].Size()
+		bytes += int64(size + checksumBytes)
+	}
+	return bytes
 }
 
 // refusal is an answer that is not success.
@@ -168,6 +182,7 @@ func (b *Broker) redirect(r *message.Record, in *transport.Incoming, header *pro
 	if group, retried := strings.CutPrefix(header.Topic, proto.RetryPrefix); retried && b.isDead(group, in, header) {
 		properties := message.ParseProperties(r.Properties)
 		properties.Delete(message.PropertyDelayLevel)
+		b.stats.cameBack(group, originalTopic(r, properties), b.env.Clock.Now(), true)
 		b.toDeadLetters(r, &properties, group)
 		return
 	}
@@ -354,6 +369,11 @@ type sendDone struct {
 	ids    []byte // offset ids, joined by commas
 	first  message.QueueOffset
 	inner  bool // the batch is one record
+
+	// For statistics.
+	flows   sendFlows
+	arrived env.Instant
+	bytes   int64
 }
 
 func (b *Broker) newSendDone(reply transport.Reply, queue int32) *sendDone {
@@ -372,7 +392,8 @@ func (b *Broker) newSendDone(reply transport.Reply, queue int32) *sendDone {
 func (d *sendDone) Appended(result store.AppendResult) {
 	b := d.broker
 	if result.Status.Stored() {
-		b.stats.sent += int64(len(result.Places))
+		now := b.env.Clock.Now()
+		b.stats.sent(d.flows, now, int64(len(result.Places)), d.bytes, now.Sub(d.arrived))
 		d.first = result.Places[0].Queue
 		d.ids = d.ids[:0]
 		for i, place := range result.Places {
@@ -386,7 +407,7 @@ func (d *sendDone) Appended(result store.AppendResult) {
 		b.stats.sendFailed++
 		d.reply.Error(sendCode(result.Status), result.Reason)
 	}
-	d.reply = transport.Reply{}
+	d.reply, d.flows = transport.Reply{}, sendFlows{}
 	if len(b.sendFree) < sendFreeMax {
 		b.sendFree = append(b.sendFree, d)
 	}

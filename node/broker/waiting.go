@@ -53,14 +53,15 @@ func (w *waitingPulls) start() {
 	w.tasks.Go("end held pulls", w.expireLoop)
 }
 
-// hold keeps a pull. It reports false if there are too many, or the broker stops. No message can slip in between the read
-// that found nothing and this call, because a read that finds nothing does not wait after it has looked.
+// hold keeps a pull until its time is over. It reports false if there are too many, or the broker stops. No message can slip in
+// between the read that found nothing and this call: a read that is at the end of its queue does not wait after it has looked, and
+// where one did (Broker.holds), the end is compared right before.
 func (w *waitingPulls) hold(p *pullRequest) bool {
 	if w.closing || w.count >= w.broker.options.HeldPullsMax {
 		return false
 	}
-	h := &heldPull{pullRequest: *p, end: slot(w.broker.env.Clock.Now().Add(p.holdFor)) + 1}
-	h.holdFor = 0 // the second time it is answered whatever there is
+	h := &heldPull{pullRequest: *p, end: slot(p.holdUntil) + 1}
+	h.held = true
 	h.place = len(w.byTime[h.end])
 	w.count++
 	w.byQueue[p.queue] = append(w.byQueue[p.queue], h)
@@ -80,7 +81,7 @@ func (w *waitingPulls) arrived(key store.QueueKey, offset message.QueueOffset, t
 	kept := held[:0]
 	for _, h := range held {
 		switch {
-		case offset >= h.from && (h.tags == nil || h.tags.matches(tagHash)):
+		case offset >= h.from && h.filter.MatchesTagHash(tagHash):
 			w.leaveTime(h)
 			w.wake(h)
 		default:
@@ -97,6 +98,7 @@ func (w *waitingPulls) release(group string, key store.QueueKey) {
 		if h.group == group {
 			w.leaveTime(h)
 			w.leaveQueue(h)
+			h.holdUntil = 0
 			w.wake(h)
 		}
 	}

@@ -17,6 +17,8 @@ import (
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/gantrymq/gantry/transport/wire"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // world is one broker and one client machine in a quiet simulated network.
@@ -27,7 +29,8 @@ type world struct {
 	options broker.Options
 	broker  *broker.Broker
 	client  *transport.Client
-	pushed  []*wire.Command // requests the broker sent to the client
+	pushed  []*wire.Command        // requests the broker sent to the client
+	logged  *observer.ObservedLogs // what the broker has said since its start, from warnings on
 }
 
 const address = "10.0.0.1:10911"
@@ -66,6 +69,8 @@ func options() broker.Options {
 func (w *world) start() {
 	w.t.Helper()
 	e := w.machine.Boot("broker")
+	core, logged := observer.New(zap.WarnLevel)
+	e.Log, w.logged = zap.New(core), logged
 	var err error
 	w.broker, err = broker.New(e, w.options)
 	require.NoError(w.t, err)

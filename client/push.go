@@ -1,0 +1,201 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/transport/proto"
+	"go.uber.org/zap"
+)
+
+// PushConsumer gives the messages of its topics to a handler, or to loops over Messages, and shares them with the other members of
+// its group (class DefaultMQPushConsumer). It pulls ahead, commits what was consumed, and sees to it that what failed
+// comes again. It may be used by any number of goroutines. Close it when it is no longer needed.
+type PushConsumer struct {
+	core    *core
+	config  *config
+	push    *pushConfig
+	reader  *PullConsumer // the same core: subscriptions, pulls
+	inner   *Producer     // the same core: sends failed messages when brokers do not take them back
+	store   offsetStore
+	context context.Context // of handlers
+
+	started   bool
+	startedAt env.WallMillis
+	suspended bool
+	assigned  map[Queue]*assignment
+	order     []*assignment // those of assigned, in the order of queues
+	cursor    int           // whose turn it is in order
+
+	working   int      // calls of the handler, and messages of loops, under way
+	workers   int      // tasks that call the handler; <= push.concurrency
+	arrived   env.Cond // messages wait: wakes loops over Messages
+	finished  env.Cond // working has fallen to 0
+	rebalance rebalancing
+	locking   env.Instant // when to renew the locks of queues; see core.stopped
+	rates     rates
+}
+
+// NewPushConsumer returns a consumer. WithGroup and WithNameServers are required, and a handler, unless Messages is used. It does not
+// connect: Start does. The error is an *OptionError. See NewProducer for who may call.
+func NewPushConsumer(e env.Env, options ...PushOption) (*PushConsumer, error) {
+	c := defaultConfig()
+	c.holdFor = pushHold
+	for _, o := range options {
+		o.applyPush(c)
+	}
+	if c.push.model == Broadcasting {
+		// A name that is made up would be another one at the next start, and the offsets would be lost.
+		c.instance = cmp.Or(c.instance, "DEFAULT")
+	}
+	p := &PushConsumer{config: c, push: &c.push, assigned: map[Queue]*assignment{}, context: context.Background()}
+	if _, err := newCore(e, c, rolePush, p.setUp); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (c *PushConsumer) setUp(k *core) {
+	tasks := k.env.Tasks
+	c.core = k
+	c.reader = &PullConsumer{core: k, config: c.config, subscriptions: map[string]*subscribed{}, preferred: map[Queue]int64{}}
+	c.inner = newInnerProducer(k)
+	c.arrived, c.finished = tasks.NewCond(), tasks.NewCond()
+	c.rebalance = rebalancing{changed: tasks.NewCond()}
+	c.rates = rates{since: k.env.Clock.Now(), topics: map[string]*topicRates{}}
+	for _, s := range c.config.subscriptions {
+		c.reader.subscribe(s.topic, s.filter)
+	}
+	if c.push.model == Broadcasting {
+		c.store = &localOffsets{consumer: c}
+	} else {
+		c.store = &brokerOffsets{consumer: c, asking: newAsker(c)}
+		c.reader.subscribe(proto.RetryTopic(c.config.group), Tags(proto.SubscribeAll))
+	}
+	k.server, k.met, k.lost = c.serve, c.met, c.lost
+}
+
+// Start finds the brokers and begins to consume, in the background. It fails with ErrNoNameServer if no name server answers, and with a
+// *ResponseError if a broker refuses an SQL filter; topics that do not exist yet are waited for. After an error it may be called again. Handlers get the values of ctx.
+func (c *PushConsumer) Start(ctx context.Context) error {
+	call, err := c.core.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer call.Leave()
+	if c.started {
+		return errStarted
+	}
+	if err := c.findTopics(call); err != nil {
+		return err
+	}
+	if err := c.checkFilters(call); err != nil {
+		return err
+	}
+	if err := c.store.load(); err != nil {
+		return err
+	}
+	if c.started || c.core.state != open {
+		return fmt.Errorf("%w, or it was started, meanwhile", ErrClosed)
+	}
+	c.started, c.startedAt, c.context = true, c.core.env.Clock.Wall(), context.WithoutCancel(ctx)
+	c.core.beats.consumerGroup, c.core.beats.consumer = c.config.group, c.consumerData
+	c.core.beats.announce()
+	c.core.start("rebalance", c.rebalanceLoop)
+	c.core.start("store offsets", c.persistLoop)
+	if c.locks() {
+		c.core.start("lock queues", c.lockLoop)
+	}
+	if !c.push.inOrder {
+		c.core.start("expire messages", c.expireLoop)
+	}
+	return nil
+}
+
+// findTopics asks for the routes of all topics.
+func (c *PushConsumer) findTopics(call *env.Call) error {
+	deadline := c.core.deadline(call, c.config.requestTimeout)
+	for _, topic := range c.topics() {
+		_, err := c.core.routes.forConsumer(call, topic, deadline)
+		switch {
+		case err == nil:
+		case errors.Is(err, ErrTopicNotFound), errors.Is(err, ErrNoBroker):
+			c.core.env.Log.Info("a topic cannot be consumed yet", zap.String("topic", topic), zap.Error(err))
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// topics are those subscribed, sorted.
+func (c *PushConsumer) topics() []string { return slices.Sorted(maps.Keys(c.reader.subscriptions)) }
+
+func (c *PushConsumer) consumerData() *proto.ConsumerData {
+	data := c.reader.consumerData()
+	data.ConsumeType, data.Model, data.From = proto.ConsumePush, c.push.model, c.push.from
+	return data
+}
+
+// Subscribe adds a topic, or changes its filter. Pulls that have begun keep the old one. The error is a *ResponseError if a broker
+// refuses an SQL filter; then nothing has changed.
+func (c *PushConsumer) Subscribe(ctx context.Context, topic string, filter Filter) error {
+	call, err := c.core.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer call.Leave()
+	if err := proto.ValidateTopic(topic); err != nil {
+		return err
+	}
+	if err := c.checkFilter(call, filter.data(topic, 0)); err != nil {
+		return err
+	}
+	c.reader.subscribe(topic, filter)
+	c.core.beats.announce()
+	c.rebalanceSoon(0)
+	return nil
+}
+
+// Unsubscribe gives a topic up. It returns before its queues are given up; calls of the handler may follow until then.
+func (c *PushConsumer) Unsubscribe(ctx context.Context, topic string) error {
+	call, err := c.core.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer call.Leave()
+	if c.isRetryTopic(topic) {
+		return fmt.Errorf("topic %s brings what failed: a group cannot be without it", topic)
+	}
+	delete(c.reader.subscriptions, topic)
+	c.core.beats.announce()
+	c.rebalanceSoon(0)
+	return nil
+}
+
+func (c *PushConsumer) isRetryTopic(topic string) bool {
+	return topic == proto.RetryTopic(c.config.group)
+}
+
+// Assigned lists the queues that this consumer holds now, sorted.
+func (c *PushConsumer) Assigned(ctx context.Context) ([]Queue, error) {
+	call, err := c.core.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer call.Leave()
+	return c.queues(), nil
+}
+
+func (c *PushConsumer) queues() []Queue {
+	queues := make([]Queue, len(c.order))
+	for i, a := range c.order {
+		queues[i] = a.queue
+	}
+	return queues
+}

@@ -1,0 +1,77 @@
+package client
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/gantrymq/gantry/transport/wire"
+)
+
+// serveRunningInfo tells tools how this consumer is (GET_CONSUMER_RUNNING_INFO). A stack dump is left out: it would show other parts
+// of the application.
+func (c *PushConsumer) serveRunningInfo(in *transport.Incoming) error {
+	var h proto.GetConsumerRunningInfo
+	if err := h.DecodeFields(in.Command.Fields); err != nil {
+		return err
+	}
+	if err := c.ofGroup(h.ConsumerGroup); err != nil {
+		return err
+	}
+	in.Reply().Success(c.runningInfo().Marshal())
+	return nil
+}
+
+func (c *PushConsumer) runningInfo() *proto.ConsumerRunningInfo {
+	info := &proto.ConsumerRunningInfo{Properties: c.properties(), Subscriptions: c.consumerData().Subscriptions}
+	for _, a := range c.order {
+		info.Queues = append(info.Queues, c.queueInfo(a))
+	}
+	now := c.core.env.Clock.Now()
+	for _, topic := range slices.Sorted(maps.Keys(c.rates.topics)) {
+		info.Rates = append(info.Rates, c.rates.topics[topic].rates(topic, now))
+	}
+	return info
+}
+
+// properties are the settings, by the names of Java's.
+func (c *PushConsumer) properties() map[string]string {
+	p := c.push
+	return map[string]string{
+		proto.RunningNameServers:     strings.Join(c.core.names.addresses, ";"),
+		proto.RunningThreads:         strconv.Itoa(p.concurrency),
+		proto.RunningOrdered:         strconv.FormatBool(p.inOrder),
+		proto.RunningConsumeType:     proto.ConsumePush.String(),
+		proto.RunningClientVersion:   "V" + strings.ReplaceAll(wire.VersionName(wire.OwnVersion), ".", "_"),
+		proto.RunningStartedAt:       strconv.FormatInt(int64(c.startedAt), 10),
+		"consumerGroup":              c.config.group,
+		"messageModel":               p.model.String(),
+		"consumeFromWhere":           p.from.String(),
+		"consumeThreadMax":           strconv.Itoa(p.concurrency),
+		"consumeMessageBatchMaxSize": strconv.Itoa(p.batch),
+		"pullBatchSize":              strconv.Itoa(p.pullBatch),
+		"maxReconsumeTimes":          strconv.Itoa(p.redeliveriesMax),
+		"consumeTimeout":             strconv.Itoa(int(p.consumeTimeout.Minutes())),
+		"pullThresholdForQueue":      strconv.Itoa(p.queueMessages),
+		"consumeConcurrentlyMaxSpan": strconv.Itoa(p.queueSpan),
+		"suspended":                  strconv.FormatBool(c.suspended),
+	}
+}
+
+func (c *PushConsumer) queueInfo(a *assignment) proto.ProcessQueueInfo {
+	info := proto.ProcessQueueInfo{
+		Queue: a.queue, CommitOffset: int64(a.committed()), Cached: int32(a.unfinished), CachedMebibytes: int32(a.bytes >> 20),
+		Locked: c.locks() && c.mayConsume(a), LockedAt: int64(a.lock.at), Dropped: a.dropped,
+		PulledAt: int64(a.pulledAt), ConsumedAt: int64(a.consumedAt),
+	}
+	if n := len(a.entries); n > 0 {
+		info.CachedMin, info.CachedMax = int64(a.entries[0].message.Offset), int64(a.entries[n-1].message.Offset)
+	}
+	if c.push.inOrder {
+		info.Consuming = int32(a.running)
+	}
+	return info
+}
