@@ -168,16 +168,21 @@ func (g *gap) note(r *message.Record) { g.bridges = append(g.bridges, bridgeOf(r
 
 // between reports whether a bridge stands between two places.
 func (g *gap) between(from, to message.LogOffset) bool {
-	_, ok := g.over(from, to, 1)
+	_, ok := g.over(simpleLayout, from, to, 1)
 	return ok
 }
 
-// over returns the last bridge between two places, if those there have room for so many messages.
-func (g *gap) over(from, to message.LogOffset, messages int64) (last bridge, ok bool) {
+// over returns the last bridge between two places, if those there have room for so many messages of a queue. One record of a queue of
+// batches may have held thousands.
+func (g *gap) over(l *layout, from, to message.LogOffset, messages int64) (last bridge, ok bool) {
 	room := int64(0)
 	for _, b := range g.bridges {
 		if b.log >= from && b.log <= to {
-			last, room = b, room+int64(b.size/recordHead)+1
+			records := int64(b.size/recordHead) + 1
+			if l.batch {
+				records *= fillerCountMax
+			}
+			last, room = b, room+records
 		}
 	}
 	return last, messages > 0 && messages <= room

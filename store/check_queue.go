@@ -184,7 +184,7 @@ func (c *checker) noteHole(q *checkedQueue, from position) {
 
 // bridged reports whether the messages in front of a record may be missing: they stood where a bridge is now, and have fillers.
 func (c *checker) bridged(q *checkedQueue, r *message.Record) (bool, error) {
-	if _, ok := c.gaps.over(q.lastLog, r.LogOffset, int64(r.QueueOffset-q.nextNumber)); !ok {
+	if _, ok := c.gaps.over(q.layout, q.lastLog, r.LogOffset, int64(r.QueueOffset-q.nextNumber)); !ok {
 		return false, nil
 	}
 	for at := q.nextEntry; at < position(r.QueueOffset) && !q.layout.batch && !c.rebuilds(); at++ {

@@ -25,7 +25,7 @@ func (r *replay) lost(record *message.Record) error {
 		if l = l.behind(q.max); l.count <= 0 {
 			continue
 		}
-		if _, ok := r.gaps.over(r.last[q], record.LogOffset, int64(l.first-q.max)); l.first > q.max && !ok && !r.whole {
+		if _, ok := r.gaps.over(q.layout, r.last[q], record.LogOffset, int64(l.first-q.max)); l.first > q.max && !ok && !r.whole {
 			return fmt.Errorf("%w: %s ends at %d, the bridge at %v stands for %v", errContradiction, l.key, q.max, record.LogOffset, l)
 		}
 		// The repair has seen where these stood: what is missing before them is lost, too.
@@ -64,8 +64,8 @@ func (r *replay) addFiller(q *queueLog, e entry) {
 
 // lostFirst reports whether the first messages of a queue, up to a number, may have stood in bridges: if the log was never
 // cleaned, it had them all.
-func (r *replay) lostFirst(number message.QueueOffset, log message.LogOffset) bool {
-	_, ok := r.gaps.over(0, log, int64(number))
+func (r *replay) lostFirst(q *queueLog, number message.QueueOffset, log message.LogOffset) bool {
+	_, ok := r.gaps.over(q.layout, 0, log, int64(number))
 	return ok && r.store.log.Start() == 0
 }
 

@@ -194,7 +194,7 @@ func (r *replay) add(q *queueLog, e entry) {
 // fill puts fillers in the places of messages that stood where a bridge is now.
 func (r *replay) fill(q *queueLog, record *message.Record) {
 	missing := int64(record.QueueOffset - q.max)
-	bridge, ok := r.gaps.over(r.last[q], record.LogOffset, missing)
+	bridge, ok := r.gaps.over(q.layout, r.last[q], record.LogOffset, missing)
 	if ok && q.layout.batch {
 		// Its entries have numbers, so nothing need stand for those that are missing.
 		q.max, q.next = record.QueueOffset, record.QueueOffset
@@ -209,7 +209,7 @@ func (r *replay) begin(q *queueLog, at message.QueueOffset, log message.LogOffse
 	first := !r.begun[q]
 	r.begun[q] = true
 	switch {
-	case first && r.whole && q.max == 0 && r.lostFirst(at, log):
+	case first && r.whole && q.max == 0 && r.lostFirst(q, at, log):
 		q.begin(0)
 		return q.row.RemoveAll()
 	case first && r.rebuild && at == q.max:

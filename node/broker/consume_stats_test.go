@@ -181,6 +181,8 @@ func TestAGroupGoesOnWhereAnotherOneIs(t *testing.T) {
 	w.succeeds(cloneRequest("g", "online", "", false))
 	w.committed("online", "orders", 0, "4")
 	w.committed("online", "bills", 1, "")
+	w.succeeds(cloneRequest("g", "offline", "", true))
+	w.committed("offline", "bills", 1, "1")
 	require.Equal(t, "offsets of 0 queues were cloned", w.succeeds(cloneRequest("nobody", "all", "", true)).Remark)
 	w.succeeds(cloneRequest("g", "g", "", true))
 	w.committed("g", "orders", 0, "4")
@@ -246,6 +248,11 @@ func TestAGroupThatIsBehindTheQueueDoesNotHoldBackTheSmallestOffset(t *testing.T
 	require.Equal(t, []proto.NumberedOffset{{Number: 0, Offset: 38}}, body.Queues)
 	stats := w.consumeStats(consumeStatsRequest("slow"))
 	require.Zero(t, stats.Queues[0].ConsumedTo, "nobody knows when it was stored")
+	response := w.succeeds(&transport.Request{Code: proto.ReqQueryConsumeTimeSpan, Header: &proto.QueryConsumeTimeSpan{Group: "slow", Topic: "orders"}})
+	spans, err := proto.UnmarshalConsumeTimeSpans(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, spans.Spans[0].Min, spans.Spans[0].ConsumedTo)
+	require.InDelta(t, int64(w.clientEnv().Clock.Wall())-spans.Spans[0].Min, spans.Spans[0].DelayMillis, 100, "since the first that is left")
 }
 
 func TestToolsSeeOneTopic(t *testing.T) {

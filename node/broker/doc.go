@@ -18,7 +18,11 @@
 //   - To a change of a topic: it is durable. Name servers hear of it soon afterwards. A topic that was deleted is gone with its
 //     messages and offsets.
 //   - To a change of a group or of settings: it is durable, if settings have a file. A group that was deleted with its offsets has neither.
-//   - To the commit of an offset: it is durable. Commits that want no answer may be lost in a crash, up to SaveOffsetsEvery.
+//   - To the commit of an offset: it is durable. Commits that want no answer may be lost in a crash, up to SaveOffsetsEvery. A commit counts
+//     only if it comes from the client that has pulled the queue last, and from the owner of its lock if there is one.
+//   - To a lock of a queue: who owns it is durable. Nobody else moves the offset while it lasts.
+//   - To a reset of offsets: it is durable, and who consumes is told with its next pull. Until then no commit counts.
+//   - To a message that comes back: its copy is as durable as a message that was sent.
 //
 // # The data path
 //
@@ -27,6 +31,9 @@
 //
 // Out: pull (pull.go) → admitPull → wantedBy → answerPull → read (filtered.go) → store.Read, judge → SendDetached; or, with nothing to
 // read, waitingPulls.hold (waiting.go) → arrived → answerLoop → answerPull, which holds it again if what came does not match.
+//
+// Later: send or sendBack (redeliver.go) → delays.retarget → store.Append to the queue of the delay level; when it is due delays.round →
+// deliver → store.AppendUntilKnown (delay.go). After a crash delays.recover reads from the log what was delivered.
 //
 // Subscriptions: heartbeat (clients.go) → consume → memberSubscribes (subscriptions.go) → filterTable.compile (filters.go), compareMembers.
 //
@@ -43,6 +50,12 @@
 //	waiting.go     held pulls
 //	offsets.go     consumer offsets and queue bounds
 //	journal.go     durable single commits
+//	progress.go    whose commits count
+//	reset.go       offsets that are set by tools
+//	locks.go       queues that one member consumes in order
+//	delay.go       messages that wait for their delay level
+//	delay_cursors.go how far they are delivered
+//	redeliver.go   messages that come back, dead letters
 //	query.go       messages by place and by key
 //	topics.go      the topic table
 //	attributes.go  what topics may have set, retention

@@ -124,6 +124,8 @@ func TestLatenciesAreCountedInBuckets(t *testing.T) {
 	require.InDelta(t, 38, l.percentile(at(time.Minute), 0.99), 0)
 	require.Zero(t, l.percentile(at(3*time.Minute), 0.99), "nothing came in the last two minutes")
 	require.Equal(t, 12*time.Second, l.longest)
+	l.add(at(3*time.Minute), time.Millisecond)
+	require.Zero(t, l.percentile(at(5*time.Minute), 0.99), "nor when nobody has looked meanwhile")
 }
 
 func TestThePercentileBucketsAreThoseOfTheReference(t *testing.T) {

@@ -82,9 +82,13 @@ func TestWhatNobodyCountsIsSaid(t *testing.T) {
 	w.refused(&transport.Request{Code: proto.ReqViewBrokerStatsData}, proto.RespInvalidParameter, "statsName")
 }
 
-func TestADeletedTopicHasNoStatistics(t *testing.T) {
+func TestADeletedTopicOrGroupHasNoStatistics(t *testing.T) {
 	w := newWorld(t)
 	w.succeeds(sendRequest("orders", 0, "x", ""))
+	w.succeeds(pullRequest("orders", 0, 0, 0, "*"))
+	require.EqualValues(t, 1, w.counted("GROUP_GET_NUMS", "orders@g"))
+	w.succeeds(deleteGroupRequest("g", false))
+	w.refused(statisticRequest("GROUP_GET_NUMS", "orders@g"), proto.RespSystemError, "nothing was counted")
 	w.succeeds(deleteTopicRequest("orders"))
 	w.refused(statisticRequest("TOPIC_PUT_NUMS", "orders"), proto.RespSystemError, "nothing was counted")
 }

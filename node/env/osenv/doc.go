@@ -14,6 +14,12 @@
 // fault on a mapping (truncated file, bad medium) ends the view with env.ErrIO and
 // does not end the process.
 //
+// # Encryption
+//
+// The node does not know of it. A listener has goroutines that greet each connection: the first byte tells whether it is
+// encrypted, and Accept gets it when its handshake is done. Dial returns when its side of the handshake is done. Certificates are
+// read again when their files change; files that cannot be used change nothing.
+//
 // # Files
 //
 //	osenv.go       New, Options, World
@@ -27,4 +33,11 @@
 //	memory_*.go    how much memory the machine has
 //	network.go     dialling and listening
 //	conn.go        TCP streams
+//	tls_server.go  what listeners do about encryption
+//	tls_client.go  what dialling does about it
+//	tls_listener.go  first bytes and handshakes
+//	tls_conn.go    encrypted streams
+//	tls_files.go   certificates and keys, and their changes
+//	tls_selfsigned.go  the certificate of a server that has none
+//	tls_errors.go  what went wrong, and what to do
 package osenv

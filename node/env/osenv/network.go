@@ -12,7 +12,11 @@ import (
 	"github.com/gantrymq/gantry/node/env"
 )
 
-type network struct{ *World }
+// network is the machine's. What it dials is encrypted if sealed is set.
+type network struct {
+	*World
+	sealed *clientTLS
+}
 
 func (n network) Listen(address string) (env.Listener, error) {
 	if _, _, err := net.SplitHostPort(address); err != nil {
@@ -27,20 +31,48 @@ func (n network) Listen(address string) (env.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n.secrets != nil {
+		return newSealedListener(n.World, l.(*net.TCPListener), n.secrets), nil
+	}
 	return &listener{world: n.World, tcp: l.(*net.TCPListener)}, nil
 }
 
 func (n network) Dial(address string, deadline env.Instant) (env.Conn, error) {
-	var c net.Conn
+	var c env.Conn
 	var err error
-	n.outside(func() {
-		dialer := net.Dialer{Deadline: at(deadline), KeepAlive: 30 * time.Second}
-		c, err = dialer.DialContext(context.Background(), "tcp", address)
-	})
+	n.outside(func() { c, err = n.dial(address, deadline) })
 	if err != nil {
-		return nil, fmt.Errorf("dial %s: %w", address, explainDial(err))
+		return nil, fmt.Errorf("dial %s: %w", address, err)
 	}
-	return newConn(n.World, c.(*net.TCPConn)), nil
+	return c, nil
+}
+
+// dial runs without the baton.
+func (n network) dial(address string, deadline env.Instant) (env.Conn, error) {
+	ctx := context.Background()
+	if deadline != env.Never {
+		limited, cancel := context.WithDeadline(ctx, at(deadline))
+		defer cancel()
+		ctx = limited
+	}
+	dialer := net.Dialer{KeepAlive: 30 * time.Second}
+	c, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, explainDial(err)
+	}
+	tcp := c.(*net.TCPConn)
+	if n.sealed == nil {
+		return newConn(n.World, tcp), nil
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, errors.Join(err, tcp.Close())
+	}
+	stream, below, err := n.sealed.seal(ctx, tcp, host)
+	if err != nil {
+		return nil, err
+	}
+	return newSealedConn(n.World, tcp, stream, below), nil
 }
 
 func explainDial(err error) error {

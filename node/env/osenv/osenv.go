@@ -21,6 +21,10 @@ type Options struct {
 	Log *zap.Logger
 	// Seed makes Rand repeatable, for tests. Zero means a seed from the operating system.
 	Seed uint64
+	// ServerTLS is what listeners do about encryption; nil takes plain connections only.
+	ServerTLS *ServerTLS
+	// ClientTLS encrypts the connections that are dialled; nil leaves them plain.
+	ClientTLS *ClientTLS
 }
 
 // World is the production world of one node.
@@ -30,9 +34,10 @@ type World struct {
 	baton   sync.Mutex
 	started sync.WaitGroup // tasks that have not ended
 	leave   func(*env.Call)
+	secrets *serverTLS // nil: listeners are plain
 }
 
-// New makes the world of one node. It fails only if the root directory cannot be made.
+// New makes the world of one node. It fails only if the root directory cannot be made, or certificates cannot be used.
 func New(options Options) (*World, error) {
 	root, err := prepareRoot(options.Root)
 	if err != nil {
@@ -42,7 +47,15 @@ func New(options Options) (*World, error) {
 	if log == nil {
 		log = zap.NewNop()
 	}
+	log = log.Named(options.Node)
 	w := &World{}
+	if w.secrets, err = newServerTLS(options.ServerTLS, log); err != nil {
+		return nil, err
+	}
+	dials, err := newClientTLS(options.ClientTLS, log)
+	if err != nil {
+		return nil, err
+	}
 	w.leave = func(*env.Call) { w.baton.Unlock() }
 	w.Env = env.Env{
 		Node:    options.Node,
@@ -51,8 +64,8 @@ func New(options Options) (*World, error) {
 		Tasks:   tasks{w},
 		Door:    door{w},
 		Disk:    &disk{world: w, root: root},
-		Network: network{w},
-		Log:     log.Named(options.Node),
+		Network: network{w, dials},
+		Log:     log,
 	}
 	return w, nil
 }

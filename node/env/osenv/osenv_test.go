@@ -3,7 +3,6 @@ package osenv_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -52,19 +51,7 @@ func (world) Run(t *testing.T, task func(t envtest.T, e env.Env)) {
 
 func (world) RunPair(t *testing.T, dialer func(t envtest.T, e env.Env, address string), listener func(t envtest.T, e env.Env, ready func(uint16))) {
 	t.Helper()
-	a, b := fresh(t, "a"), fresh(t, "b")
-	ports := make(chan uint16, 1)
-	var both sync.WaitGroup
-	both.Go(func() {
-		defer close(ports)
-		b.Run(func(e env.Env) { listener(t, e, func(port uint16) { ports <- port }) })
-	})
-	if port, ok := <-ports; ok {
-		a.Run(func(e env.Env) { dialer(t, e, fmt.Sprintf("127.0.0.1:%d", port)) })
-	}
-	both.Wait()
-	wait(t, a)
-	wait(t, b)
+	runPair(t, fresh(t, "a"), fresh(t, "b"), dialer, listener)
 }
 
 func (world) RunOutside(t *testing.T, goroutines int, visitor func(t envtest.T, e env.Env, number int)) {
