@@ -7,6 +7,7 @@ SEED ?= 1
 HUNTTIME ?= 600
 FUZZTIME ?= 300
 # How often `bench` repeats each benchmark: benchstat wants ten for a verdict.
+# With GANTRY_BENCH=full in the environment, those of the store take the sizes that a broker is meant for, and minutes.
 COUNT ?= 10
 # More arguments for `run`, such as ARGS=--help.
 ARGS ?=

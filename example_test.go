@@ -7,6 +7,9 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/signal"
+	"time"
 
 	"github.com/gantrymq/gantry"
 	"github.com/gantrymq/gantry/client"
@@ -79,6 +82,84 @@ func ExampleProducer_inTheBackground() {
 	// Close waits for what is under way.
 	if err := p.Close(ctx); err != nil {
 		log.Fatal(err)
+	}
+}
+
+func ExampleNewPushConsumer() {
+	ctx := context.Background()
+	c, err := gantry.NewPushConsumer(
+		client.WithGroup("billing"), client.WithSubscription("orders", client.Tags("paid || refunded")),
+		client.WithHandler(func(_ context.Context, messages []*gantry.Received) error {
+			for _, m := range messages {
+				if len(m.Body) == 0 {
+					// It will never be good: off to the dead-letter topic.
+					return fmt.Errorf("%s is empty: %w", m, client.Reject)
+				}
+				fmt.Println(m.Queue, m.Offset, string(m.Body))
+			}
+			return nil
+		}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := c.Start(ctx); err != nil {
+		log.Fatal(err)
+	}
+	interrupted, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	<-interrupted.Done()
+
+	// Close waits for handlers, but not for ever.
+	patience, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := c.Close(patience); err != nil {
+		log.Print(err)
+	}
+}
+
+// Messages of one queue come in the order in which they were stored, one at a time in the whole group.
+func ExampleNewPushConsumer_inOrder() {
+	ctx := context.Background()
+	c, err := gantry.NewPushConsumer(
+		client.WithGroup("shipping"), client.WithSubscription("orders", client.Tags("*")), client.WithMaxRedeliveries(10),
+		client.WithOrderlyHandler(func(_ context.Context, messages []*gantry.Received) error {
+			if err := ship(messages[0]); err != nil {
+				// The queue waits for this message.
+				return fmt.Errorf("%w: %w", err, client.SuspendFor(3*time.Second))
+			}
+			return nil
+		}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close(ctx)
+	if err := c.Start(ctx); err != nil {
+		log.Fatal(err)
+	}
+	select {}
+}
+
+func ship(*gantry.Received) error { return nil }
+
+// Without a handler, a consumer is a loop. A message is consumed when the loop asks for the next one.
+func ExamplePushConsumer_Messages() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	c, err := gantry.NewPushConsumer(client.WithGroup("billing"), client.WithSubscription("orders", client.Tags("*")))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close(context.Background())
+	if err := c.Start(ctx); err != nil {
+		log.Fatal(err)
+	}
+	for m, err := range c.Messages(ctx) {
+		if err != nil {
+			break // the user has interrupted
+		}
+		if err := ship(m.Received); err != nil {
+			m.Fail(err) // it comes again later
+		}
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package gantry is the client library for applications: producers, pull consumers and administration, over the real
+// Package gantry is the client library for applications: producers, consumers and administration, over the real
 // machine. It speaks RocketMQ's protocol, so it works with Gantry's brokers and with others.
 //
 //	p, err := gantry.NewProducer(client.WithGroup("checkout"), client.WithNameServers("10.0.0.1:9876"))
@@ -15,6 +15,10 @@
 //  1. client.WithNameServers, which an application may also fill from its own configuration or flags;
 //  2. client.WithResolver, for instance with an HTTPResolver;
 //  3. the environment variable NAMESRV_ADDR, such as "10.0.0.1:9876;10.0.0.2:9876".
+//
+// # Encryption
+//
+// WithTLS encrypts connections, as does the environment variable ROCKETMQ_TLS_ENABLE=true with the others that tls.go lists.
 //
 // Each producer, consumer and Admin has connections of its own. An application that wants its logs or a fixed
 // seed makes a world with osenv.New and passes it to the constructors of package client.
@@ -38,6 +42,10 @@ import (
 type (
 	// Producer sends messages.
 	Producer = client.Producer
+	// PushConsumer gives messages to a handler or a loop, and shares them with the other members of its group.
+	PushConsumer = client.PushConsumer
+	// Delivery is a message in a loop over PushConsumer.Messages.
+	Delivery = client.Delivery
 	// PullConsumer reads queues where and when the application wants.
 	PullConsumer = client.PullConsumer
 	// Admin looks after topics, brokers and name servers.
@@ -79,6 +87,39 @@ func NewPullConsumer(options ...client.ConsumerOption) (*PullConsumer, error) {
 	return client.NewPullConsumer(world.Env, withMachine(options)...)
 }
 
+// NewPushConsumer returns a push consumer. client.WithGroup is required, and client.WithHandler, unless it is used in loops over
+// Messages. Start connects. Close it when it is no longer needed. The error is a *client.OptionError, or, with client.Broadcasting,
+// that of the directory for offsets: the one that EnvironmentOffsets names, else .rocketmq_offsets in the user's home.
+func NewPushConsumer(options ...client.PushOption) (*PushConsumer, error) {
+	settings := osenv.Options{Node: "consumer"}
+	if client.NeedsDisk(options...) {
+		dir, err := offsetsDirectory()
+		if err != nil {
+			return nil, err
+		}
+		settings.Root = dir
+	}
+	world, err := osenv.New(settings)
+	if err != nil {
+		return nil, err
+	}
+	return client.NewPushConsumer(world.Env, withMachine(options)...)
+}
+
+// EnvironmentOffsets is the environment variable that names the directory for offsets of broadcasting, as for other Go clients.
+const EnvironmentOffsets = "rocketmq.client.localOffsetStoreDir"
+
+func offsetsDirectory() (string, error) {
+	if dir := os.Getenv(EnvironmentOffsets); dir != "" {
+		return dir, nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("no directory for offsets: set %s: %w", EnvironmentOffsets, err)
+	}
+	return home + string(os.PathSeparator) + ".rocketmq_offsets", nil
+}
+
 // NewAdmin returns an Admin. The first call connects. Close it when it is no longer needed. The error is a
 // *client.OptionError.
 func NewAdmin(options ...client.AdminOption) (*Admin, error) {
@@ -98,6 +139,9 @@ func withMachine[O any](options []O) []O {
 	own := []client.Option{client.WithProcess(os.Getpid()), client.WithClientAddress(localAddress())}
 	if list := os.Getenv(EnvironmentNameServers); list != "" {
 		own = append(own, client.WithNameServers(list))
+	}
+	if os.Getenv(EnvironmentTLS) != "" {
+		own = append(own, client.WithTLS(environmentTLS{}))
 	}
 	var all []O
 	for _, o := range own {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -107,4 +108,28 @@ func parse(list string) []netip.Addr {
 		addresses = append(addresses, netip.MustParseAddr(text))
 	}
 	return addresses
+}
+
+func TestOffsetsOfBroadcastingHaveADirectory(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	t.Setenv(EnvironmentNameServers, "127.0.0.1:1")
+	ctx := context.Background()
+	dir := filepath.Join(t.TempDir(), "offsets")
+	t.Setenv(EnvironmentOffsets, dir)
+	c, err := NewPushConsumer(client.WithGroup("g"))
+	require.NoError(t, err)
+	require.NoDirExists(t, dir, "only for broadcasting")
+	require.ErrorIs(t, c.Start(ctx), client.ErrNoNameServer)
+	require.NoError(t, c.Close(ctx))
+	c, err = NewPushConsumer(client.WithGroup("g"), client.WithModel(client.Broadcasting))
+	require.NoError(t, err)
+	require.DirExists(t, dir)
+	require.NoError(t, c.Close(ctx))
+
+	t.Setenv(EnvironmentOffsets, "")
+	t.Setenv("HOME", dir)
+	c, err = NewPushConsumer(client.WithGroup("g"), client.WithModel(client.Broadcasting))
+	require.NoError(t, err)
+	require.DirExists(t, filepath.Join(dir, ".rocketmq_offsets"))
+	require.NoError(t, c.Close(ctx))
 }

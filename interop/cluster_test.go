@@ -51,7 +51,7 @@ func (c *cluster) startBroker(t *testing.T) {
 	t.Helper()
 	c.broker = launch(t, tool(t, "mqbroker", "-n", strings.Join(c.addresses, ";"), "--brokerName", brokerName,
 		"--brokerClusterName", clusterName, "--bindAddress", loopback, "--listenPort", c.port, "--storePathRootDir", c.directory,
-		"--maxMessageSize", strconv.Itoa(bodyMax), "--mappedFileSizeCommitLog", "4194304", "--log-level", "warn"))
+		"--maxMessageSize", strconv.Itoa(bodyMax), "--mappedFileSizeCommitLog", "4194304", "--fastListenEnable", "false", "--log-level", "warn"))
 	address := c.broker.announced(t, `The broker\[`+brokerName+`, (\S+)\] boot success`)
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)

@@ -364,7 +364,7 @@ func (c *checker) checkMissing() error {
 		if !q.hasFiles() || c.rebuilds() || !c.state.own && !c.report.Clean {
 			continue
 		}
-		end, err := q.knownEnd()
+		end, err := q.knownEnd(c.log)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 
+	"github.com/gantrymq/gantry/store/segment"
 	"github.com/gantrymq/gantry/transport/message"
 	"go.uber.org/zap"
 )
@@ -95,7 +96,7 @@ func (s *Store) knownEnd() (message.LogOffset, error) {
 		if q.row.Empty() {
 			continue
 		}
-		known, err := q.knownEnd()
+		known, err := q.knownEnd(s.log)
 		if err != nil {
 			return 0, err
 		}
@@ -104,15 +105,20 @@ func (s *Store) knownEnd() (message.LogOffset, error) {
 	return end, nil
 }
 
-// knownEnd is the end of the last record that the queue's files know.
-func (q *queueLog) knownEnd() (message.LogOffset, error) {
+// missingFilesMax is how many files of the log may be missing at its end for a queue to tell of them.
+const missingFilesMax = 1000
+
+// knownEnd is the end of the last record that the queue's files know. An entry that no record of the log could have is damaged and
+// tells nothing: a record lies in one file, and not far behind the others.
+func (q *queueLog) knownEnd(log *segment.Row) (message.LogOffset, error) {
 	first, last := q.rowRange()
 	n, err := q.search(first, last, func(e entry) bool { return e.possible() || e.filler() })
 	if err != nil || n == first {
 		return 0, err
 	}
 	e, err := q.fileEntry(n - 1)
-	if err != nil || e.size == fillerSize {
+	oneFile := log.FileStart(int64(e.log)) == log.FileStart(int64(e.end())-1)
+	if err != nil || e.size == fillerSize || !oneFile || int64(e.end()) > log.End()+missingFilesMax*log.SegmentSize() {
 		return 0, err
 	}
 	return e.end(), nil

@@ -16,13 +16,20 @@ type tcp struct {
 	server  *transport.Server
 	address string
 	worlds  []*osenv.World // of the server first
+	world   osenv.Options  // of each of them
 	clients []*transport.Client
 }
 
 // newTCP starts a server and n clients. They end with the test.
 func newTCP(t testing.TB, n int, options transport.ServerOptions, clients transport.ClientOptions) *tcp {
 	t.Helper()
-	p := &tcp{}
+	return newTCPIn(t, n, options, clients, osenv.Options{})
+}
+
+// newTCPIn makes the worlds with options of their own.
+func newTCPIn(t testing.TB, n int, options transport.ServerOptions, clients transport.ClientOptions, worlds osenv.Options) *tcp {
+	t.Helper()
+	p := &tcp{world: worlds}
 	p.node(t).Run(func(e env.Env) {
 		p.server = transport.NewServer(e, options)
 		listener, err := p.server.Listen("127.0.0.1:0")
@@ -38,7 +45,7 @@ func newTCP(t testing.TB, n int, options transport.ServerOptions, clients transp
 
 func (p *tcp) node(t testing.TB) *osenv.World {
 	t.Helper()
-	w, err := osenv.New(osenv.Options{})
+	w, err := osenv.New(p.world)
 	require.NoError(t, err)
 	p.worlds = append(p.worlds, w)
 	return w
@@ -61,7 +68,10 @@ func (p *tcp) close() {
 
 // benchmarkEcho makes b.N calls with bodies of 1 KiB: some connections, each with some callers.
 func benchmarkEcho(b *testing.B, conns, callers int) {
-	p := newTCP(b, conns, transport.ServerOptions{Handler: transport.HandlerFunc(echo)}, transport.ClientOptions{})
+	benchmarkEchoOver(b, newTCP(b, conns, transport.ServerOptions{Handler: transport.HandlerFunc(echo)}, transport.ClientOptions{}), conns, callers)
+}
+
+func benchmarkEchoOver(b *testing.B, p *tcp, conns, callers int) {
 	body := string(make([]byte, 1<<10))
 	for i := range conns {
 		p.on(i, func(_ env.Env, c *transport.Client) {
@@ -92,3 +102,8 @@ func benchmarkEcho(b *testing.B, conns, callers int) {
 func BenchmarkEcho1Connection1Call(b *testing.B)    { benchmarkEcho(b, 1, 1) }
 func BenchmarkEcho8Connections32Calls(b *testing.B) { benchmarkEcho(b, 8, 32) }
 func BenchmarkEcho64Connections1Call(b *testing.B)  { benchmarkEcho(b, 64, 1) }
+
+func BenchmarkEchoOverTLS8Connections32Calls(b *testing.B) {
+	p := newTLS(b, 8, transport.ServerOptions{Handler: transport.HandlerFunc(echo)}, transport.ClientOptions{})
+	benchmarkEchoOver(b, p, 8, 32)
+}

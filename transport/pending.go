@@ -120,11 +120,10 @@ func (c *Conn) enqueue(request *Request, deadline env.Instant, done Completion) 
 	return nil
 }
 
-// appendRequest adds a request to the output if there is room for it and the peer would take it.
+// appendRequest adds a request to the output if there is room for the whole frame and the peer would take it.
 func (c *Conn) appendRequest(request *Request, opaque, flags int32) error {
 	if waits := c.out.bytes + len(request.Body); waits > c.limits.Output {
-		return fmt.Errorf("%s to %s: %w: %d bytes would wait to be written, the limit is %d",
-			proto.RequestName(request.Code), c.address, ErrBusy, waits, c.limits.Output)
+		return c.noRoom(request, waits)
 	}
 	c.header = wire.Header{
 		Encoding: request.Encoding, Code: request.Code, Language: wire.LanguageGo,
@@ -133,10 +132,21 @@ func (c *Conn) appendRequest(request *Request, opaque, flags int32) error {
 	if c.header.Version == 0 {
 		c.header.Version = wire.OwnVersion
 	}
+	before := len(c.out.buffer)
 	if err := c.append(&c.header, request.Header, request.Fields, request.Body, nil); err != nil {
 		return fmt.Errorf("%s to %s: %w: %w", proto.RequestName(request.Code), c.address, ErrNotSent, err)
 	}
+	// How long the header is shows only now. Left there, the frame would make changed end the connection, and drop all that waits.
+	if waits := c.out.bytes; waits > c.limits.Output {
+		c.out.takeBack(before)
+		return c.noRoom(request, waits)
+	}
 	return nil
+}
+
+func (c *Conn) noRoom(request *Request, waits int) error {
+	return fmt.Errorf("%s to %s: %w: %d bytes would wait to be written, the limit is %d",
+		proto.RequestName(request.Code), c.address, ErrBusy, waits, c.limits.Output)
 }
 
 // complete gives a response to the call that waits for it. Nobody waits for a late one.

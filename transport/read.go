@@ -37,8 +37,10 @@ func (c *Conn) room() []byte {
 			want = max(want, min(size, max(readBufferMax, 4*c.inEnd)))
 		}
 	}
+	// However small the parts that arrive, a large buffer grows a few times only: when half of it is used.
+	mayGrow := len(c.in) < readBufferMax || 2*c.inEnd >= len(c.in)
 	switch {
-	case len(c.in) < want:
+	case len(c.in) < want && mayGrow:
 		c.in = append(make([]byte, 0, want), c.in[:c.inEnd]...)[:want]
 	case len(c.in) > readBufferMax && want <= readBufferMax:
 		c.in = append(make([]byte, 0, readBufferMax), c.in[:c.inEnd]...)[:readBufferMax]
@@ -88,7 +90,10 @@ func (c *Conn) handleBurst() {
 		c.end(fmt.Errorf("the peer broke the protocol: %w", c.broken))
 		return
 	}
-	c.inEnd = copy(c.in, c.in[c.decoded:c.inEnd])
+	// A large frame arrives in many parts, and most of them leave nothing to move.
+	if c.decoded > 0 {
+		c.inEnd = copy(c.in, c.in[c.decoded:c.inEnd])
+	}
 	if filled && len(c.in) < readBufferMax {
 		c.in = append(make([]byte, 0, 2*len(c.in)), c.in[:c.inEnd]...)[:2*len(c.in)]
 	}

@@ -21,6 +21,12 @@ func (o *output) empty() bool { return o.bytes == 0 }
 // appended notes what was added to buffer since its length was before.
 func (o *output) appended(before int) { o.bytes += len(o.buffer) - before }
 
+// takeBack removes what was added to buffer since its length was before. Nothing may have been attached meanwhile.
+func (o *output) takeBack(before int) {
+	o.bytes -= len(o.buffer) - before
+	o.buffer = o.buffer[:before]
+}
+
 // attach adds a body that the caller will not change until release is called.
 func (o *output) attach(body []byte, release func()) {
 	o.cut()

@@ -8,6 +8,8 @@ import (
 	"github.com/gantrymq/gantry/client"
 	"github.com/gantrymq/gantry/cmd/gantry/commandline"
 	"github.com/gantrymq/gantry/cmd/gantry/config"
+	"github.com/gantrymq/gantry/node/env/osenv"
+	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/spf13/cobra"
 )
 
@@ -26,18 +28,28 @@ func newAdmin(c *console) *cobra.Command {
 		Short: "Look at a cluster, and change it",
 		Long: `Looks at a cluster, and changes it. Commands and options are those of RocketMQ's mqadmin; options may
 be written as there (-t T, -tT, -topic T, --topic=T) and commands in any case. Name servers that -n does not
-name are taken from NAMESRV_ADDR. With --json the answer is JSON.`,
+name are taken from NAMESRV_ADDR. With --json the answer is JSON. --tls.enable true encrypts connections; all commands
+take the keys below.`,
 		Example: `  gantry admin clusterList -n localhost:9876
+  gantry admin clusterList -n localhost:9876 --tls.enable true --tls.client.trustCertPath ca.pem
   gantry admin help updateTopic`,
 	}
-	setUsage(root, "")
+	setUsage(root, config.Help(new(config.ClientTLS)))
+	addKeyFlags(root.PersistentFlags(), new(config.ClientTLS))
 	root.PersistentFlags().StringVarP(&flags.names, "namesrvAddr", "n", "", "name `servers`, host:port;host:port; default NAMESRV_ADDR")
 	root.PersistentFlags().BoolVar(&flags.asJSON, "json", false, "print JSON")
 	for _, cmd := range []*cobra.Command{
-		newUpdateTopic(flags), newTopicList(flags), newTopicRoute(flags), newTopicStatus(flags),
-		newClusterList(flags), newSendMessage(flags), newConsumeMessage(flags),
-		newQueryByID(flags), newQueryByKey(flags), newQueryByUniqueKey(flags),
-		newDeleteExpiredCommitLog(flags), newCleanExpiredQueues(flags),
+		newUpdateTopic(flags), newDeleteTopic(flags), newUpdateTopicPerm(flags), newUpdateOrderConf(flags),
+		newTopicList(flags), newTopicRoute(flags), newTopicStatus(flags), newTopicClusterList(flags),
+		newClusterList(flags), newBrokerStatus(flags), newGetBrokerConfig(flags), newUpdateBrokerConfig(flags),
+		newWipeWritePerm(flags), newAddWritePerm(flags), newSendMsgStatus(flags),
+		newUpdateSubGroup(flags), newDeleteSubGroup(flags), newGetConsumerConfig(flags), newConsumerProgress(flags),
+		newConsumerStatus(flags), newConsumerConnection(flags), newProducerConnection(flags), newProducer(flags),
+		newResetOffsetByTime(flags), newSkipAccumulatedMessage(flags), newCloneGroupOffset(flags),
+		newSendMessage(flags), newConsumeMessage(flags), newCheckMsgSendRT(flags), newPrintMsg(flags), newPrintMsgByQueue(flags),
+		newQueryByID(flags), newQueryByKey(flags), newQueryByUniqueKey(flags), newQueryByOffset(flags),
+		newGetNamesrvConfig(flags), newUpdateNamesrvConfig(flags), newUpdateKvConfig(flags), newDeleteKvConfig(flags),
+		newDeleteExpiredCommitLog(flags), newCleanExpiredQueues(flags), newCleanUnusedTopic(flags),
 	} {
 		cmd.Args = noArguments
 		setUsage(cmd, "")
@@ -57,9 +69,13 @@ func (f *adminFlags) with(cmd *cobra.Command, run func(ctx context.Context, s *s
 	if err != nil {
 		return err
 	}
-	s, err := newSession(names, log)
+	secrets, err := toolTLS(cmd)
 	if err != nil {
 		return err
+	}
+	s, err := newSessionOver(secrets, names, log)
+	if err != nil {
+		return explainAdmin(err, names)
 	}
 	return explainAdmin(errors.Join(run(cmd.Context(), s), s.close()), names)
 }
@@ -91,18 +107,54 @@ func explainAdmin(err error, names string) error {
 		return err
 	case errors.Is(err, client.ErrTopicNotFound):
 		return &failure{cause: err, code: exitFailed, advice: "see the topics there are with topicList, or make it with updateTopic"}
+	case errors.Is(err, osenv.ErrCertificates):
+		return &failure{cause: err, code: exitUsage, advice: "name PEM files that this user can read, with the options that begin with --tls"}
+	case errors.Is(err, osenv.ErrTLS):
+		return &failure{cause: err, code: exitUnreachable, advice: "see what is said above, and the options that begin with --tls (gantry admin -h)"}
 	case errors.Is(err, client.ErrNoNameServer), errors.Is(err, client.ErrNotSent), isUnreachable(err):
 		return &failure{cause: err, code: exitUnreachable, advice: "see that name servers run at " + names + " and that the brokers they know can be reached from here"}
 	case errors.Is(err, client.ErrOption), errors.Is(err, client.ErrMessage):
 		return &failure{cause: err, code: exitUsage}
+	case errors.Is(err, client.ErrNoBroker):
+		return &failure{cause: err, code: exitFailed, advice: "see clusters and their brokers with clusterList"}
 	}
-	return &failure{cause: err, code: exitFailed}
+	return &failure{cause: err, code: exitFailed, advice: adviceAbout(err)}
+}
+
+// adviceAbout says what to do about an answer of a broker; "" if only its remark can tell.
+func adviceAbout(err error) string {
+	var answer *client.ResponseError
+	if !errors.As(err, &answer) {
+		return ""
+	}
+	switch answer.Code {
+	case proto.RespTopicNotExist:
+		return "see where the topic is with topicRoute, or make it with updateTopic"
+	case proto.RespSubscriptionGroupNotExist:
+		return "see the groups there are with consumerProgress, or make it with updateSubGroup"
+	case proto.RespRequestCodeNotSupported:
+		return "this broker cannot do that; see its version with clusterList"
+	case proto.RespNoPermission:
+		return "see what is permitted with topicRoute and getBrokerConfig (brokerPermission)"
+	case proto.RespConsumeMessageTimeout:
+		return "the client did not answer in time; see whether it hangs with consumerStatus -s"
+	}
+	return ""
 }
 
 // required refuses an empty option.
 func required(cmd *cobra.Command, long string) error {
 	flag := cmd.Flags().Lookup(long)
 	if flag.Value.String() != "" {
+		return nil
+	}
+	return &commandline.UsageError{Path: cmd.CommandPath(), Problem: "option -" + flag.Shorthand + " (--" + long + ") is missing"}
+}
+
+// given refuses an option that was not typed; it may be typed as empty.
+func given(cmd *cobra.Command, long string) error {
+	flag := cmd.Flags().Lookup(long)
+	if flag.Changed {
 		return nil
 	}
 	return &commandline.UsageError{Path: cmd.CommandPath(), Problem: "option -" + flag.Shorthand + " (--" + long + ") is missing"}

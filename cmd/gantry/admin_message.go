@@ -52,10 +52,7 @@ func newSendMessage(f *adminFlags) *cobra.Command {
 }
 
 func (l *letter) check() error {
-	switch {
-	case l.trace:
-		return wrongUsage("-m true: traces are not sent by this version; leave the option out")
-	case l.queue >= 0 && l.broker == "":
+	if l.queue >= 0 && l.broker == "" {
 		return wrongUsage("-i %d: queues are numbered at each broker, so name one with -b", l.queue)
 	}
 	return nil
@@ -77,7 +74,11 @@ func (l *letter) message() *client.Message {
 const toolsProducer = "gantry-admin"
 
 func (f *adminFlags) sendMessage(ctx context.Context, s *session, l *letter) error {
-	producer, err := s.producer(toolsProducer)
+	var options []client.ProducerOption
+	if l.trace {
+		options = append(options, client.WithTrace(client.TraceOptions{}))
+	}
+	producer, err := s.producer(toolsProducer, options...)
 	if err != nil {
 		return err
 	}
@@ -85,10 +86,15 @@ func (f *adminFlags) sendMessage(ctx context.Context, s *session, l *letter) err
 	if err = errors.Join(err, leave(producer)); err != nil {
 		return err
 	}
-	return f.show(&sentView{
+	v := newSentView(&result)
+	return f.show(&v)
+}
+
+func newSentView(result *client.SendResult) sentView {
+	return sentView{
 		Broker: result.Queue.BrokerName, Queue: result.Queue.QueueID, Offset: int64(result.QueueOffset),
 		Result: result.Status.String(), MessageID: result.UniqueID, OffsetMsgID: result.OffsetID,
-	})
+	}
 }
 
 func (l *letter) send(ctx context.Context, s *session, producer *client.Producer) (client.SendResult, error) {

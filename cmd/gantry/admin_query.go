@@ -20,21 +20,8 @@ type search struct {
 	begin, end          string
 	count               int
 	all                 bool
-	absent              absentOptions
-	format              string
-}
-
-// absentOptions are options of RocketMQ's tool that ask for something else than to look at messages.
-type absentOptions struct{ group, clientID, resend string }
-
-func (a *absentOptions) check() error {
-	switch {
-	case a.group != "" || a.clientID != "":
-		return wrongUsage("-g and -d: messages are not handed to a consumer by this version; leave the options out to look at them")
-	case a.resend != "" && a.resend != "false":
-		return wrongUsage("-s %s: messages are not sent again by this version; leave the option out to look at them", a.resend)
-	}
-	return nil
+	action              action
+	format, unit        string
 }
 
 func newQueryByKey(f *adminFlags) *cobra.Command {
@@ -93,9 +80,10 @@ func newQueryByUniqueKey(f *adminFlags) *cobra.Command {
 		Short: "Find a message by the id that its sender gave it",
 		Long:  "Finds the message with an id that its sender gave it. Of several, as after a send that was tried again, the newest is shown, or all with -a.",
 		Example: `  gantry admin queryMsgByUniqueKey -n localhost:9876 -t orders -i 7F000001001234873B5D6A8C5FA20000
-  gantry admin queryMsgByUniqueKey -n localhost:9876 -t orders -i 7F000001001234873B5D6A8C5FA20000 -a`,
+  gantry admin queryMsgByUniqueKey -n localhost:9876 -t orders -i 7F000001001234873B5D6A8C5FA20000 -a
+  gantry admin queryMsgByUniqueKey -n localhost:9876 -t orders -i ID -g billing -d 192.168.1.7@12345`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := errors.Join(required(cmd, "topic"), required(cmd, "msgId"), q.absent.check()); err != nil {
+			if err := errors.Join(required(cmd, "topic"), required(cmd, "msgId"), q.action.check()); err != nil {
 				return err
 			}
 			return f.with(cmd, func(ctx context.Context, s *session) error {
@@ -103,7 +91,7 @@ func newQueryByUniqueKey(f *adminFlags) *cobra.Command {
 				if len(found) > 0 && !q.all {
 					found = found[len(found)-1:]
 				}
-				return f.showFound(newFoundView(found, true), err, fmt.Sprintf("no message of topic %s has the id %s", q.topic, id))
+				return f.showOrAct(ctx, s, &q.action, found, err, fmt.Sprintf("no message of topic %s has the id %s", q.topic, id))
 			})
 		},
 	}
@@ -112,14 +100,8 @@ func newQueryByUniqueKey(f *adminFlags) *cobra.Command {
 	flags.StringVarP(&q.topic, "topic", "t", "", "`name` of the topic; required")
 	flags.BoolVarP(&q.all, "showAll", "a", false, "show all messages with that id")
 	flags.StringVarP(&q.cluster, "cluster", "c", "", "ask the brokers of this `cluster` instead of those of the topic")
-	q.addAbsent(cmd)
+	q.action.add(cmd)
 	return cmd
-}
-
-// addAbsent makes options known that are refused with a reason.
-func (q *search) addAbsent(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&q.absent.group, "consumerGroup", "g", "", "not offered by this version: hand it to a consumer of this `group`")
-	cmd.Flags().StringVarP(&q.absent.clientID, "clientId", "d", "", "not offered by this version: and to this `client`")
 }
 
 func newQueryByID(f *adminFlags) *cobra.Command {
@@ -130,13 +112,11 @@ func newQueryByID(f *adminFlags) *cobra.Command {
 		Long: `Shows the messages with ids that say where they are stored (offsetMsgId). An id that names none of the brokers is taken for
 one that the sender gave (see queryMsgByUniqueKey).`,
 		Example: `  gantry admin queryMsgById -n localhost:9876 -t orders -i 7F00000100002A9F0000000000000000
-  gantry admin queryMsgById -n localhost:9876 -t orders -i ID,ID`,
+  gantry admin queryMsgById -n localhost:9876 -t orders -i ID,ID
+  gantry admin queryMsgById -n localhost:9876 -t orders -i ID -s true`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := errors.Join(required(cmd, "topic"), required(cmd, "msgId"), q.absent.check()); err != nil {
+			if err := errors.Join(required(cmd, "topic"), required(cmd, "msgId"), q.action.check(), onlyUTF8("-f", q.format)); err != nil {
 				return err
-			}
-			if !strings.EqualFold(q.format, "UTF-8") {
-				return wrongUsage("-f %s: bodies are shown as UTF-8, or as base64 with --json; leave the option out", q.format)
 			}
 			return f.with(cmd, func(ctx context.Context, s *session) error { return f.queryByID(ctx, s, &q) })
 		},
@@ -146,8 +126,10 @@ one that the sender gave (see queryMsgByUniqueKey).`,
 	flags.StringVarP(&q.ids, "msgId", "i", "", "the `ids`, with commas between them; required")
 	flags.StringVarP(&q.cluster, "cluster", "c", "", "ask the brokers of this `cluster` instead of those of the topic")
 	flags.StringVarP(&q.format, "bodyFormat", "f", "UTF-8", "`charset` of the body")
-	flags.StringVarP(&q.absent.resend, "sendMessage", "s", "", "not offered by this version: send it again; `true|false`")
-	q.addAbsent(cmd)
+	flags.BoolVarP(&q.action.resend, "sendMessage", "s", false, "instead of showing it, send a copy of it; `true|false`")
+	flags.StringVarP(&q.unit, "unitName", "u", "", "`unit` that a copy is sent from, which makes no difference")
+	q.action.add(cmd)
+	needsValue(cmd, "sendMessage")
 	return cmd
 }
 
@@ -159,7 +141,7 @@ func (f *adminFlags) queryByID(ctx context.Context, s *session, q *search) error
 		found = append(found, part...)
 		failures = append(failures, err)
 	}
-	return f.showFound(newFoundView(found, true), errors.Join(failures...), "there is no message with such an id")
+	return f.showOrAct(ctx, s, &q.action, found, errors.Join(failures...), "there is no message with such an id")
 }
 
 // byID reads a message from the broker that its id names, if that is one that the name servers know.
@@ -203,6 +185,14 @@ func (s *session) brokerAt(ctx context.Context, address string) (string, error) 
 		}
 	}
 	return "", nil
+}
+
+// showOrAct shows what was found, or does with it what was asked for.
+func (f *adminFlags) showOrAct(ctx context.Context, s *session, a *action, found []*client.Received, err error, nothing string) error {
+	if len(found) == 0 || !a.wanted() {
+		return f.showFound(newFoundView(found, true), err, nothing)
+	}
+	return errors.Join(err, f.apply(ctx, s, a, found))
 }
 
 // showFound shows what was found, also beside an error. Nothing at all is a failure, so that scripts notice.

@@ -258,3 +258,20 @@ func brokersOf(info *client.ClusterInfo, cluster string) []string {
 	}
 	return nil
 }
+
+// parseAttributeChanges reads +key=value,-key. In the result the signs are part of the keys, and what is removed has no value.
+func parseAttributeChanges(text string) (map[string]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	changes := map[string]string{}
+	for change := range strings.SplitSeq(text, ",") {
+		key, value, hasValue := strings.Cut(strings.TrimSpace(change), "=")
+		sets, removes := strings.HasPrefix(key, "+"), strings.HasPrefix(key, "-")
+		if len(key) < 2 || !(sets && hasValue) && !(removes && !hasValue) {
+			return nil, wrongUsage("--attributes: %q is neither +key=value nor -key", change)
+		}
+		changes[key] = value
+	}
+	return changes, nil
+}

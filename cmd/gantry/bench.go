@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gantrymq/gantry/cmd/gantry/config"
+	"github.com/gantrymq/gantry/node/env/osenv"
 	"github.com/spf13/cobra"
 )
 
@@ -26,6 +27,7 @@ type benchOptions struct {
 	SkipConsume bool
 	JSON        bool
 	Profile     string
+	secrets     *osenv.ClientTLS // nil: connections are plain
 }
 
 func newBench(c *console) *cobra.Command {
@@ -44,6 +46,11 @@ this process, in a directory that it removes afterwards; CPU time then covers bo
 			if err := o.validate(); err != nil {
 				return wrongUsage("%w", err)
 			}
+			secrets, err := toolTLS(cmd)
+			if err != nil {
+				return err
+			}
+			o.secrets = secrets
 			return runBench(cmd.Context(), o, c)
 		},
 	}
@@ -60,7 +67,8 @@ this process, in a directory that it removes afterwards; CPU time then covers bo
 	flags.BoolVar(&o.SkipConsume, "skipConsume", false, "only send")
 	flags.StringVar(&o.Profile, "profile", "", "`file` for a CPU profile of the measurement, to be read with go tool pprof")
 	flags.BoolVar(&o.JSON, "json", false, "print the result as JSON")
-	setUsage(cmd, "")
+	addKeyFlags(flags, new(config.ClientTLS))
+	setUsage(cmd, config.Help(new(config.ClientTLS)))
 	return cmd
 }
 
@@ -89,6 +97,10 @@ func runBench(ctx context.Context, o benchOptions, c *console) (err error) {
 		}
 		defer func() { err = errors.Join(err, own.close()) }()
 		o.NameServers = own.names.node.Addr().String()
+		if o.secrets != nil {
+			// The own nodes make their certificates themselves.
+			o.secrets.AnyServer = true
+		}
 	} else {
 		// It is theirs, and not asked for.
 		o.Flush = ""
@@ -147,6 +159,9 @@ func startBenchNodes(o benchOptions, c *console) (*benchNodes, error) {
 		n.remove = data
 	}
 	options := StandaloneOptions{Data: data, Address: loopback}
+	if o.secrets != nil {
+		options.TLS.Mode = string(osenv.TLSEnforcing)
+	}
 	n.standalone, err = startStandaloneWith(options, out, func(settings *config.Broker) { settings.FlushDiskType = o.Flush })
 	if err != nil {
 		return nil, errors.Join(err, n.removeData())

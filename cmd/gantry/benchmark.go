@@ -48,7 +48,7 @@ func (b *benchmark) names() client.Option {
 }
 
 func (b *benchmark) makeTopic(ctx context.Context) error {
-	world, err := osenv.New(osenv.Options{Node: "bench admin"})
+	world, err := osenv.New(osenv.Options{Node: "bench admin", ClientTLS: b.options.secrets})
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (b *benchmark) makeTopic(ctx context.Context) error {
 }
 
 func (b *benchmark) addClients(number int) error {
-	world, err := osenv.New(osenv.Options{Node: fmt.Sprint("bench ", number)})
+	world, err := osenv.New(osenv.Options{Node: fmt.Sprint("bench ", number), ClientTLS: b.options.secrets})
 	if err != nil {
 		return err
 	}

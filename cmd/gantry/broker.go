@@ -47,7 +47,7 @@ then from the command line; name servers that neither names from NAMESRV_ADDR.
 				return err
 			}
 			return flags.untilStopped(cmd, c, warnings, func(ctx context.Context, out Output) error {
-				return RunBroker(ctx, settings, out)
+				return runBroker(ctx, settings, out, flags.keeper(cmd, &settings).save)
 			})
 		},
 	}
@@ -58,7 +58,12 @@ then from the command line; name servers that neither names from NAMESRV_ADDR.
 // RunBroker runs a broker until ctx ends, and then stops it in order. The error of a start that
 // failed says what to do.
 func RunBroker(ctx context.Context, settings config.Broker, out Output) error {
-	node, err := startBroker(settings, out, place{listenOption: "--listenPort", directoryOption: "--storePathRootDir"})
+	return runBroker(ctx, settings, out, nil)
+}
+
+// runBroker is RunBroker with a place for changes of settings.
+func runBroker(ctx context.Context, settings config.Broker, out Output, save broker.SaveSettings) error {
+	node, err := startBroker(settings, out, place{listenOption: "--listenPort", directoryOption: "--storePathRootDir"}, save)
 	if err != nil {
 		return err
 	}
@@ -71,15 +76,15 @@ func RunBroker(ctx context.Context, settings config.Broker, out Output) error {
 
 func stopBroker(node *running[*broker.Broker]) error { return node.stop((*broker.Broker).Close) }
 
-// startBroker starts the node; at holds the names of options for its advice.
-func startBroker(settings config.Broker, out Output, at place) (*running[*broker.Broker], error) {
+// startBroker starts the node; at holds the names of options for its advice, and save, which may be nil, keeps changes of settings.
+func startBroker(settings config.Broker, out Output, at place, save broker.SaveSettings) (*running[*broker.Broker], error) {
 	options, err := brokerOptions(settings)
 	if err != nil {
 		return nil, wrongUsage("%w", err)
 	}
-	options.Store.Progress = recoveryProgress(out.Log)
+	options.Store.Progress, options.SaveSettings = recoveryProgress(out.Log), save
 	at.listen, at.directory = options.Listen, settings.StorePathRootDir
-	node, err := start(osenv.Options{Node: settings.BrokerName, Root: at.directory, Log: out.Log}, func(e env.Env) (*broker.Broker, error) {
+	node, err := start(world(osenv.Options{Node: settings.BrokerName, Root: at.directory, Log: out.Log}, settings.TLS), func(e env.Env) (*broker.Broker, error) {
 		return broker.New(e, options)
 	})
 	return node, at.explainStart(err)
@@ -137,6 +142,7 @@ func brokerOptions(s config.Broker) (broker.Options, error) {
 	options := broker.Options{
 		Name: s.BrokerName, Cluster: s.BrokerClusterName, ID: s.BrokerID,
 		Listen:       net.JoinHostPort(s.BindAddress, strconv.Itoa(s.ListenPort)),
+		FastListen:   fastListen(s),
 		AdvertisedIP: advertised, NameServers: servers,
 		Store:              stored,
 		Perm:               proto.Perm(perm),
@@ -144,6 +150,7 @@ func brokerOptions(s config.Broker) (broker.Options, error) {
 		NoAutoGroups:       !s.AutoCreateSubscriptionGroup,
 		DefaultTopicQueues: int32(s.DefaultTopicQueueNums),
 		NoLongPolling:      !s.LongPollingEnable,
+		NoPropertyFilter:   !s.PropertyFilter,
 		ShortPollingFor:    s.ShortPollingTime,
 		PullMessagesMax:    s.PullMessagesMax,
 		PullBytesMax:       s.PullBytesMax,
@@ -159,6 +166,14 @@ func brokerOptions(s config.Broker) (broker.Options, error) {
 		options.Settings = append(options.Settings, proto.ConfigEntry{Key: key, Value: value})
 	}
 	return options, options.Validate()
+}
+
+// fastListen is the address of the fast port, or "".
+func fastListen(s config.Broker) string {
+	if !s.FastListenEnable || s.ListenPort < 3 {
+		return ""
+	}
+	return net.JoinHostPort(s.BindAddress, strconv.Itoa(s.ListenPort-2))
 }
 
 // storeOptions are the store's settings in its own words; memory is that of the machine in bytes, 0 if it is not known.

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gantrymq/gantry/node/broker"
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/node/env/osenv"
 )
 
 // failure is an error together with what to do about it and the code that the process ends with.
@@ -52,6 +54,10 @@ func (p place) explainStart(err error) error {
 	}
 	failed := &failure{cause: err, code: exitFailed}
 	switch {
+	case errors.Is(err, osenv.ErrCertificates):
+		failed.advice = "name PEM files that this user can read, with tls.server.certPath, tls.server.keyPath and the other keys that begin with tls; -h lists them"
+	case errors.Is(err, broker.ErrFastListen):
+		failed.advice = fmt.Sprintf("stop the process that listens there (ss -ltnp shows it), choose another port with %s, which also moves the fast port, or do without the fast port by fastListenEnable=false", p.listenOption)
 	case errors.Is(err, env.ErrAddressInUse):
 		failed.advice = fmt.Sprintf("another process listens on %s; stop it (ss -ltnp shows which), or choose another port with %s", p.listen, p.listenOption)
 	case errors.Is(err, env.ErrLocked):

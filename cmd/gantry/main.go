@@ -38,6 +38,7 @@
 //	node.go          what all nodes need: flags, start, stop, Output
 //	namesrv.go       gantry namesrv, RunNameServer
 //	broker.go        gantry broker, RunBroker
+//	settings_file.go what tools change of a running broker's settings
 //	standalone.go    gantry standalone, RunStandalone
 //	selftest.go      a thousand messages through a fresh standalone
 //	session.go       a tool's connection to a cluster

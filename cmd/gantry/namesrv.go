@@ -81,7 +81,7 @@ func stopNameServer(node *running[*namesrv.Server]) error {
 func startNameServer(settings config.NameServer, out Output, at place) (*running[*namesrv.Server], error) {
 	options := nameServerOptions(settings)
 	at.listen, at.directory = options.Listen, filepath.Dir(settings.KVConfigPath)
-	node, err := start(osenv.Options{Node: "namesrv", Root: at.directory, Log: out.Log}, func(e env.Env) (*namesrv.Server, error) {
+	node, err := start(world(osenv.Options{Node: "namesrv", Root: at.directory, Log: out.Log}, settings.TLS), func(e env.Env) (*namesrv.Server, error) {
 		return namesrv.New(e, options)
 	})
 	return node, at.explainStart(err)

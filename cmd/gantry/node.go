@@ -10,7 +10,6 @@ import (
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/node/env/osenv"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"go.uber.org/zap"
 )
 
@@ -78,26 +77,29 @@ func (f *nodeFlags) add(cmd *cobra.Command, settings any) {
 	flags.BoolVarP(&f.printAll, "printConfigItem", "p", false, "print all keys as they would be used, and exit")
 	flags.BoolVarP(&f.printImportant, "printImportantConfig", "m", false, "print the keys that are set most, and exit")
 	f.log.addFlags(flags, "info")
-	keys := pflag.NewFlagSet(cmd.Name(), pflag.ContinueOnError)
-	config.AddFlags(keys, settings)
-	keys.VisitAll(func(flag *pflag.Flag) {
-		flag.Annotations = map[string][]string{configurationKey: {"yes"}}
-		flags.AddFlag(flag)
-	})
+	addKeyFlags(flags, settings)
 	setUsage(cmd, config.Help(settings))
 }
 
-// sources are the file, if there is one, and what was typed.
+// sources are the files that there are, that of encryption first, and what was typed.
 func (f *nodeFlags) sources(cmd *cobra.Command, settings any) ([]config.Source, error) {
 	typed := config.FromFlags(cmd.Flags(), settings)
 	if f.file == "" {
-		return []config.Source{typed}, nil
+		return withTLSFile(typed)
 	}
 	file, err := config.ReadFile(f.file)
 	if err != nil {
 		return nil, &failure{cause: err, code: exitUsage, advice: "name another file with -c"}
 	}
-	return []config.Source{file, typed}, nil
+	return withTLSFile(file, typed)
+}
+
+func withTLSFile(sources ...config.Source) ([]config.Source, error) {
+	all, err := config.TLSFile(sources...)
+	if err != nil {
+		return nil, &failure{cause: err, code: exitUsage, advice: "name another file with --tls.config.file"}
+	}
+	return all, nil
 }
 
 // printed prints settings if -p or -m asks for it, and reports whether it did.

@@ -116,6 +116,8 @@ func nameServerProcess(t *testing.T) (*process, string) {
 func brokerProcess(t *testing.T, name, nameServers, directory, port string) (*process, string) {
 	t.Helper()
 	p := launch(t, "mqbroker", "-n", nameServers, "--brokerName", name, "--bindAddress", loopback, "--listenPort", port,
-		"--storePathRootDir", directory, "--maxMessageSize", "65536", "--mappedFileSizeCommitLog", "1048576", "--log-level", "warn")
+		"--storePathRootDir", directory, "--maxMessageSize", "65536", "--mappedFileSizeCommitLog", "1048576",
+		// The port less 2 may be another test's.
+		"--fastListenEnable", "false", "--log-level", "warn")
 	return p, p.out.waitFor(t, `The broker\[`+name+`, (\S+)\] boot success\. serializeType=JSON and name server is `)
 }

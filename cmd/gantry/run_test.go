@@ -64,15 +64,13 @@ func TestWrongCommandLinesAreUsageErrors(t *testing.T) {
 		"mqadmin updateTopic -t x -b a -r many":      "mqadmin: invalid argument \"many\"",
 		"mqadmin updateTopic -t x -b a -a k":         `mqadmin: -a: "k" is not +key=value`,
 		"mqadmin sendMessage -t x -p y -i 1":         "mqadmin: -i 1: queues are numbered at each broker",
-		"mqadmin sendMessage -t x -p y -m true":      "mqadmin: -m true: traces are not sent",
 		"mqadmin consumeMessage -t x -c 0":           "mqadmin: -c: 0 is not a number of messages",
 		"mqadmin consumeMessage -t x -o 1":           "mqadmin: -o 1: offsets count in each queue",
 		"mqadmin consumeMessage -t x -s yesterday":   `mqadmin: -s: "yesterday" is neither milliseconds since 1970`,
 		"mqadmin queryMsgByKey -t x":                 "mqadmin: option -k (--msgKey) is missing",
 		"mqadmin queryMsgByKey -t x -k y -m 65":      "mqadmin: -m: 65 is not a number of messages between 1 and 64",
 		"mqadmin queryMsgByKey -t x -k y -b noon":    `mqadmin: -b: "noon" is neither milliseconds since 1970`,
-		"mqadmin queryMsgByUniqueKey -t x -i y -g z": "mqadmin: -g and -d: messages are not handed to a consumer",
-		"mqadmin queryMsgById -t x -i y -s true":     "mqadmin: -s true: messages are not sent again",
+		"mqadmin queryMsgByUniqueKey -t x -i y -g z": "mqadmin: -g and -d: a consumer is named by its group and its client id",
 		"mqadmin queryMsgById -t x -i y -f GBK":      "mqadmin: -f GBK: bodies are shown as UTF-8",
 		"mqadmin queryMsgById -t x":                  "mqadmin: option -i (--msgId) is missing",
 		"mqadmin cleanExpiredCQ -b x -c y":           "mqadmin: give either -b (--brokerAddr) or -c (--cluster)",
@@ -193,7 +191,8 @@ func TestDefaultsAreThoseOfTheNodes(t *testing.T) {
 	got, err := brokerOptions(settings)
 	require.NoError(t, err)
 	want := broker.DefaultOptions()
-	want.Listen, want.AdvertisedIP, want.Store = "0.0.0.0:10911", netip.MustParseAddr("10.0.0.1"), got.Store
+	want.Listen, want.FastListen = "0.0.0.0:10911", "0.0.0.0:10909"
+	want.AdvertisedIP, want.Store = netip.MustParseAddr("10.0.0.1"), got.Store
 	// What no key sets is left to the node.
 	want.HeldPullsMax, want.TopicsMax, want.GroupsMax, want.ShutdownGrace = 0, 0, 0, 0
 	want.Settings = got.Settings

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gantrymq/gantry/client"
+	"github.com/gantrymq/gantry/node/env/osenv"
 	"github.com/gantrymq/gantry/transport/proto"
 	"go.uber.org/zap"
 )
@@ -35,10 +36,10 @@ func (r selfTestResult) String() string {
 
 // selfTest makes a topic, passes messages through it, compares what comes out with what went in,
 // and deletes the topic.
-func selfTest(ctx context.Context, nameServers string, log *zap.Logger) (result selfTestResult, err error) {
+func selfTest(ctx context.Context, secrets *osenv.ClientTLS, nameServers string, log *zap.Logger) (result selfTestResult, err error) {
 	ctx, cancel := context.WithTimeout(ctx, selfTestTimeout)
 	defer cancel()
-	session, err := newSession(nameServers, log)
+	session, err := newSessionOver(secrets, nameServers, log)
 	if err != nil {
 		return result, err
 	}

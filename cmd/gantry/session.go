@@ -18,9 +18,14 @@ type session struct {
 	names string // name servers, host:port;host:port
 }
 
-// newSession does not connect: the first call does.
+// newSession makes plain connections. It does not connect: the first call does.
 func newSession(nameServers string, log *zap.Logger) (*session, error) {
-	world, err := osenv.New(osenv.Options{Node: "client", Log: log})
+	return newSessionOver(nil, nameServers, log)
+}
+
+// newSessionOver encrypts connections unless secrets is nil.
+func newSessionOver(secrets *osenv.ClientTLS, nameServers string, log *zap.Logger) (*session, error) {
+	world, err := osenv.New(osenv.Options{Node: "client", Log: log, ClientTLS: secrets})
 	if err != nil {
 		return nil, err
 	}

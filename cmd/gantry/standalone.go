@@ -9,6 +9,7 @@ import (
 
 	"github.com/gantrymq/gantry/cmd/gantry/config"
 	"github.com/gantrymq/gantry/node/broker"
+	"github.com/gantrymq/gantry/node/env/osenv"
 	"github.com/gantrymq/gantry/node/namesrv"
 	"github.com/spf13/cobra"
 )
@@ -23,6 +24,8 @@ type StandaloneOptions struct {
 	NameServerPort, BrokerPort int
 	// SkipSelfTest starts without passing messages through.
 	SkipSelfTest bool
+	// TLS is what both ports do about encryption. The zero value takes encrypted and plain connections.
+	TLS config.TLS
 }
 
 func newStandalone(c *console) *cobra.Command {
@@ -47,6 +50,9 @@ reach this machine: --address 192.168.1.2
 			if err != nil {
 				return err
 			}
+			if options.TLS, err = standaloneTLS(cmd); err != nil {
+				return err
+			}
 			ctx, release := untilSignal(cmd.Context(), c)
 			defer release()
 			return RunStandalone(ctx, options, out)
@@ -59,8 +65,23 @@ reach this machine: --address 192.168.1.2
 	flags.IntVar(&options.BrokerPort, "brokerPort", 10911, "TCP `port` of the broker; 0 is any free one")
 	flags.BoolVar(&options.SkipSelfTest, "skipSelfTest", false, "do not pass messages through at the start")
 	log.addFlags(flags, "warn")
-	setUsage(cmd, "")
+	addKeyFlags(flags, new(config.ServerTLS))
+	addKeyFlags(flags, new(config.ClientTLS))
+	setUsage(cmd, config.Help(new(config.TLS)))
 	return cmd
+}
+
+// standaloneTLS is what flags and the file of encryption say.
+func standaloneTLS(cmd *cobra.Command) (config.TLS, error) {
+	sources, err := withTLSFile(config.FromFlags(cmd.Flags(), new(config.TLS)))
+	if err != nil {
+		return config.TLS{}, err
+	}
+	settings, _, err := config.LoadTLS(sources...)
+	if err != nil {
+		return settings, wrongUsage("%w", err)
+	}
+	return settings, nil
 }
 
 // standalone is the two nodes.
@@ -84,8 +105,12 @@ func RunStandalone(ctx context.Context, options StandaloneOptions, out Output) e
 		err = s.selfTest(ctx, names, out)
 	}
 	if err == nil {
-		out.say("", "Try it:", tryIt("admin sendMessage", names, "-t hello -p 'first light'"),
-			tryIt("admin consumeMessage", names, "-t hello"), "", "Stop it with Ctrl-C.")
+		encrypted := ""
+		if options.TLS.Mode == string(osenv.TLSEnforcing) {
+			encrypted = " --tls.enable true --tls.client.authServer false"
+		}
+		out.say("", "Try it:", tryIt("admin sendMessage", names, "-t hello -p 'first light'"+encrypted),
+			tryIt("admin consumeMessage", names, "-t hello"+encrypted), "", "Stop it with Ctrl-C.")
 		<-ctx.Done()
 	}
 	err = errors.Join(err, s.stop())
@@ -99,7 +124,7 @@ func tryIt(command string, names netip.AddrPort, arguments string) string {
 
 // selfTest reports what went wrong as a failure of the start, unless a signal came meanwhile.
 func (s *standalone) selfTest(ctx context.Context, names netip.AddrPort, out Output) error {
-	result, err := selfTest(ctx, names.String(), out.Log)
+	result, err := selfTest(ctx, clientTLS(s.settings.ClientTLS), names.String(), out.Log)
 	switch {
 	case err == nil:
 		out.say(fact("self-test", result.String()))
@@ -130,7 +155,7 @@ func startStandaloneWith(options StandaloneOptions, out Output, change func(*con
 	if err == nil {
 		change(&settings)
 		var node *running[*broker.Broker]
-		if node, err = startBroker(settings, out, place{listenOption: "--brokerPort", directoryOption: "--data"}); err == nil {
+		if node, err = startBroker(settings, out, place{listenOption: "--brokerPort", directoryOption: "--data"}, nil); err == nil {
 			return &standalone{names, node, settings}, nil
 		}
 	}
@@ -145,6 +170,7 @@ func startOwnNameServer(options StandaloneOptions, data string, out Output) (*ru
 	if err != nil {
 		return nil, wrongUsage("%w", err)
 	}
+	settings.TLS = options.TLS
 	return startNameServer(settings, out, place{listenOption: "--namesrvPort", directoryOption: "--data"})
 }
 
@@ -156,6 +182,7 @@ func standaloneBroker(options StandaloneOptions, data string, names netip.AddrPo
 	if err != nil {
 		return settings, wrongUsage("%w", err)
 	}
+	settings.TLS = config.TLS{ServerTLS: options.TLS.ServerTLS, ClientTLS: toSelf(options.TLS)}
 	return settings, nil
 }
 

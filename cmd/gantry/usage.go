@@ -24,7 +24,7 @@ func printUsage(cmd *cobra.Command, keys string) {
 	section("Examples", cmd.Example)
 	section("Commands", commandList(cmd))
 	section("Options", optionsOf(cmd).FlagUsages())
-	section("Configuration keys, as in the file that -c names", keys)
+	section("Configuration keys, as in properties files", keys)
 	cmd.Print(strings.TrimPrefix(text.String(), "\n"))
 }
 

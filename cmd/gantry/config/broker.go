@@ -19,6 +19,8 @@ type Broker struct {
 	BrokerIP1         string `key:"brokerIP1" unset:"bindAddress if it is one address, else one of this machine's" important:"yes" doc:"the IP address that clients are told"`
 	ListenPort        int    `key:"listenPort" default:"10911" range:"0 65535" important:"yes" doc:"TCP port; 0 is any free one"`
 	BindAddress       string `key:"bindAddress" default:"0.0.0.0" doc:"the IP address to listen on; 0.0.0.0 is all"`
+	FastListenEnable  bool   `key:"fastListenEnable" default:"true" doc:"listen on listenPort - 2, too, for all requests but pulls (the VIP channel); the broker does not start if that port is taken, as Apache's; there is none if listenPort is below 3; a key of Gantry's own"`
+	TLS
 
 	StorePathRootDir                string        `key:"storePathRootDir" unset:"~/store" important:"yes" doc:"the directory of messages and tables"`
 	FlushDiskType                   string        `key:"flushDiskType" default:"SYNC_FLUSH" oneof:"SYNC_FLUSH ASYNC_FLUSH" important:"yes" doc:"SYNC_FLUSH acknowledges a message once it is on the medium; ASYNC_FLUSH before, so that a crash of the machine may lose it"`
@@ -55,6 +57,7 @@ type Broker struct {
 
 	LongPollingEnable bool          `key:"longPollingEnable" default:"true" doc:"hold a pull that finds nothing as long as the consumer allows"`
 	ShortPollingTime  time.Duration `key:"shortPollingTimeMills" unit:"ms" default:"1000" range:"1 3600000" doc:"how long to hold it with longPollingEnable=false"`
+	PropertyFilter    bool          `key:"enablePropertyFilter" default:"true" doc:"let consumers choose messages by expressions over their properties (SQL92), not by tags only; Apache's default is false"`
 	PullBytesMax      int           `key:"maxTransferBytesOnMessageInMemory" default:"262144" range:"1024 16000000" doc:"most bytes of one pull"`
 	PullMessagesMax   int           `key:"maxTransferCountOnMessageInMemory" default:"32" range:"1 100000" doc:"most messages of one pull"`
 	ColdBytesMax      int           `key:"maxTransferBytesOnMessageInDisk" default:"262144" range:"1024 16000000" doc:"most bytes of one pull of messages that are not in memory"`
@@ -74,7 +77,7 @@ type Broker struct {
 // of keys without effect. The error names every key that is wrong, and what to do.
 func LoadBroker(machine Machine, sources ...Source) (Broker, []string, error) {
 	var b Broker
-	warnings, err := read(&b, brokerRules, sources)
+	warnings, err := read(&b, brokerRules.with(tlsRules), sources)
 	if err != nil {
 		return b, warnings, err
 	}
@@ -125,7 +128,7 @@ func (b *Broker) validate() error {
 	if room := b.MappedFileSizeCommitLog - recordRoom; int64(b.MaxMessageSize) > room {
 		mistakes = append(mistakes, fmt.Errorf("maxMessageSize: %d does not fit into a commit log file of %d bytes: lower it to %d or less, or raise mappedFileSizeCommitLog", b.MaxMessageSize, b.MappedFileSizeCommitLog, room))
 	}
-	return errors.Join(mistakes...)
+	return errors.Join(append(mistakes, b.TLS.validate())...)
 }
 
 const (

@@ -51,7 +51,7 @@ var brokerRules = rules{
 			"it always lets requests under way end before it stops, for at most 3 s"},
 		{"enableCalcFilterBitMap enableConsumeQueueExt filterSupportRetry expectConsumerNumUseFilter " +
 			"maxErrorRateOfBloomFilter filterDataCleanTimeSpan maxFilterMessageSize",
-			"it filters by tags only, without tables beside the queues"},
+			"it judges messages by what is in them, without tables beside the queues, and redelivered ones not again"},
 		{"enableCompaction compactionScheduleInternal maxLmqConsumeQueueNum traceOn msgTraceTopicName storeReplyMessageEnable " +
 			"litePullMessageEnable enableMixedMessageType allowRecallWhenBrokerNotWriteable clearRetryTopicWhenDeleteTopic " +
 			"disableConsumeIfConsumerReadSlowly consumerFallbehindThreshold enableBroadcastOffsetStore broadcastOffsetExpire*",
@@ -77,8 +77,6 @@ var brokerRules = rules{
 		{"enableSlaveActingMaster", "false", oneCopy}, {"enableRemoteEscape", "false", oneCopy},
 		{"aclEnable", "false", noAccessControl}, {"authenticationEnabled", "false", noAccessControl},
 		{"authorizationEnabled", "false", noAccessControl}, {"migrateAuthFromV1Enabled", "false", noAccessControl},
-		{"useTLS", "false", "its connections are not encrypted"},
-		{"enablePropertyFilter", "false", "it cannot filter by SQL92, only by tags"},
 		{"storeType", "default", "it keeps queues and tables in files, not in RocksDB"},
 		{"configManagerVersion", "v1", "it keeps tables in files, not in RocksDB"},
 		{"replicasPerDiskPartition", "1", "it looks at how full its disk is, whoever has filled it"},

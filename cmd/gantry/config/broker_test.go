@@ -95,7 +95,7 @@ func TestPromisesThatAreNotKeptAreRefused(t *testing.T) {
 	for _, line := range []string{
 		"brokerRole=SYNC_MASTER", "brokerRole=SLAVE", "brokerId=1", "enableControllerMode=true", "enableDLegerCommitLog=true",
 		"aclEnable=true", "authenticationEnabled=TRUE", "inSyncReplicas=2", "storeType=defaultRocksDB", "metricsExporterType=PROM",
-		"enablePropertyFilter=true", "storePathCommitLog=/disk1,/disk2", "storePathIndex=/elsewhere", "useTLS=true",
+		"storePathCommitLog=/disk1,/disk2", "storePathIndex=/elsewhere",
 	} {
 		require.Contains(t, mistakeIn(t, line), line+" is refused, because ", line)
 	}

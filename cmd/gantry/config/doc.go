@@ -7,7 +7,7 @@
 //
 // # Layers
 //
-// A later layer wins: defaults, then the file, then flags. What is then still not
+// A later layer wins: defaults, then the file of encryption (tls.properties), then the file, then flags. What is then still not
 // set takes the value of the machine: brokerName its host name, brokerIP1 its
 // address, namesrvAddr the environment variable NAMESRV_ADDR.
 //
@@ -18,7 +18,7 @@
 //     values that do not ask for it are accepted;
 //   - nobody knows the key: it is refused, and the nearest key is named.
 //
-// All mistakes are reported at once. The package keeps no state; only ReadFile touches the machine.
+// All mistakes are reported at once. The package keeps no state; only ReadFile and TLSFile touch the machine.
 //
 // # Files
 //
@@ -28,6 +28,7 @@
 //	broker.go         the keys of a broker
 //	broker_rules.go   Apache's other keys of a broker
 //	name_server.go    the keys of a name server, and Apache's others
+//	tls.go            the keys of encryption, of nodes and tools
 //	address.go        lists of name servers
 //	hours.go          lists of hours
 //	print.go          the keys as a file and as help

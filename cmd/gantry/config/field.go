@@ -30,11 +30,14 @@ func (f field) alias() string     { return f.tag.Get("alias") }
 func (f field) doc() string       { return f.tag.Get("doc") }
 func (f field) isImportant() bool { return f.tag.Get("important") == "yes" }
 
-// fieldsOf lists the keys of a settings struct, given by pointer, in the order of its fields.
+// fieldsOf lists the keys of a settings struct, given by pointer, in the order of its fields. Embedded structs are part of it.
 func fieldsOf(settings any) []field {
 	structure := reflect.ValueOf(settings).Elem()
 	var fields []field
 	for i := range structure.NumField() {
+		if structure.Type().Field(i).Anonymous {
+			fields = append(fields, fieldsOf(structure.Field(i).Addr().Interface())...)
+		}
 		if tag := structure.Type().Field(i).Tag; tag.Get("key") != "" {
 			fields = append(fields, field{tag, structure.Field(i)})
 		}

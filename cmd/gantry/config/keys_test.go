@@ -33,7 +33,7 @@ func TestTagsOfAllKeysAreWhole(t *testing.T) {
 }
 
 func TestNoKeyIsBothHonouredAndIdle(t *testing.T) {
-	for settings, known := range map[any]rules{new(Broker): brokerRules, new(NameServer): nameServerRules} {
+	for settings, known := range map[any]rules{new(Broker): brokerRules.with(tlsRules), new(NameServer): nameServerRules.with(tlsRules)} {
 		var honoured []string
 		for _, f := range fieldsOf(settings) {
 			honoured = append(honoured, f.key())
@@ -70,6 +70,7 @@ func drawBroker(t *rapid.T) Broker {
 	}
 	b.BrokerName = strings.TrimSpace(rapid.StringMatching(`[ -~\t]{1,12}`).Draw(t, "brokerName"))
 	b.StorePathRootDir = "/" + strings.TrimSpace(rapid.StringMatching(`[ -~éß]{1,12}`).Draw(t, "storePathRootDir"))
+	b.ServerCert = "/server.pem"
 	b.MappedFileSizeConsumeQueue -= b.MappedFileSizeConsumeQueue % 20
 	b.MapperFileSizeBatchConsumeQueue -= b.MapperFileSizeBatchConsumeQueue % 46
 	b.complete(testMachine)

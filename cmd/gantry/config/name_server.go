@@ -14,6 +14,7 @@ type NameServer struct {
 	BindAddress     string `key:"bindAddress" default:"0.0.0.0" important:"yes" doc:"the IP address to listen on; 0.0.0.0 is all"`
 	KVConfigPath    string `key:"kvConfigPath" unset:"~/namesrv/kvConfig.json" important:"yes" doc:"the file of the key-value config"`
 	ConfigStorePath string `key:"configStorePath" unset:"namesrv.properties beside kvConfigPath" important:"yes" doc:"the file of keys that tools change while it runs, in the same directory; it wins over all others"`
+	TLS
 
 	OrderMessageEnable     bool          `key:"orderMessageEnable" default:"false" doc:"routes carry the order config of topics"`
 	ReturnOrderTopic       bool          `key:"returnOrderTopicConfigToBroker" default:"true" doc:"brokers that register are told the order config"`
@@ -33,7 +34,7 @@ type NameServer struct {
 // tell of keys without effect. The error names every key that is wrong, and what to do.
 func LoadNameServer(machine Machine, sources ...Source) (NameServer, []string, error) {
 	var n NameServer
-	warnings, err := read(&n, nameServerRules, sources)
+	warnings, err := read(&n, nameServerRules.with(tlsRules), sources)
 	if err != nil {
 		return n, warnings, err
 	}
@@ -57,7 +58,7 @@ func (n *NameServer) validate() error {
 	if n.ConfigStorePath == n.KVConfigPath {
 		mistakes = append(mistakes, fmt.Errorf("configStorePath: %q is kvConfigPath too: give each its own file", n.ConfigStorePath))
 	}
-	return errors.Join(mistakes...)
+	return errors.Join(append(mistakes, n.TLS.validate())...)
 }
 
 // nameServerRules are the keys that Apache's name server knows and this one does not honour.
@@ -74,6 +75,5 @@ var nameServerRules = rules{
 	promises: []promise{
 		{"enableControllerInNamesrv", "false", "this version has no controller"},
 		{"clusterTest", "false", "it does not ask another environment for routes"},
-		{"useTLS", "false", "its connections are not encrypted"},
 	},
 }

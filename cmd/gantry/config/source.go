@@ -83,3 +83,5 @@ func FromFlags(flags *pflag.FlagSet, settings any) Source {
 	}
 	return source
 }
+
+func isAbsent(err error) bool { return errors.Is(err, os.ErrNotExist) }
