@@ -64,8 +64,8 @@ func WithTrace(options TraceOptions) ProducerOption {
 	return producerOption(func(c *config) { c.trace = &options })
 }
 
-// WithDecompressionLimit bounds what a compressed body that a query finds may unpack to, in bytes; a longer one is an error. The
+// WithDecompressionLimit bounds what a compressed body of a message that comes in may unpack to, in bytes; a longer one is an error. The
 // default is 64 MiB.
-func WithDecompressionLimit(bytes int) AdminOption {
-	return adminOption(func(c *config) { c.unpackedMax = bytes })
+func WithDecompressionLimit(bytes int) Option {
+	return option(func(c *config) { c.unpackedMax = bytes })
 }

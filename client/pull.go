@@ -275,7 +275,7 @@ func (c *PullConsumer) decode(queue Queue, filter Filter, from QueueOffset, delt
 	if n := len(c.decoders); n > 0 {
 		d, c.decoders = c.decoders[n-1], c.decoders[:n-1]
 	}
-	d.queue, d.filter, d.from, d.delta = queue, filter, from, delta
+	d.queue, d.filter, d.from, d.delta, d.limit = queue, filter, from, delta, c.core.config.unpackedMax
 	c.core.env.Tasks.Offload(func() { messages, err = d.decode(body) })
 	if len(c.decoders) < decodersMax {
 		c.decoders = append(c.decoders, d)

@@ -51,8 +51,6 @@ func (c *config) validate(r role) error {
 	case roleProducer:
 		checks = append(append(append(checks, c.groupCheck()), c.producerChecks()...), c.deliveryChecks()...)
 		checks = append(checks, c.hookChecks()...)
-	case roleAdmin:
-		checks = append(checks, check{c.unpackedMax > 0, "WithDecompressionLimit", strconv.Itoa(c.unpackedMax), "a number of bytes above 0"})
 	case roleConsumer:
 		checks = append(append(checks, c.groupCheck()), c.consumerChecks()...)
 	case rolePush:
@@ -68,6 +66,7 @@ func (c *config) validate(r role) error {
 
 func (c *config) commonChecks() []check {
 	return []check{
+		{c.unpackedMax > 0, "WithDecompressionLimit", strconv.Itoa(c.unpackedMax), "a number of bytes above 0"},
 		{c.resolver != nil && len(asList(c.resolver)) > 0, "WithNameServers", "",
 			"at least one address host:port, or set NAMESRV_ADDR, or use WithResolver"},
 		atLeast("WithRequestTimeout", c.requestTimeout, time.Millisecond),

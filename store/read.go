@@ -386,6 +386,20 @@ func (s *Store) StoredAt(key QueueKey, number message.QueueOffset) (at int64, ok
 	return at, err == nil, err
 }
 
+// InMemory estimates whether a message of a queue is still in memory, so that reading on from it costs little. It waits for the disk.
+func (s *Store) InMemory(key QueueKey, number message.QueueOffset) (bool, error) {
+	q := s.queues[key]
+	if q == nil || number < q.min || number >= q.max {
+		return false, nil
+	}
+	at, err := q.find(number)
+	if err != nil {
+		return false, err
+	}
+	e, err := q.entryAt(at)
+	return err == nil && !s.cold(e.log), err
+}
+
 // OffsetAt returns the first message of a queue stored at or after a wall time, or, with upper set, one past
 // the last stored at or before it. It waits for the disk.
 func (s *Store) OffsetAt(key QueueKey, wall int64, upper bool) (message.QueueOffset, error) {

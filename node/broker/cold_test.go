@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/gantrymq/gantry/node/broker"
+	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/stretchr/testify/require"
 )
 
@@ -20,4 +22,15 @@ func TestWhoReadsOldMessagesIsSentToTheSlaveOfItsGroup(t *testing.T) {
 		require.Equal(t, "0", recent.Fields.String("suggestWhichBrokerId"))
 		require.Len(t, bodies(t, recent), 10)
 	}
+}
+
+func TestAGroupThatHasCommittedNothingDoesNotBeginWithMessagesThatAreNotInMemory(t *testing.T) {
+	w := newWorld(t, func(o *broker.Options) { o.Store.Cached = 4096 })
+	w.succeeds(sendRequest("orders", 0, "x", ""))
+	lenient := &transport.Request{Code: proto.ReqQueryConsumerOffset, Header: &proto.QueryConsumerOffset{ConsumerGroup: "g", Topic: "orders"}}
+	require.Equal(t, "0", w.succeeds(lenient).Fields.String("offset"))
+	for range 100 {
+		w.succeeds(sendRequest("orders", 0, "x", ""))
+	}
+	w.refused(lenient, proto.RespQueryNotFound, "Not found")
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
@@ -418,7 +419,7 @@ func (b *Broker) updateConsumerOffset(in *transport.Incoming) {
 }
 
 // queryConsumerOffset handles QUERY_CONSUMER_OFFSET. A group that has committed nothing begins at 0 if the queue
-// still has its first message; otherwise it is answered "not found", and the client decides.
+// still has its first message in memory; otherwise it is answered "not found", and the client decides.
 func (b *Broker) queryConsumerOffset(in *transport.Incoming) {
 	var h proto.QueryConsumerOffset
 	if !decode(in, &h) {
@@ -429,12 +430,27 @@ func (b *Broker) queryConsumerOffset(in *transport.Incoming) {
 		reply.Send(proto.RespSuccess, &proto.OffsetResponse{Offset: offset}, nil)
 		return
 	}
-	first, _ := b.store.Bounds(queueKey(h.Topic, h.QueueID))
-	if h.ZeroIfUnknown.Or(true) && first <= 0 {
+	if h.ZeroIfUnknown.Or(true) && b.beginsAtZero(in, queueKey(h.Topic, h.QueueID)) {
 		reply.Send(proto.RespSuccess, &proto.OffsetResponse{Offset: 0}, nil)
 		return
 	}
 	reply.Error(proto.RespQueryNotFound, "Not found, maybe this group consumer boot first")
+}
+
+// beginsAtZero reports whether a queue has all its messages, and the first one is in memory or does not exist: reading the whole of an old
+// queue is left to clients that ask for it. It may wait.
+func (b *Broker) beginsAtZero(in *transport.Incoming, key store.QueueKey) (begins bool) {
+	first, end := b.store.Bounds(key)
+	if first > 0 || end == 0 {
+		return first <= 0
+	}
+	b.await(in, func() {
+		var err error
+		if begins, err = b.store.InMemory(key, 0); err != nil {
+			b.env.Log.Warn("whether a queue is in memory cannot be found out", zap.Stringer("queue", key), zap.Error(err))
+		}
+	})
+	return begins
 }
 
 // maxOffset handles GET_MAX_OFFSET.

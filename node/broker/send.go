@@ -282,6 +282,12 @@ func (b *Broker) addRecord(record message.Record, sent []byte) ([]message.Record
 	if r := b.refuseFeatures(sent); r.code != 0 {
 		return nil, r
 	}
+	if _, popped := message.PropertyBytes(sent, message.PropertyReceipt); popped {
+		// A consumer sends on what it has popped: the receipt is not of this message.
+		properties := message.ParseProperties(sent)
+		properties.Delete(message.PropertyReceipt)
+		sent = encodeProperties(properties)
+	}
 	start := len(b.properties)
 	b.properties = append(b.properties, sent...)
 	if n := len(sent); n > 0 && sent[n-1] != 2 {

@@ -227,3 +227,12 @@ func TestATopicOfBatchesRefusesWhatItCannotKeepWhole(t *testing.T) {
 	}
 	require.Equal(t, "0", w.end("orders", 0))
 }
+
+func TestTheReceiptOfAPoppedMessageIsNotPassedOn(t *testing.T) {
+	w := newWorld(t)
+	w.succeeds(sendRequest("orders", 0, "x", "A\x011\x02POP_CK\x010 1 2\x02TAGS\x01red\x02"))
+	properties := w.records("orders", 0)[0].Properties
+	require.Empty(t, message.PropertyString(properties, "POP_CK"))
+	require.Equal(t, "1", message.PropertyString(properties, "A"))
+	require.Equal(t, "red", message.PropertyString(properties, "TAGS"))
+}
