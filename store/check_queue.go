@@ -314,17 +314,37 @@ func (c *checker) checkExpired(q *checkedQueue, from, to position) (position, er
 // checkUnused checks that nothing stands behind the last entry: a Java broker would take it for messages.
 func (c *checker) checkUnused(q *checkedQueue, from, to position) error {
 	first, last, err := nonZero(q.row, q.byteOf(from), q.byteOf(to))
-	if _, dropped := c.dropped[q.key.Topic]; dropped && !q.seen && first < last {
-		c.note(&c.report.Repairs, "queue %s: files of a topic that was removed", q.key)
+	if err != nil || first >= last {
 		return err
 	}
-	if err == nil && first < last && position(first/q.layout.size) > from {
-		// What a crash leaves begins at the end, and only there the next start looks.
-		c.damage("queue %s: entries [%d, %d) point to no record", q.key, first/q.layout.size, (last+q.layout.size-1)/q.layout.size)
-	} else if err == nil && first < last {
-		c.find(c.report.End, "queue %s: entries [%d, %d) point to no record", q.key, first/q.layout.size, (last+q.layout.size-1)/q.layout.size)
+	leftover, err := c.leftover(q, from)
+	if err != nil {
+		return err
 	}
-	return err
+	note := func(format string, args ...any) { c.find(c.report.End, format, args...) }
+	if position(first/q.layout.size) > from {
+		// What a crash leaves begins at the end, and only there the next start looks.
+		note = c.damage
+	}
+	if leftover {
+		c.note(&c.report.Repairs, "queue %s: files of a topic that was removed", q.key)
+	} else {
+		note("queue %s: entries [%d, %d) point to no record", q.key, first/q.layout.size, (last+q.layout.size-1)/q.layout.size)
+	}
+	return nil
+}
+
+// leftover reports whether a queue without records is one of a topic that was removed, so that the next start removes its files.
+func (c *checker) leftover(q *checkedQueue, end position) (bool, error) {
+	at, dropped := c.dropped[q.key.Topic]
+	if !dropped || q.seen {
+		return false, nil
+	}
+	if first, _ := q.rowRange(); end == first {
+		return true, nil
+	}
+	newest, err := q.entry(end - 1)
+	return err == nil && newest.log < at, err
 }
 
 // String names the queue and how far it was checked.

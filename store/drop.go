@@ -217,12 +217,14 @@ func (s *Store) finishDrop(q *queueLog) error {
 	}
 	first, last := q.rowRange()
 	n, err := q.search(first, last, func(e entry) bool { return e.filler() || e.possible() })
-	if err != nil || n == first {
+	if err != nil {
 		return err
 	}
-	// The newest entry decides: a queue that was made again may begin with fillers.
-	if e, err := q.fileEntry(n - 1); err != nil || e.log >= at {
-		return err
+	if n > first {
+		// The newest entry decides: a queue that was made again may begin with fillers.
+		if e, err := q.fileEntry(n - 1); err != nil || e.log >= at {
+			return err
+		}
 	}
 	q.begin(0)
 	return q.row.RemoveAll()
