@@ -166,7 +166,7 @@ func (s *Store) alone(save func() error) error {
 // checkpoint makes all queue entries of flushed records durable and then says so in the file. A
 // restart reads the log from there on.
 func (s *Store) checkpoint() error {
-	if s.flushed == s.saved && s.keys.mark == s.marked {
+	if s.flushed == s.saved && s.readFrom == s.saved && s.keys.mark == s.marked {
 		return nil
 	}
 	return s.moveCheckpoint(nil)
@@ -192,7 +192,7 @@ func (s *Store) moveCheckpoint(leaves func(q *queueLog) bool) error {
 	if err := s.putCheckpoint(state); err != nil {
 		return err
 	}
-	s.saved, s.marked = target, state.mark
+	s.saved, s.readFrom, s.marked = target, target, state.mark
 	return nil
 }
 

@@ -150,7 +150,7 @@ func (s *Store) cleanLog(due cleanReason) error {
 // mayGo tells why the oldest file of the log may go, if the reason is due.
 func (s *Store) mayGo(due cleanReason) (cleanReason, error) {
 	end := message.LogOffset(s.log.Start() + s.log.SegmentSize())
-	if int64(end) >= s.log.End() || end > s.saved {
+	if int64(end) >= s.log.End() || end > s.readFrom {
 		// The file that is written; or a restart would read it.
 		return keepFile, nil
 	}
@@ -361,5 +361,5 @@ func (s *Store) mayRemove(q *queueLog, start position) (bool, error) {
 	}
 	// A restart learns the numbers of the messages from an entry that it believes.
 	e, err = q.fileEntry(behind)
-	return err == nil && e.end() <= s.saved, err
+	return err == nil && e.end() <= s.readFrom, err
 }

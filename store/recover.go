@@ -42,6 +42,9 @@ func (s *Store) recover() error {
 		return err
 	}
 	s.checkpointed, s.wordsInDoubt = state, !clean
+	if clean && state.own {
+		s.readFrom = state.saved
+	}
 	s.saved, s.shownAt = state.saved, min(state.physicalAt, state.logicsAt)
 	s.flushedAt = s.shownAt
 	r := &replay{store: s, state: state, secured: max(from, state.saved), clean: clean}
@@ -74,7 +77,7 @@ func (s *Store) firstCheckpoint(r *replay) error {
 	if err := s.putCheckpoint(state); err != nil {
 		return err
 	}
-	s.saved, s.marked = state.saved, state.mark
+	s.saved, s.readFrom, s.marked = state.saved, state.saved, state.mark
 	return nil
 }
 

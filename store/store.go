@@ -64,7 +64,10 @@ type Store struct {
 	stop     env.Cond
 	saving   *env.Semaphore    // of the task that writes or removes queue files, or writes the checkpoint
 	saved    message.LogOffset // queue entries of records before it are durable
-	marked   index.Mark        // of the key index, in the last checkpoint
+	// readFrom is durable: a restart reads the log from there on, or from later. Unlike saved it was never only read from a file that a
+	// crash may have left in the cache.
+	readFrom message.LogOffset
+	marked   index.Mark // of the key index, in the last checkpoint
 	// checkpointed is what the checkpoint file says. wordsInDoubt: its words of Java may be of another state on the medium.
 	checkpointed checkpointState
 	wordsInDoubt bool

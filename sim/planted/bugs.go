@@ -208,7 +208,7 @@ var Bugs = []Bug{
 	},
 	{
 		Name:     "remove files of the log that a restart reads",
-		Edits:    []Edit{{"store/clean.go", "|| end > s.saved {", "{"}},
+		Edits:    []Edit{{"store/clean.go", "|| end > s.readFrom {", "{"}},
 		Scenario: "store-crash", Seeds: 30,
 	},
 	{
