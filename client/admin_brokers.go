@@ -40,6 +40,9 @@ func (a *Admin) Brokers(ctx context.Context, cluster string) ([]Broker, error) {
 		return nil, err
 	}
 	brokers := membersOf(info.Brokers, cluster)
+	if len(info.Brokers) == 0 {
+		return nil, fmt.Errorf("%w: the name server knows none", ErrNoBroker)
+	}
 	if len(brokers) == 0 {
 		var known []string
 		for _, c := range info.Clusters {

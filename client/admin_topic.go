@@ -13,7 +13,8 @@ import (
 	"github.com/gantrymq/gantry/transport/proto"
 )
 
-// UpdateTopic creates a topic at one broker, or changes it.
+// UpdateTopic creates a topic at one broker, or changes it. Attributes that are not named stay as they are; one whose name begins with
+// "-" is removed.
 func (a *Admin) UpdateTopic(ctx context.Context, address string, topic TopicConfig) error {
 	header := &proto.UpdateAndCreateTopic{
 		Topic: topic.Name, DefaultTopic: proto.DefaultTopic, ReadQueues: topic.ReadQueues, WriteQueues: topic.WriteQueues,
@@ -24,10 +25,14 @@ func (a *Admin) UpdateTopic(ctx context.Context, address string, topic TopicConf
 	return err
 }
 
-// attributeChanges writes attributes as the settings they are: "+key=value", joined by commas.
+// attributeChanges writes attributes as the changes they are: "+key=value" or "-key", joined by commas.
 func attributeChanges(attributes map[string]string) string {
 	var changes []string
 	for _, key := range slices.Sorted(maps.Keys(attributes)) {
+		if strings.HasPrefix(key, "-") {
+			changes = append(changes, key)
+			continue
+		}
 		changes = append(changes, "+"+key+"="+attributes[key])
 	}
 	return strings.Join(changes, ",")

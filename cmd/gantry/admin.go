@@ -42,14 +42,14 @@ take the keys below.`,
 		newUpdateTopic(flags), newDeleteTopic(flags), newUpdateTopicPerm(flags), newUpdateOrderConf(flags),
 		newTopicList(flags), newTopicRoute(flags), newTopicStatus(flags), newTopicClusterList(flags),
 		newClusterList(flags), newBrokerStatus(flags), newGetBrokerConfig(flags), newUpdateBrokerConfig(flags),
-		newWipeWritePerm(flags), newAddWritePerm(flags), newSendMsgStatus(flags),
+		newWipeWritePerm(flags), newAddWritePerm(flags), newSendMsgStatus(flags), newClusterRT(flags), newStatsAll(flags), newBrokerConsumeStats(flags),
 		newUpdateSubGroup(flags), newDeleteSubGroup(flags), newGetConsumerConfig(flags), newConsumerProgress(flags),
 		newConsumerStatus(flags), newConsumerConnection(flags), newProducerConnection(flags), newProducer(flags),
 		newResetOffsetByTime(flags), newSkipAccumulatedMessage(flags), newCloneGroupOffset(flags),
 		newSendMessage(flags), newConsumeMessage(flags), newCheckMsgSendRT(flags), newPrintMsg(flags), newPrintMsgByQueue(flags),
 		newQueryByID(flags), newQueryByKey(flags), newQueryByUniqueKey(flags), newQueryByOffset(flags),
 		newGetNamesrvConfig(flags), newUpdateNamesrvConfig(flags), newUpdateKvConfig(flags), newDeleteKvConfig(flags),
-		newDeleteExpiredCommitLog(flags), newCleanExpiredQueues(flags), newCleanUnusedTopic(flags),
+		newDeleteExpiredCommitLog(flags), newCleanExpiredQueues(flags), newCleanUnusedTopic(flags), newDoctor(flags),
 	} {
 		cmd.Args = noArguments
 		setUsage(cmd, "")
@@ -133,7 +133,7 @@ func adviceAbout(err error) string {
 	case proto.RespSubscriptionGroupNotExist:
 		return "see the groups there are with consumerProgress, or make it with updateSubGroup"
 	case proto.RespRequestCodeNotSupported:
-		return "this broker cannot do that; see its version with clusterList"
+		return "it is not offered there; see versions with clusterList and consumerConnection"
 	case proto.RespNoPermission:
 		return "see what is permitted with topicRoute and getBrokerConfig (brokerPermission)"
 	case proto.RespConsumeMessageTimeout:

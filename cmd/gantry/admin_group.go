@@ -71,7 +71,7 @@ func (c *groupChange) check() error {
 			return wrongUsage("-p: %q is not a retry policy: %w", c.policy, err)
 		}
 	}
-	attributes, err := parseAttributeChanges(c.attributes)
+	attributes, err := parseAttributeChanges("--attributes", c.attributes)
 	c.wanted.Attributes = attributes
 	return err
 }

@@ -55,7 +55,7 @@ how many bytes of messages each queue keeps (Gantry's own); -1 sets no limit but
 	flags.BoolVarP(&change.order, "order", "o", false, "the topic is ordered; `true|false`")
 	flags.BoolVarP(&change.unit, "unit", "u", false, "the topic belongs to one unit; `true|false`")
 	flags.BoolVarP(&change.unitSubscription, "hasUnitSub", "s", false, "the topic has subscriptions from units; `true|false`")
-	flags.StringVarP(&change.attributes, "attributes", "a", "", "`attributes` to set, +key=value,+key=value")
+	flags.StringVarP(&change.attributes, "attributes", "a", "", "`attributes` to set or remove, +key=value,-key")
 	needsValue(cmd, "order", "unit", "hasUnitSub")
 	return cmd
 }
@@ -84,19 +84,15 @@ func (c *topicChange) config() (client.TopicConfig, error) {
 // maxQueues bounds the queues of one topic, as brokers do.
 const maxQueues = 65536
 
-// parseAttributes reads +key=value,+key=value.
+// parseAttributes reads +key=value,-key. What is to be removed keeps its sign.
 func parseAttributes(text string) (map[string]string, error) {
-	if text == "" {
-		return nil, nil
+	changes, err := parseAttributeChanges("-a", text)
+	if err != nil || changes == nil {
+		return nil, err
 	}
 	attributes := map[string]string{}
-	for change := range strings.SplitSeq(text, ",") {
-		key, value, hasValue := strings.Cut(strings.TrimSpace(change), "=")
-		name, isSet := strings.CutPrefix(key, "+")
-		if !hasValue || !isSet || name == "" {
-			return nil, wrongUsage("-a: %q is not +key=value; removing attributes (-key) is not offered", change)
-		}
-		attributes[name] = value
+	for key, value := range changes {
+		attributes[strings.TrimPrefix(key, "+")] = value
 	}
 	return attributes, nil
 }
@@ -260,7 +256,7 @@ func brokersOf(info *client.ClusterInfo, cluster string) []string {
 }
 
 // parseAttributeChanges reads +key=value,-key. In the result the signs are part of the keys, and what is removed has no value.
-func parseAttributeChanges(text string) (map[string]string, error) {
+func parseAttributeChanges(option, text string) (map[string]string, error) {
 	if text == "" {
 		return nil, nil
 	}
@@ -269,7 +265,7 @@ func parseAttributeChanges(text string) (map[string]string, error) {
 		key, value, hasValue := strings.Cut(strings.TrimSpace(change), "=")
 		sets, removes := strings.HasPrefix(key, "+"), strings.HasPrefix(key, "-")
 		if len(key) < 2 || !(sets && hasValue) && !(removes && !hasValue) {
-			return nil, wrongUsage("--attributes: %q is neither +key=value nor -key", change)
+			return nil, wrongUsage("%s: %q is neither +key=value nor -key", option, change)
 		}
 		changes[key] = value
 	}

@@ -46,8 +46,9 @@ func (f *adminFlags) deleteTopic(ctx context.Context, s *session, cluster, topic
 		return &failure{cause: fmt.Errorf("no broker of cluster %s has topic %s", cluster, topic), code: exitFailed, advice: "see its clusters with topicClusterList"}
 	}
 	done, failed := tellAll(masters, func(b client.Broker) error { return s.admin.DeleteTopicAt(ctx, b.Address, topic) })
-	v := newDoneView(done, failed, "")
+	v := newDoneView(done, failed, "delete topic ["+topic+"] from broker [%s] success.")
 	if len(failed) == 0 {
+		v.line = ""
 		v.last = fmt.Sprintf("delete topic [%s] from cluster [%s] success.", topic, cluster)
 		if err = s.admin.ForgetTopic(ctx, cluster, topic); err == nil {
 			v.last += fmt.Sprintf("\ndelete topic [%s] from NameServer success.", topic)

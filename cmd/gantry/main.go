@@ -44,6 +44,8 @@
 //	session.go       a tool's connection to a cluster
 //	version.go       gantry version
 //	admin*.go        gantry admin: one file for each family of commands
+//	fanout.go        asking and telling several brokers, and which of them failed
+//	doctor*.go       what gantry admin doctor makes of what it has seen (pure)
 //	inspect*.go      gantry inspect: the files of a broker, one file for each command
 //	view*.go         what the commands show, as tables and as JSON
 package main

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/gantrymq/gantry/cmd/gantry/table"
 	"github.com/gantrymq/gantry/transport/proto"
@@ -46,7 +47,7 @@ func newClusterView(info *proto.ClusterInfo, cluster string) *clusterView {
 }
 
 func (v *clusterView) write(out io.Writer, width int) error {
-	titles := []string{"Cluster", "Broker", ">ID", "Address", "Version", ">Disk used", "Started"}
+	titles := []string{"Cluster", "Broker", ">ID", "Address", "Version", ">In TPS", ">Out TPS", ">Disk used", "Started"}
 	if v.moreStats {
 		titles = append(titles, ">Stored", ">Delivered", ">Connections", ">Topics", ">Groups")
 	}
@@ -65,13 +66,23 @@ func (e *clusterEntry) cells(moreStats bool) []string {
 		return append(cells, "no answer")
 	}
 	started, _ := strconv.ParseInt(e.Status["bootTimestamp"], 10, 64)
-	cells = append(cells, orDash(e.Status["brokerVersionDesc"]), percent(e.Status["commitLogDiskRatio"]), orDash(moment(started).String()))
+	cells = append(cells, orDash(e.Status["brokerVersionDesc"]), firstRate(e.Status["putTps"]), firstRate(e.Status["getTransferredTps"]), percent(e.Status["commitLogDiskRatio"]), orDash(moment(started).String()))
 	if moreStats {
 		for _, key := range []string{"msgPutTotalTodayNow", "msgGetTotalTodayNow", "connections", "topics", "consumerGroups"} {
 			cells = append(cells, orDash(e.Status[key]))
 		}
 	}
 	return cells
+}
+
+// firstRate is that of the last ten seconds, out of three.
+func firstRate(rates string) string {
+	first, _, _ := strings.Cut(rates, " ")
+	value, err := strconv.ParseFloat(first, 64)
+	if err != nil {
+		return "-"
+	}
+	return decimal(value)
 }
 
 // percent shows a ratio such as 0.4213.

@@ -70,15 +70,17 @@ func TestTheStatusOfATopicIsInTheOrderOfQueues(t *testing.T) {
 	}
 	v := newTopicStatusView("orders", &proto.TopicStatsTable{Queues: []proto.QueueStats{
 		at("broker-b", 0, 0, 0), at("broker-a", 10, 3, noon()), at("broker-a", 9, 1234567, noon()),
-	}})
+	}, PutPerSecond: 1.5})
 	require.Equal(t, lines(
 		"Broker    Queue  Min offset  Max offset  Last updated",
 		"broker-a      9           0     1234567  2026-11-21 12:00:00,005",
 		"broker-a     10           0           3  2026-11-21 12:00:00,005",
 		"broker-b      0           0           0",
+		"",
+		"Topic Put TPS: 1.50",
 	), shown(t, v, false))
 	v.keepBrokers([]string{"broker-b"})
-	require.JSONEq(t, `{"topic":"orders","queues":[{"broker":"broker-b","queue":0,"minOffset":0,"maxOffset":0,"lastUpdated":0}]}`, shown(t, v, true))
+	require.JSONEq(t, `{"topic":"orders","queues":[{"broker":"broker-b","queue":0,"minOffset":0,"maxOffset":0,"lastUpdated":0}],"topicPutTps":1.5}`, shown(t, v, true))
 }
 
 func TestAClusterShowsWhoDoesNotAnswer(t *testing.T) {
@@ -86,12 +88,12 @@ func TestAClusterShowsWhoDoesNotAnswer(t *testing.T) {
 	require.Len(t, v.Brokers, 2)
 	v.Brokers[0].Status = map[string]string{
 		"brokerVersionDesc": "V5_3_2", "commitLogDiskRatio": "0.4213", "bootTimestamp": number(int64(noon())),
-		"msgPutTotalTodayNow": "12", "connections": "3",
+		"msgPutTotalTodayNow": "12", "connections": "3", "putTps": "12.50 3.00 1.00", "getTransferredTps": "0.0 0.0 0.0",
 	}
 	v.Brokers[1].Error = "connection refused"
 	require.Equal(t, lines(
-		"Cluster  Broker    ID  Address         Version    Disk used  Started",
-		"east     broker-a   0  10.0.0.1:10911  V5_3_2           42%  2026-11-21 12:00:00,005",
+		"Cluster  Broker    ID  Address         Version    In TPS  Out TPS  Disk used  Started",
+		"east     broker-a   0  10.0.0.1:10911  V5_3_2      12.50     0.00        42%  2026-11-21 12:00:00,005",
 		"east     broker-a   1  10.0.0.2:10911  no answer",
 	), shown(t, v, false))
 	v.moreStats = true
@@ -103,7 +105,7 @@ func TestAClusterShowsWhoDoesNotAnswer(t *testing.T) {
 func TestTheStatusOfABrokerOfAnotherMakerMayBeShort(t *testing.T) {
 	v := newClusterView(twoBrokers(), "west")
 	v.Brokers[0].Status = map[string]string{}
-	require.Contains(t, shown(t, v, false), "10.0.0.3:10911  -                -  -\n")
+	require.Contains(t, shown(t, v, false), "10.0.0.3:10911  -             -        -          -  -\n")
 }
 
 func TestAMessageIsOneLineAndItsBytesAreKept(t *testing.T) {

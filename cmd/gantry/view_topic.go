@@ -120,8 +120,9 @@ func listAddresses(byID map[int64]string) string {
 
 // topicStatusView is the answer of topicStatus.
 type topicStatusView struct {
-	Topic  string        `json:"topic"`
-	Queues []queueStatus `json:"queues"`
+	Topic        string        `json:"topic"`
+	Queues       []queueStatus `json:"queues"`
+	PutPerSecond float64       `json:"topicPutTps"` // at all brokers
 }
 
 type queueStatus struct {
@@ -134,7 +135,7 @@ type queueStatus struct {
 
 // newTopicStatusView puts the queues of all brokers in order.
 func newTopicStatusView(topic string, stats *proto.TopicStatsTable) *topicStatusView {
-	v := &topicStatusView{Topic: topic, Queues: []queueStatus{}}
+	v := &topicStatusView{Topic: topic, Queues: []queueStatus{}, PutPerSecond: stats.PutPerSecond}
 	for _, q := range stats.Queues {
 		v.Queues = append(v.Queues, queueStatus{
 			Broker: q.Queue.BrokerName, Queue: q.Queue.QueueID,
@@ -160,7 +161,11 @@ func (v *topicStatusView) write(out io.Writer, width int) error {
 	for _, q := range v.Queues {
 		t.Add(q.Broker, number(q.Queue), number(q.MinOffset), number(q.MaxOffset), q.LastUpdated.String())
 	}
-	return t.Write(out, width)
+	if err := t.Write(out, width); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\nTopic Put TPS: %s\n", decimal(v.PutPerSecond))
+	return err
 }
 
 func number[T int | int32 | int64](n T) string { return strconv.FormatInt(int64(n), 10) }
