@@ -26,11 +26,19 @@
 // A message is delivered to a group at least once. What handlers consumed is durable when its offset is stored: within 5 s, when a queue
 // is given up, and at Close. Until then a crash means that it comes again. Offsets of broadcasting are durable in a file of this member.
 //
+// A reply is in the memory of who asked when Request returns, and nowhere else for sure. With an error of Request, somebody may
+// have handled the message all the same.
+//
 // # The way of a message
 //
 //	Producer.Send → begin (the door) → prepare (checks, header, properties, compression) → deliver:
 //	  firstTarget (route, choice.pick) → identify (unique id) → attempt (hooks, try) → exchange → transport.Conn.Start
 //	  → exchange.Complete → learn, tracer.published → result, or judge → rest (busy brokers) → nextTarget → attempt …
+//
+//	Producer.Request → converse → expect (route, client id, correlation id) → deliver, where try → introduce (heartbeat) → wait;
+//	  serve (reply.go) → requests.take → unpack, if it is compressed → the caller
+//
+//	PushConsumer.Reply, Producer.Reply → Reply → prepare → deliver, to the broker of the request first
 //
 //	PullConsumer.Pull → reader (route, member of the broker) → heartbeats.ensure → transport.Client.Call →
 //	  result → decoder.decode (outside the node): unpack, unwrap, filter
@@ -75,6 +83,8 @@
 //	hooks.go        what the application runs around each try
 //	trace.go        message traces as bytes (pure)
 //	tracer.go       sending them
+//	request.go      requests, which wait for replies
+//	reply.go        making, sending and taking replies
 //	batch.go, batch_split.go, async.go, oneway.go, compress.go, selector.go, result.go   what their names say
 //	pull.go, offsets.go, received.go, filter.go   the pull consumer
 //	push.go, push_close.go   the push consumer's calls
@@ -90,5 +100,6 @@
 //	push_from.go, push_offsets.go, localoffsets.go   where to begin, offsets at brokers and in a file
 //	push_check.go     filters that brokers must be able to evaluate
 //	push_serve.go, push_info.go, push_rates.go   what brokers and tools ask a consumer
-//	admin.go, admin_topic.go, admin_query.go, admin_config.go     administration
+//	admin.go, admin_topic.go, admin_query.go, admin_config.go, admin_brokers.go, admin_group.go, admin_member.go,
+//	admin_offset.go, admin_stats.go, admin_names.go     administration
 package client

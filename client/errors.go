@@ -31,6 +31,10 @@ var (
 	ErrWindow error = windowFull{}
 	// ErrForbidden: a check of the application refused the send, see WithForbiddenCheck.
 	ErrForbidden = errors.New("send is forbidden")
+	// ErrNoReply: a request was stored, but no reply came, or none that can be read (code 10006).
+	ErrNoReply = errors.New("no reply")
+	// ErrNoRequest: a message does not want a reply, or does not say whereto (code 10007).
+	ErrNoRequest = errors.New("message is no request")
 	// ErrBusy: a limit of this process is reached, and the message was not sent. Sending it later is safe.
 	ErrBusy = transport.ErrBusy
 

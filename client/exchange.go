@@ -89,6 +89,11 @@ func (p *Producer) attempt(call *env.Call, s *sending, to target, deadline env.I
 
 // try sends once and waits for the answer.
 func (p *Producer) try(call *env.Call, s *sending, to target, address string, deadline env.Instant) (SendResult, error) {
+	if s.asks {
+		if err := p.introduce(call, address, deadline); err != nil {
+			return SendResult{}, err
+		}
+	}
 	s.header.QueueID, s.header.BrokerName = to.QueueID, to.BrokerName
 	x, err := p.exchange(call, s, address, deadline)
 	if err != nil {

@@ -272,7 +272,7 @@ func (b *broker) Serve(in *transport.Incoming) {
 	}
 	reply := in.Reply()
 	switch in.Command.Code {
-	case proto.ReqSendMessageV2, proto.ReqSendBatchMessage:
+	case proto.ReqSendMessageV2, proto.ReqSendBatchMessage, proto.ReqSendReplyMessageV2:
 		b.store(in)
 	case proto.ReqPullMessage:
 		b.pull(in)
@@ -290,7 +290,7 @@ func (b *broker) Serve(in *transport.Incoming) {
 // record keeps what tests look at, answered or not.
 func (b *broker) record(in *transport.Incoming) {
 	switch c := in.Command; c.Code {
-	case proto.ReqSendMessageV2, proto.ReqSendBatchMessage:
+	case proto.ReqSendMessageV2, proto.ReqSendBatchMessage, proto.ReqSendReplyMessageV2:
 		s := sent{code: c.Code, body: slices.Clone(c.Body), oneway: c.IsOneway()}
 		must(proto.DecodeSendMessage(c.Code, c.Fields, &s.header))
 		b.sends = append(b.sends, s)

@@ -19,6 +19,7 @@ type heartbeats struct {
 	consumer      func() *proto.ConsumerData // set with consumerGroup
 	peers         map[string]*peer           // by address
 	changed       env.Cond                   // wakes run
+	urgent        func() bool                // somebody waits for what brokers send by themselves; nil: nobody
 }
 
 // peer is one broker address.
@@ -26,6 +27,7 @@ type peer struct {
 	address string
 	due     env.Instant // when to send next
 	sending bool
+	losses  int   // connections that have ended
 	heard   bool  // it answered the last heartbeat, over a connection that still stands
 	version int32 // of the broker, from its answer
 	settled env.Cond
@@ -105,18 +107,29 @@ func (h *heartbeats) begin(p *peer) {
 
 func (h *heartbeats) send(p *peer) {
 	request := &transport.Request{Code: proto.ReqHeartbeat, Body: h.data().Marshal()}
+	losses := p.losses
 	response, err := h.core.ask(nil, p.address, request, h.core.env.Clock.Now().Add(h.core.config.requestTimeout))
-	first := err == nil && !p.heard
-	p.sending, p.heard = false, err == nil
+	// The connection may have ended since the answer came; what the broker knows has ended with it.
+	heard := err == nil && p.losses == losses
+	first := heard && !p.heard
+	p.sending, p.heard = false, heard
 	if err == nil {
 		p.version = response.Version
 	} else if h.core.state < closing {
 		h.core.env.Log.Warn("a broker did not take a heartbeat", zap.Error(err))
+		h.againSoon(p)
 	}
 	p.settled.Broadcast()
 	h.changed.Broadcast()
 	if first && h.core.met != nil {
 		h.core.met(p.address)
+	}
+}
+
+// againSoon does not let a broker be without this client until the next round if somebody waits.
+func (h *heartbeats) againSoon(p *peer) {
+	if h.urgent != nil && h.urgent() {
+		p.due = h.core.env.Clock.Now().Add(afterLoss)
 	}
 }
 
@@ -165,6 +178,7 @@ func (h *heartbeats) connectionEnded(address string) {
 	if p == nil || h.core.state >= closing {
 		return
 	}
+	p.losses++
 	p.heard, p.due = false, h.core.env.Clock.Now().Add(afterLoss)
 	h.changed.Broadcast()
 }

@@ -92,6 +92,7 @@ type config struct {
 	unpackedMax             int           // bytes
 	windowMessages          int
 	windowBytes             int
+	requestsMax             int
 	subscriptions           []subscription
 	holdFor                 time.Duration
 	pullTimeout             time.Duration
@@ -126,6 +127,7 @@ func defaultConfig() *config {
 		unpackedMax:            bodyMax,
 		windowMessages:         1024,
 		windowBytes:            100 << 20,
+		requestsMax:            10_000,
 		holdFor:                20 * time.Second,
 		pullTimeout:            30 * time.Second,
 		push:                   defaultPush(),

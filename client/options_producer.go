@@ -52,6 +52,12 @@ func WithForbiddenCheck(name string, check func(SendAttempt) error) ProducerOpti
 	})
 }
 
+// WithRequestLimit bounds the requests under way (Request and RequestAsync), from 1; further ones are refused with ErrBusy. The
+// default is 10000.
+func WithRequestLimit(requests int) ProducerOption {
+	return producerOption(func(c *config) { c.requestsMax = requests })
+}
+
 // WithOutputLimit bounds the bytes that wait to be written to one broker; that is what bounds SendOneway. It must be 64 KiB
 // more than WithMaxMessageSize at least. The default is 64 MiB.
 func WithOutputLimit(bytes int) ProducerOption {

@@ -22,6 +22,7 @@ type Producer struct {
 	idle      []*sending // not in use; len <= exchangesMax
 	packers   []*packer  // not in use
 	window    window
+	requests  requests
 	running   int      // sends under way, callbacks included
 	finished  env.Cond // running fell to 0
 }
@@ -60,6 +61,8 @@ func newProducer(e env.Env, c *config) (*Producer, error) {
 		p.window = newWindow(e.Tasks, c.windowMessages, c.windowBytes)
 		p.finished = e.Tasks.NewCond()
 		k.beats.producerGroup = c.group
+		p.requests = newRequests(e)
+		k.server, k.beats.urgent = p.serve, p.requests.expecting
 		if c.detects {
 			k.start("detect brokers", p.detect)
 		}
@@ -149,7 +152,7 @@ func (p *Producer) Queues(ctx context.Context, topic string) ([]Queue, error) {
 	return t.queues, nil
 }
 
-// Close waits for sends under way, leaves the group, ends all connections, and returns when nothing of
+// Close waits for sends under way, ends the waiting of requests with ErrClosed, leaves the group, ends all connections, and returns when nothing of
 // the producer is left running. Message traces that wait are sent, which takes 5 s at most. If ctx ends first, the sends under
 // way fail, and Close returns the error of ctx; only callbacks of SendAsync that do not return outlive it then. Closing
 // again does nothing.
@@ -163,6 +166,7 @@ func (p *Producer) Close(ctx context.Context) error {
 	defer call.Leave()
 	p.core.state = max(p.core.state, draining)
 	p.window.close()
+	p.requests.close()
 	for p.running > 0 && call.Wait(p.finished, patience) {
 	}
 	cutOff := p.running

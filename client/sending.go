@@ -27,7 +27,9 @@ type sending struct {
 	batch    []*Message  // nil unless it is a batch
 	batchIDs []string    // unique ids of the batch
 	uniqueID string
-	chosen   bool // it must go to queue
+	prefer   string // a broker name to begin with; "": any
+	asks     bool   // it is a request: brokers must know this client before
+	chosen   bool   // it must go to queue
 	queue    Queue
 	began    env.Instant
 }
@@ -53,6 +55,7 @@ func (p *Producer) give(s *sending) {
 	clear(s.attempts)
 	s.attempts, s.message, s.chosen, s.request.Body = s.attempts[:0], nil, false, nil
 	s.mode, s.patience, s.batch, s.batchIDs = Synchronous, env.Never, nil, nil
+	s.prefer, s.asks = "", false
 	if cap(s.body) > scratchMax {
 		s.body = nil
 	}
@@ -67,6 +70,9 @@ func (p *Producer) prepare(s *sending, m *Message) error {
 	}
 	s.message, s.uniqueID, s.began = m, m.UniqueID(), p.core.env.Clock.Now()
 	s.request.Code, s.request.Body = proto.ReqSendMessageV2, m.Body
+	if isReply(m) {
+		s.request.Code = proto.ReqSendReplyMessageV2
+	}
 	s.fill(p, m.Topic)
 	if err := s.encodeProperties(m); err != nil {
 		return err
@@ -247,6 +253,9 @@ func (p *Producer) firstTarget(call *env.Call, s *sending, deadline env.Instant)
 	t, err := p.core.routes.forProducer(call, s.header.Topic, deadline)
 	if err != nil {
 		return target{}, err
+	}
+	if at, ok := t.at(s.prefer); ok {
+		return at, nil
 	}
 	if !s.chosen && p.config.selector != nil {
 		if err := p.selectQueue(s, t); err != nil {

@@ -104,6 +104,7 @@ func (c *config) producerChecks() []check {
 		atLeast("WithSendTimeout", c.sendTimeout, time.Millisecond),
 		atLeast("WithTryTimeout", c.tryTimeout, 0),
 		{c.retries >= 0 && c.asyncRetries >= 0, "WithRetries", fmt.Sprintf("%d, %d", c.retries, c.asyncRetries), "numbers from 0"},
+		{c.requestsMax > 0, "WithRequestLimit", strconv.Itoa(c.requestsMax), "a number from 1"},
 		{c.bodyMax > 0, "WithMaxMessageSize", strconv.Itoa(c.bodyMax), "a number of bytes above 0"},
 		{c.compressFrom >= 0 && known, "WithCompression", fmt.Sprintf("%d, %v", c.compressFrom, c.compression),
 			"a number of bytes from 0, and lz4, zstd or zlib"},

@@ -151,6 +151,7 @@ func brokerOptions(s config.Broker) (broker.Options, error) {
 		DefaultTopicQueues: int32(s.DefaultTopicQueueNums),
 		NoLongPolling:      !s.LongPollingEnable,
 		NoPropertyFilter:   !s.PropertyFilter,
+		NoReplyStore:       !s.StoreReply,
 		ShortPollingFor:    s.ShortPollingTime,
 		PullMessagesMax:    s.PullMessagesMax,
 		PullBytesMax:       s.PullBytesMax,

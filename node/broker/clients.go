@@ -17,6 +17,8 @@ type clientTable struct {
 	broker    *Broker
 	producers map[string]*producerGroup
 	consumers map[string]*consumerGroup
+	// byClientID has the members of all producer groups.
+	byClientID map[string][]*member
 	// conflictsSeen counts members that began to differ from their groups, since the start.
 	conflictsSeen int64
 }
@@ -53,7 +55,9 @@ type consumerGroup struct {
 }
 
 func newClientTable(b *Broker) *clientTable {
-	return &clientTable{broker: b, producers: map[string]*producerGroup{}, consumers: map[string]*consumerGroup{}}
+	return &clientTable{
+		broker: b, producers: map[string]*producerGroup{}, consumers: map[string]*consumerGroup{}, byClientID: map[string][]*member{},
+	}
 }
 
 // find returns the member of a connection.
@@ -141,7 +145,35 @@ func (t *clientTable) produce(group string, conn *transport.Conn, who identity) 
 		g = &producerGroup{}
 		t.producers[group] = g
 	}
-	g.members, _ = join(g.members, conn, who, t.broker.env.Clock.Now())
+	m := find(g.members, conn)
+	if m != nil && m.clientID != who.clientID {
+		t.unlist(m)
+	}
+	var isNew bool
+	if g.members, isNew = join(g.members, conn, who, t.broker.env.Clock.Now()); isNew {
+		t.byClientID[who.clientID] = append(t.byClientID[who.clientID], find(g.members, conn))
+	}
+}
+
+// unlist takes a producer out of byClientID.
+func (t *clientTable) unlist(m *member) {
+	left := slices.DeleteFunc(t.byClientID[m.clientID], func(other *member) bool { return other == m })
+	if len(left) == 0 {
+		delete(t.byClientID, m.clientID)
+		return
+	}
+	t.byClientID[m.clientID] = left
+}
+
+// producerConn finds the connection of a producer by its client id; nil without one. The last one that it has made counts: earlier ones
+// may be dead without anybody having noticed.
+func (t *clientTable) producerConn(clientID string) (last *transport.Conn) {
+	for _, m := range t.byClientID[clientID] {
+		if !m.conn.Closed() && (last == nil || m.conn.ID() > last.ID()) {
+			last = m.conn
+		}
+	}
+	return last
 }
 
 // consume adds or refreshes a consumer, and tells the others if something changed. It reports whether the
@@ -212,7 +244,14 @@ func (t *clientTable) leaveProducers(group string, match func(*member) bool) {
 	if g == nil {
 		return
 	}
-	if g.members = slices.DeleteFunc(g.members, match); len(g.members) == 0 {
+	g.members = slices.DeleteFunc(g.members, func(m *member) bool {
+		leaves := match(m)
+		if leaves {
+			t.unlist(m)
+		}
+		return leaves
+	})
+	if len(g.members) == 0 {
 		delete(t.producers, group)
 	}
 }

@@ -12,6 +12,8 @@ func (b *Broker) serve(in *transport.Incoming) {
 	switch in.Command.Code {
 	case proto.ReqSendMessage, proto.ReqSendMessageV2, proto.ReqSendBatchMessage:
 		b.send(in)
+	case proto.ReqSendReplyMessage, proto.ReqSendReplyMessageV2:
+		b.sendReply(in)
 	case proto.ReqPullMessage, proto.ReqLitePullMessage:
 		b.pull(in)
 	case proto.ReqHeartbeat:

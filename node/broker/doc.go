@@ -23,6 +23,7 @@
 //   - To a lock of a queue: who owns it is durable. Nobody else moves the offset while it lasts.
 //   - To a reset of offsets: it is durable, and who consumes is told with its next pull. Until then no commit counts.
 //   - To a message that comes back: its copy is as durable as a message that was sent.
+//   - To a reply: the client who asked has taken it. If the answer has an offset id, the reply is stored, too.
 //
 // # The data path
 //
@@ -34,6 +35,8 @@
 //
 // Later: send or sendBack (redeliver.go) → delays.retarget → store.Append to the queue of the delay level; when it is due delays.round →
 // deliver → store.AppendUntilKnown (delay.go). After a crash delays.recover reads from the log what was delivered.
+//
+// Replies: sendReply (reply.go) → pushReply → clientTable.producerConn, and store.Append; replyDone answers when both are over.
 //
 // Subscriptions: heartbeat (clients.go) → consume → memberSubscribes (subscriptions.go) → filterTable.compile (filters.go), compareMembers.
 //
@@ -55,6 +58,7 @@
 //	locks.go       queues that one member consumes in order
 //	delay.go       messages that wait for their delay level
 //	delay_cursors.go how far they are delivered
+//	reply.go       answers to messages, which go to the client who asked
 //	redeliver.go   messages that come back, dead letters
 //	query.go       messages by place and by key
 //	topics.go      the topic table

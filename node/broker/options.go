@@ -33,6 +33,7 @@ type Options struct {
 	DefaultTopicQueues   int32      // defaultTopicQueueNums
 	NoLongPolling        bool       // longPollingEnable=false
 	NoPropertyFilter     bool       // enablePropertyFilter=false: subscriptions of SQL92 are refused
+	NoReplyStore         bool       // storeReplyMessageEnable=false: replies are handed to who asked, but not stored
 	ShortPollingFor      time.Duration
 	HeldPullsMax         int  // further ones are answered "nothing found" at once
 	PullMessagesMax      int  // messages of one pull (maxTransferCountOnMessageInMemory)

@@ -199,17 +199,22 @@ func (b *Broker) isDead(name string, in *transport.Incoming, header *proto.SendM
 }
 
 func topicField(code int32) string {
-	if code == proto.ReqSendMessage {
+	if hasWholeNames(code) {
 		return "topic"
 	}
 	return "b"
 }
 
 func propertiesField(code int32) string {
-	if code == proto.ReqSendMessage {
+	if hasWholeNames(code) {
 		return "properties"
 	}
 	return "i"
+}
+
+// hasWholeNames reports whether the header of a send has whole names, not letters.
+func hasWholeNames(code int32) bool {
+	return code == proto.ReqSendMessage || code == proto.ReqSendReplyMessage
 }
 
 // batchMax bounds the messages of one batch.

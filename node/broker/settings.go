@@ -32,6 +32,7 @@ var liveSettings = map[string]func(o *Options, value string) error{
 	"autoCreateSubscriptionGroup":       notFlag(func(o *Options) *bool { return &o.NoAutoGroups }),
 	"longPollingEnable":                 notFlag(func(o *Options) *bool { return &o.NoLongPolling }),
 	"enablePropertyFilter":              notFlag(func(o *Options) *bool { return &o.NoPropertyFilter }),
+	"storeReplyMessageEnable":           notFlag(func(o *Options) *bool { return &o.NoReplyStore }),
 	"slaveReadEnable":                   flag(func(o *Options) *bool { return &o.SlaveRead }),
 	"shortPollingTimeMills":             millis(func(o *Options) *time.Duration { return &o.ShortPollingFor }, time.Millisecond, time.Hour),
 	"flushConsumerOffsetInterval":       millis(func(o *Options) *time.Duration { return &o.SaveOffsetsEvery }, time.Millisecond, time.Hour),

@@ -57,6 +57,7 @@ type Broker struct {
 
 	LongPollingEnable bool          `key:"longPollingEnable" default:"true" doc:"hold a pull that finds nothing as long as the consumer allows"`
 	ShortPollingTime  time.Duration `key:"shortPollingTimeMills" unit:"ms" default:"1000" range:"1 3600000" doc:"how long to hold it with longPollingEnable=false"`
+	StoreReply        bool          `key:"storeReplyMessageEnable" default:"true" doc:"store replies to requests as well, beside handing them to who asked"`
 	PropertyFilter    bool          `key:"enablePropertyFilter" default:"true" doc:"let consumers choose messages by expressions over their properties (SQL92), not by tags only; Apache's default is false"`
 	PullBytesMax      int           `key:"maxTransferBytesOnMessageInMemory" default:"262144" range:"1024 16000000" doc:"most bytes of one pull"`
 	PullMessagesMax   int           `key:"maxTransferCountOnMessageInMemory" default:"32" range:"1 100000" doc:"most messages of one pull"`

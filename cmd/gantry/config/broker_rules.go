@@ -52,7 +52,7 @@ var brokerRules = rules{
 		{"enableCalcFilterBitMap enableConsumeQueueExt filterSupportRetry expectConsumerNumUseFilter " +
 			"maxErrorRateOfBloomFilter filterDataCleanTimeSpan maxFilterMessageSize",
 			"it judges messages by what is in them, without tables beside the queues, and redelivered ones not again"},
-		{"enableCompaction compactionScheduleInternal maxLmqConsumeQueueNum traceOn msgTraceTopicName storeReplyMessageEnable " +
+		{"enableCompaction compactionScheduleInternal maxLmqConsumeQueueNum traceOn msgTraceTopicName " +
 			"litePullMessageEnable enableMixedMessageType allowRecallWhenBrokerNotWriteable clearRetryTopicWhenDeleteTopic " +
 			"disableConsumeIfConsumerReadSlowly consumerFallbehindThreshold enableBroadcastOffsetStore broadcastOffsetExpire*",
 			"this version does not have the part of the broker that it tunes"},
