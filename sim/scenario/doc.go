@@ -13,4 +13,8 @@
 //	clients.go   their clients, and what is recorded
 //	liveness.go  after healing
 //	verdict.go   judging the history
+//	fleet.go     push consumers: the cluster, producers, and the phases of a run; fleet_member.go: one member, how members come and go
+//	orderly.go   consumption in order; orderly_locks.go: clients that ask for locks and commit without regard to them; raw.go: how they speak
+//	filters.go   tags and SQL92 expressions
+//	broadcast.go broadcasting, and offsets in files
 package scenario
