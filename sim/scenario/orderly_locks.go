@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -148,8 +149,11 @@ func (o *orderly) locksMayReturn() bool {
 func (l *locker) unlock(queue client.Queue) {
 	h := &l.o.locking
 	pending := h.recorder.BeginUnlock(l.number, queue.String(), l.now())
-	h.unlocks = append(h.unlocks, lockEvent{client: l.number, queue: queue, call: l.now()})
+	// Without an answer it may still be on its way when the client has long gone on.
+	h.unlocks = append(h.unlocks, lockEvent{client: l.number, queue: queue, call: l.now(), answer: math.MaxInt64})
+	unlock := len(h.unlocks) - 1
 	if _, code, ok := l.ask(queue, proto.ReqUnlockBatchQueues, nil, l.batch(queue)); ok && code == int(proto.RespSuccess) {
+		h.unlocks[unlock].answer = l.now()
 		h.recorder.Done(pending, l.now())
 		l.o.kernel.Mark("unlocked")
 	}
@@ -201,6 +205,6 @@ func (h *lockHistory) surelyHeld(g, during lockEvent) bool {
 		return false
 	}
 	return !slices.ContainsFunc(h.unlocks, func(u lockEvent) bool {
-		return u.client == g.client && u.queue == g.queue && u.call <= during.answer && u.call >= g.call
+		return u.client == g.client && u.queue == g.queue && u.call <= during.answer && u.answer >= g.call
 	})
 }
