@@ -97,6 +97,10 @@ func (m *fleetMember) live(e env.Env) {
 	for !m.leave {
 		e.Tasks.Sleep(tickEvery)
 	}
+	if m.ticking != nil {
+		// What happened since the last tick: a consumer that closes tells nothing more.
+		m.ticking(m)
+	}
 	if err := consumer.Close(context.Background()); err != nil {
 		m.f.failSafety("%s does not close: %v", m, err)
 	}
