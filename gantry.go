@@ -46,6 +46,8 @@ type (
 	PushConsumer = client.PushConsumer
 	// Delivery is a message in a loop over PushConsumer.Messages.
 	Delivery = client.Delivery
+	// LitePullConsumer pulls ahead and gives messages to whoever polls.
+	LitePullConsumer = client.LitePullConsumer
 	// PullConsumer reads queues where and when the application wants.
 	PullConsumer = client.PullConsumer
 	// Admin looks after topics, brokers and name servers.
@@ -91,19 +93,34 @@ func NewPullConsumer(options ...client.ConsumerOption) (*PullConsumer, error) {
 // Messages. Start connects. Close it when it is no longer needed. The error is a *client.OptionError, or, with client.Broadcasting,
 // that of the directory for offsets: the one that EnvironmentOffsets names, else .rocketmq_offsets in the user's home.
 func NewPushConsumer(options ...client.PushOption) (*PushConsumer, error) {
+	world, err := consumerWorld(client.NeedsDisk(options...))
+	if err != nil {
+		return nil, err
+	}
+	return client.NewPushConsumer(world.Env, withMachine(options)...)
+}
+
+// NewLitePullConsumer returns a lite pull consumer. client.WithGroup is required. The first call connects. Close it when it is no longer
+// needed. The error is as that of NewPushConsumer.
+func NewLitePullConsumer(options ...client.LitePullOption) (*LitePullConsumer, error) {
+	world, err := consumerWorld(client.LitePullNeedsDisk(options...))
+	if err != nil {
+		return nil, err
+	}
+	return client.NewLitePullConsumer(world.Env, withMachine(options)...)
+}
+
+// consumerWorld is the world of a consumer, with a disk if offsets are to be kept there.
+func consumerWorld(needsDisk bool) (*osenv.World, error) {
 	settings := osenv.Options{Node: "consumer"}
-	if client.NeedsDisk(options...) {
+	if needsDisk {
 		dir, err := offsetsDirectory()
 		if err != nil {
 			return nil, err
 		}
 		settings.Root = dir
 	}
-	world, err := osenv.New(settings)
-	if err != nil {
-		return nil, err
-	}
-	return client.NewPushConsumer(world.Env, withMachine(options)...)
+	return osenv.New(settings)
 }
 
 // EnvironmentOffsets is the environment variable that names the directory for offsets of broadcasting, as for other Go clients.

@@ -116,7 +116,7 @@ func TestOffsetsOfBroadcastingHaveADirectory(t *testing.T) {
 	ctx := context.Background()
 	dir := filepath.Join(t.TempDir(), "offsets")
 	t.Setenv(EnvironmentOffsets, dir)
-	c, err := NewPushConsumer(client.WithGroup("g"))
+	c, err := NewPushConsumer(client.WithGroup("g"), client.WithSubscription("t", client.Tags("*")))
 	require.NoError(t, err)
 	require.NoDirExists(t, dir, "only for broadcasting")
 	require.ErrorIs(t, c.Start(ctx), client.ErrNoNameServer)
@@ -131,5 +131,22 @@ func TestOffsetsOfBroadcastingHaveADirectory(t *testing.T) {
 	c, err = NewPushConsumer(client.WithGroup("g"), client.WithModel(client.Broadcasting))
 	require.NoError(t, err)
 	require.DirExists(t, filepath.Join(dir, ".rocketmq_offsets"))
+	require.NoError(t, c.Close(ctx))
+}
+
+func TestALitePullConsumerHasADirectoryForOffsetsOfBroadcastingToo(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	t.Setenv(EnvironmentNameServers, "127.0.0.1:1")
+	ctx := context.Background()
+	dir := filepath.Join(t.TempDir(), "offsets")
+	t.Setenv(EnvironmentOffsets, dir)
+	c, err := NewLitePullConsumer(client.WithGroup("g"))
+	require.NoError(t, err)
+	require.NoDirExists(t, dir)
+	require.ErrorIs(t, c.Assign(ctx, Queue{Topic: "t", BrokerName: "b"}), client.ErrNoNameServer)
+	require.NoError(t, c.Close(ctx))
+	c, err = NewLitePullConsumer(client.WithGroup("g"), client.WithModel(client.Broadcasting))
+	require.NoError(t, err)
+	require.DirExists(t, dir)
 	require.NoError(t, c.Close(ctx))
 }

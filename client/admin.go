@@ -56,8 +56,13 @@ func (a *Admin) Close(ctx context.Context) error {
 	return nil
 }
 
+// full is the name of a topic or group as brokers have it.
+func (a *Admin) full(name string) string { return a.core.config.space.full(name) }
+
 // decoder returns one for the messages that a broker has found.
-func (a *Admin) decoder() *decoder { return &decoder{limit: a.core.config.unpackedMax} }
+func (a *Admin) decoder() *decoder {
+	return &decoder{limit: a.core.config.unpackedMax, space: a.core.config.space}
+}
 
 // askBroker sends one request to a broker.
 func (a *Admin) askBroker(ctx context.Context, address string, request *transport.Request) (*wire.Command, error) {

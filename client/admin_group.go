@@ -13,6 +13,7 @@ type GroupConfig = proto.SubscriptionGroupConfig
 // UpdateGroup creates a consumer group at one broker, or changes it. All of the settings are taken over, so begin with
 // those that Group returns, or with proto.NewSubscriptionGroupConfig. Attributes are changes: "+key" with a value, or "-key".
 func (a *Admin) UpdateGroup(ctx context.Context, address string, group GroupConfig) error {
+	group.Name = a.full(group.Name)
 	request := &transport.Request{Code: proto.ReqUpdateAndCreateSubscriptionGroup, Body: group.Marshal()}
 	_, err := a.askBroker(ctx, address, request)
 	return err
@@ -21,7 +22,7 @@ func (a *Admin) UpdateGroup(ctx context.Context, address string, group GroupConf
 // Group reads the settings of a consumer group at one broker; found is false if the broker does not know it. Brokers before
 // 5.0 are asked for all groups.
 func (a *Admin) Group(ctx context.Context, address, name string) (group GroupConfig, found bool, err error) {
-	header := &proto.GetSubscriptionGroupConfig{Group: name}
+	header := &proto.GetSubscriptionGroupConfig{Group: a.full(name)}
 	group, err = bodyOf(ctx, a, address, proto.ReqGetSubscriptionGroupConfig, header, proto.UnmarshalSubscriptionGroupConfig)
 	switch {
 	case hasCode(err, proto.RespSubscriptionGroupNotExist):
@@ -29,6 +30,7 @@ func (a *Admin) Group(ctx context.Context, address, name string) (group GroupCon
 	case !hasCode(err, proto.RespRequestCodeNotSupported):
 		return group, err == nil, err
 	}
+	name = a.full(name)
 	groups, err := a.Groups(ctx, address)
 	for _, group := range groups {
 		if group.Name == name {
@@ -50,7 +52,7 @@ func (a *Admin) Groups(ctx context.Context, address string) ([]GroupConfig, erro
 // DeleteGroup removes a consumer group from one broker, and with offsets also how far it has consumed. Members that are
 // online make it again with their next heartbeat where brokers create groups by themselves.
 func (a *Admin) DeleteGroup(ctx context.Context, address, name string, offsets bool) error {
-	header := &proto.DeleteSubscriptionGroup{Group: name, CleanOffsets: offsets}
+	header := &proto.DeleteSubscriptionGroup{Group: a.full(name), CleanOffsets: offsets}
 	_, err := a.askBroker(ctx, address, &transport.Request{Code: proto.ReqDeleteSubscriptionGroup, Header: header})
 	return err
 }

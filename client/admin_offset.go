@@ -37,7 +37,7 @@ func (r *Reset) timestamp() int64 {
 // reset only through their clients refuse that while nobody is online; then the offsets are committed queue by queue.
 func (a *Admin) ResetOffset(ctx context.Context, broker Broker, reset Reset) ([]QueuePosition, error) {
 	header := &proto.ResetOffset{
-		Topic: reset.Topic, Group: reset.Group, Timestamp: reset.timestamp(), Force: !reset.OnlyBack, QueueID: reset.Queue, Offset: reset.Offset,
+		Topic: a.full(reset.Topic), Group: a.full(reset.Group), Timestamp: reset.timestamp(), Force: !reset.OnlyBack, QueueID: reset.Queue, Offset: reset.Offset,
 	}
 	table, err := bodyOf(ctx, a, broker.Address, proto.ReqInvokeBrokerToResetOffset, header, proto.UnmarshalResetOffsets)
 	if hasCode(err, proto.RespConsumerNotOnline) {
@@ -110,7 +110,7 @@ func committedIn(stats *ConsumeStats, queue Queue) int64 {
 }
 
 func (a *Admin) commitAt(ctx context.Context, address, group string, queue Queue, offset int64) error {
-	header := &proto.UpdateConsumerOffset{ConsumerGroup: group, Topic: queue.Topic, QueueID: queue.QueueID, CommitOffset: offset}
+	header := &proto.UpdateConsumerOffset{ConsumerGroup: a.full(group), Topic: queue.Topic, QueueID: queue.QueueID, CommitOffset: offset}
 	_, err := a.askBroker(ctx, address, &transport.Request{Code: proto.ReqUpdateConsumerOffset, Header: header})
 	return err
 }
@@ -118,7 +118,7 @@ func (a *Admin) commitAt(ctx context.Context, address, group string, queue Queue
 // CloneOffsets makes a group go on where another one is, at one broker: in one topic, or in all that the other has offsets
 // of if topic is "". With offline also in topics that no member of the other group subscribes.
 func (a *Admin) CloneOffsets(ctx context.Context, address, from, to, topic string, offline bool) error {
-	header := &proto.CloneGroupOffset{FromGroup: from, ToGroup: to, Topic: topic, Offline: offline}
+	header := &proto.CloneGroupOffset{FromGroup: a.full(from), ToGroup: a.full(to), Topic: a.full(topic), Offline: offline}
 	_, err := a.askBroker(ctx, address, &transport.Request{Code: proto.ReqCloneGroupOffset, Header: header})
 	return err
 }

@@ -44,8 +44,8 @@ func (q *KeyQuery) header() *proto.QueryMessage {
 }
 
 // wants drops what a broker that compares hashes only has found.
-func (q *KeyQuery) wants(r *Received) bool {
-	if r.Topic != q.Topic || q.Key == "" {
+func (q *KeyQuery) wants(topic string, r *Received) bool {
+	if topic != q.Topic || q.Key == "" {
 		return false
 	}
 	if r.UniqueID() == q.Key {
@@ -57,6 +57,7 @@ func (q *KeyQuery) wants(r *Received) bool {
 // FindByKey returns messages by key, in the order in which they were stored; none is no error. It goes on after the failure of a
 // broker: what the others have comes together with the error.
 func (a *Admin) FindByKey(ctx context.Context, q KeyQuery) ([]*Received, error) {
+	q.Topic = a.full(q.Topic)
 	masters, err := a.mastersFor(ctx, &q)
 	if err != nil {
 		return nil, err
@@ -102,7 +103,7 @@ func (a *Admin) findByKeyAt(ctx context.Context, at Broker, q *KeyQuery) ([]*Rec
 	if err != nil {
 		return nil, fmt.Errorf("key %s: the answer of %s cannot be read: %w", q.Key, at.Address, err)
 	}
-	messages = slices.DeleteFunc(messages, func(r *Received) bool { return !q.wants(r) })
+	messages = slices.DeleteFunc(messages, func(r *Received) bool { return !q.wants(a.full(r.Topic), r) })
 	for _, r := range messages {
 		r.Queue.BrokerName = at.Name
 	}

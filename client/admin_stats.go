@@ -25,7 +25,7 @@ type (
 
 // ConsumeStats tells how far a group is at one broker: in one topic, or in all that it has offsets of if topic is "".
 func (a *Admin) ConsumeStats(ctx context.Context, address, group, topic string) (*ConsumeStats, error) {
-	header := &proto.GetConsumeStats{ConsumerGroup: group, Topic: topic}
+	header := &proto.GetConsumeStats{ConsumerGroup: a.full(group), Topic: a.full(topic)}
 	return bodyOf(ctx, a, address, proto.ReqGetConsumeStats, header, proto.UnmarshalConsumeStats)
 }
 

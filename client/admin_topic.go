@@ -17,7 +17,7 @@ import (
 // "-" is removed.
 func (a *Admin) UpdateTopic(ctx context.Context, address string, topic TopicConfig) error {
 	header := &proto.UpdateAndCreateTopic{
-		Topic: topic.Name, DefaultTopic: proto.DefaultTopic, ReadQueues: topic.ReadQueues, WriteQueues: topic.WriteQueues,
+		Topic: a.full(topic.Name), DefaultTopic: proto.DefaultTopic, ReadQueues: topic.ReadQueues, WriteQueues: topic.WriteQueues,
 		Perm: topic.Perm, FilterType: topic.FilterType, SysFlags: proto.Some(topic.SysFlags), Ordered: topic.Ordered,
 		Attributes: attributeChanges(topic.Attributes),
 	}
@@ -72,21 +72,21 @@ func (a *Admin) DeleteTopic(ctx context.Context, cluster, topic string) error {
 
 // DeleteTopicAt removes a topic, with its messages, from one broker.
 func (a *Admin) DeleteTopicAt(ctx context.Context, address, topic string) error {
-	header := &proto.DeleteTopicInBroker{Topic: topic}
+	header := &proto.DeleteTopicInBroker{Topic: a.full(topic)}
 	_, err := a.askBroker(ctx, address, &transport.Request{Code: proto.ReqDeleteTopicInBroker, Header: header})
 	return err
 }
 
 // ForgetTopic makes all name servers forget that brokers of a cluster have a topic.
 func (a *Admin) ForgetTopic(ctx context.Context, cluster, topic string) error {
-	_, err := a.tellNameServers(ctx, proto.ReqDeleteTopicInNameServer, &proto.DeleteTopicInNameServer{Topic: topic, ClusterName: cluster})
+	_, err := a.tellNameServers(ctx, proto.ReqDeleteTopicInNameServer, &proto.DeleteTopicInNameServer{Topic: a.full(topic), ClusterName: cluster})
 	return err
 }
 
 // Topic reads the settings of a topic at one broker; found is false if the broker does not have it. Brokers before 5.0 are asked for
 // all topics.
 func (a *Admin) Topic(ctx context.Context, address, name string) (topic TopicConfig, found bool, err error) {
-	header := &proto.GetTopicConfig{Topic: name, Logical: proto.Some(false)}
+	header := &proto.GetTopicConfig{Topic: a.full(name), Logical: proto.Some(false)}
 	whole, err := bodyOf(ctx, a, address, proto.ReqGetTopicConfig, header, proto.UnmarshalTopicConfigAndMapping)
 	switch {
 	case err == nil:
@@ -96,6 +96,7 @@ func (a *Admin) Topic(ctx context.Context, address, name string) (topic TopicCon
 	case !hasCode(err, proto.RespRequestCodeNotSupported):
 		return TopicConfig{}, false, err
 	}
+	name = a.full(name)
 	topics, err := a.TopicsAt(ctx, address)
 	for _, topic := range topics {
 		if topic.Name == name {
@@ -139,7 +140,7 @@ func (a *Admin) topics(ctx context.Context, code int32, header proto.HeaderEncod
 
 // Route is the route of a topic as a name server knows it now. The error is ErrTopicNotFound if it knows none.
 func (a *Admin) Route(ctx context.Context, topic string) (*Route, error) {
-	response, err := a.askNameServer(ctx, proto.ReqGetRouteInfoByTopic, &proto.GetRouteInfoByTopic{Topic: topic})
+	response, err := a.askNameServer(ctx, proto.ReqGetRouteInfoByTopic, &proto.GetRouteInfoByTopic{Topic: a.full(topic)})
 	if hasCode(err, proto.RespTopicNotExist) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrTopicNotFound, topic, err)
 	}
@@ -173,7 +174,7 @@ func (a *Admin) TopicStats(ctx context.Context, topic string) (*TopicStats, erro
 }
 
 func (a *Admin) topicStatsAt(ctx context.Context, address, topic string) (*TopicStats, error) {
-	header := &proto.GetTopicStatsInfo{Topic: topic}
+	header := &proto.GetTopicStatsInfo{Topic: a.full(topic)}
 	response, err := a.askBroker(ctx, address, &transport.Request{Code: proto.ReqGetTopicStatsInfo, Header: header})
 	if err != nil {
 		return nil, err

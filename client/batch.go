@@ -42,8 +42,8 @@ func (p *Producer) prepareBatch(call *env.Call, s *sending, messages []*Message,
 	}
 	first := messages[0]
 	s.message, s.uniqueID, s.began, s.body = first, first.UniqueID(), p.core.env.Clock.Now(), s.body[:0]
-	s.fill(p, first.Topic)
-	if _, err := p.core.routes.forProducer(call, first.Topic, deadline); err != nil {
+	s.fill(p, p.topicOf(first))
+	if _, err := p.core.routes.forProducer(call, s.header.Topic, deadline); err != nil {
 		return nil, p.failed(s, err)
 	}
 	uniqueIDs := make([]string, len(messages))
@@ -87,7 +87,7 @@ func (p *Producer) addEnvelope(s *sending, first *Message) error {
 	if value, found := first.Properties.Lookup(message.PropertyWaitForStore); found {
 		envelope.Properties.Set(message.PropertyWaitForStore, value)
 	}
-	if err := s.encodeProperties(envelope); err != nil {
+	if err := s.encodeProperties(p.inNamespace(envelope)); err != nil {
 		return err
 	}
 	if _, err := p.addUniqueID(s); err != nil {

@@ -23,7 +23,8 @@ type core struct {
 	brokers *brokers
 	routes  *routes
 	beats   *heartbeats
-	tasks   *env.Group // the core's own tasks; close waits for them
+	fields  wire.Fields // that all requests have
+	tasks   *env.Group  // the core's own tasks; close waits for them
 	state   state
 	stopped env.Cond // wakes tasks that pause, when closing begins
 
@@ -57,11 +58,16 @@ func newCore(e env.Env, c *config, r role, setUp func(k *core)) (*core, error) {
 	if e.Network, err = c.network(e.Network); err != nil {
 		return nil, err
 	}
+	c.group = c.space.full(c.group)
 	k := &core{env: e, config: c, tasks: env.NewGroup(e.Tasks), stopped: e.Tasks.NewCond()}
 	k.net = transport.NewClient(e, transport.ClientOptions{
 		DialTimeout: c.dialTimeout, OnClose: k.connectionEnded, Limits: transport.Limits{Output: c.outputMax},
 		Handler: transport.HandlerFunc(k.serve),
 	})
+	if c.spaceV2 != "" {
+		k.fields.Add(fieldNamespaced, "true")
+		k.fields.Add(fieldNamespace, c.spaceV2)
+	}
 	k.ids = newIdentity(e, c)
 	k.names = newNameServers(k)
 	k.brokers = newBrokers()
@@ -122,6 +128,7 @@ func (k *core) left(deadline env.Instant) time.Duration { return deadline.Sub(k.
 
 // ask sends a request to an address and waits for a successful answer.
 func (k *core) ask(call *env.Call, address string, request *transport.Request, deadline env.Instant) (*wire.Command, error) {
+	request.Fields = k.fields
 	response, err := k.net.Call(call, address, request, k.left(deadline))
 	return response, k.explain(call, err)
 }

@@ -4,12 +4,12 @@
 //
 // # Who owns what
 //
-// Each Producer, PullConsumer, PushConsumer and Admin has a core of its own: one connection to each address, the list of name
+// Each Producer, PullConsumer, PushConsumer, LitePullConsumer and Admin has a core of its own: one connection to each address, the list of name
 // servers, the routes of the topics in use, the table of brokers, and the heartbeats. All of it is used with the
 // node's baton held, so there are no locks. Public methods enter through env.Door; they are for goroutines of the
 // application, and for code run by Offload, never for a task that holds the baton.
 //
-// Code of the application (callbacks, handlers, strategies, selectors, hooks, checks, resolvers) runs without the baton, and may call this
+// Code of the application (callbacks, handlers, listeners, strategies, selectors, hooks, checks, resolvers) runs without the baton, and may call this
 // package again.
 //
 // # Which calls wait
@@ -25,6 +25,7 @@
 //
 // A message is delivered to a group at least once. What handlers consumed is durable when its offset is stored: within 5 s, when a queue
 // is given up, and at Close. Until then a crash means that it comes again. Offsets of broadcasting are durable in a file of this member.
+// What a lite pull consumer handed out is consumed when the next Poll begins, and stored like that; with Commit, when that returns.
 //
 // A reply is in the memory of who asked when Request returns, and nowhere else for sure. With an error of Request, somebody may
 // have handled the message all the same.
@@ -48,12 +49,15 @@
 //	  in order suspendQueue. persistLoop → persistOne → offsetStore.write: the offset of the first unfinished message.
 //	  rebalanceLoop → share (members, allocate) → apply: giveUp, lockNew, takeOn → startOf → hold.
 //
+//	LitePullConsumer: its engine is a PushConsumer without handler; Poll → consumed → handOut → takeNext, or wait for pullLoop's dispatch.
+//	  Subscribe, Assign → rebalanceLoop → share → apply. Seek → restart → startPulling. Commit → persist → persistOne.
+//
 // # Tasks
 //
 // A core runs one task that refreshes routes, one for heartbeats and, if the list of name servers may change, one for
 // that; a producer may have one that detects when brokers are back, and one that sends message traces over a core of its own.
 // A push consumer has one that shares out queues, one that stores offsets, one that expires messages or renews locks, and one for each
-// queue it holds, which pulls. Besides, there are tasks that end by themselves: fetches, heartbeats, asynchronous sends, calls of
+// queue it holds, which pulls; a lite pull consumer has the same, and one that watches topics if it is asked to. Listeners are called by one more. Besides, there are tasks that end by themselves: fetches, heartbeats, asynchronous sends, calls of
 // handlers. Close ends all of them; only callbacks and handlers that do not return can outlive it.
 //
 // # Not done here
@@ -100,6 +104,9 @@
 //	push_from.go, push_offsets.go, localoffsets.go   where to begin, offsets at brokers and in a file
 //	push_check.go     filters that brokers must be able to evaluate
 //	push_serve.go, push_info.go, push_rates.go   what brokers and tools ask a consumer
+//	litepull.go, litepull_options.go   the lite pull consumer: its queues, its options
+//	litepull_poll.go, litepull_seek.go, litepull_commit.go, litepull_watch.go   what it can do with them
+//	push_listen.go    listeners
 //	admin.go, admin_topic.go, admin_query.go, admin_config.go, admin_brokers.go, admin_group.go, admin_member.go,
 //	admin_offset.go, admin_stats.go, admin_names.go     administration
 package client

@@ -74,7 +74,9 @@ func (g *groups) serve(b *broker, in *transport.Incoming) bool {
 		g.takeBack(b, in)
 	case proto.ReqLockBatchQueues, proto.ReqUnlockBatchQueues:
 		g.lock(b, in)
-	case proto.ReqPullMessage:
+	case proto.ReqGetMinOffset:
+		reply.Send(proto.RespSuccess, &proto.OffsetResponse{Offset: b.minOffset}, nil)
+	case proto.ReqPullMessage, proto.ReqLitePullMessage:
 		return g.pull(b, in)
 	default:
 		return false

@@ -274,7 +274,7 @@ func (b *broker) Serve(in *transport.Incoming) {
 	switch in.Command.Code {
 	case proto.ReqSendMessageV2, proto.ReqSendBatchMessage, proto.ReqSendReplyMessageV2:
 		b.store(in)
-	case proto.ReqPullMessage:
+	case proto.ReqPullMessage, proto.ReqLitePullMessage:
 		b.pull(in)
 	case proto.ReqHeartbeat, proto.ReqUnregisterClient, proto.ReqDeleteTopicInBroker, proto.ReqUpdateAndCreateTopic:
 		reply.Success(nil)
@@ -294,7 +294,7 @@ func (b *broker) record(in *transport.Incoming) {
 		s := sent{code: c.Code, body: slices.Clone(c.Body), oneway: c.IsOneway()}
 		must(proto.DecodeSendMessage(c.Code, c.Fields, &s.header))
 		b.sends = append(b.sends, s)
-	case proto.ReqPullMessage:
+	case proto.ReqPullMessage, proto.ReqLitePullMessage:
 		var h proto.PullMessage
 		must(h.DecodeFields(c.Fields))
 		b.pulls = append(b.pulls, h)

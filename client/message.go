@@ -43,10 +43,17 @@ func Keys(keys ...string) MessageOption { return func(m *Message) { m.SetKeys(ke
 // UserFlags sets a number that only the application understands ("flag").
 func UserFlags(flags int32) MessageOption { return func(m *Message) { m.UserFlags = flags } }
 
-// Property sets a property of the application. Neither name nor value may be empty or hold the
-// bytes 1 and 2; a send refuses the message otherwise.
+// Property sets a property. A name that was set before gets the new value, also that of Tag, Keys and the others. Neither
+// name nor value may be empty or hold the bytes 1 and 2; a send refuses the message otherwise.
 func Property(name, value string) MessageOption {
-	return func(m *Message) { m.Properties = append(m.Properties, message.Property{Name: name, Value: value}) }
+	return func(m *Message) {
+		if value == "" {
+			// Set would remove the property; the send is to say what is wrong with it.
+			m.Properties = append(m.Properties, message.Property{Name: name})
+			return
+		}
+		m.Properties.Set(name, value)
+	}
 }
 
 // OrderingKey makes SelectByOrderingKey send messages with the same key to the same

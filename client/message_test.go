@@ -139,3 +139,10 @@ func TestCompressedMessagesComeBackAsTheyWereSent(t *testing.T) {
 		require.Equal(t, kind == message.CompressionLZ4, lengths[1] == lengths[9], "%v: the level counts, where there are some", kind)
 	}
 }
+
+func TestAPropertyThatIsSetTwiceStandsThereOnceWithItsLastValue(t *testing.T) {
+	m := client.NewMessage("orders", []byte("x"), client.Tag("paid"), client.Property("p", "1"), client.Property("p", "2"), client.Property("TAGS", "shipped"))
+	require.Equal(t, "shipped", m.Tags())
+	require.Len(t, m.Properties, 2)
+	require.Equal(t, "2", m.Properties.Get("p"))
+}

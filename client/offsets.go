@@ -13,6 +13,7 @@ import (
 // Committed is the offset that the group committed for a queue: the next to consume. found is false if it
 // never committed one.
 func (c *PullConsumer) Committed(ctx context.Context, queue Queue) (offset QueueOffset, found bool, err error) {
+	queue = c.config.space.fullQueue(queue)
 	header := &proto.QueryConsumerOffset{
 		ConsumerGroup: c.config.group, Topic: queue.Topic, QueueID: queue.QueueID, ZeroIfUnknown: proto.Some(false),
 	}
@@ -26,6 +27,7 @@ func (c *PullConsumer) Committed(ctx context.Context, queue Queue) (offset Queue
 
 // Commit stores an offset for the group: the next to consume. It returns when the broker has taken it.
 func (c *PullConsumer) Commit(ctx context.Context, queue Queue, offset QueueOffset) error {
+	queue = c.config.space.fullQueue(queue)
 	return c.withBroker(ctx, queue, func(call *env.Call, address string, deadline env.Instant) error {
 		_, err := c.core.ask(call, address, c.commit(queue, offset), deadline)
 		return err
@@ -34,8 +36,11 @@ func (c *PullConsumer) Commit(ctx context.Context, queue Queue, offset QueueOffs
 
 // CommitOneway is Commit without waiting for an answer: nothing tells whether the broker took it.
 func (c *PullConsumer) CommitOneway(ctx context.Context, queue Queue, offset QueueOffset) error {
+	queue = c.config.space.fullQueue(queue)
 	return c.withBroker(ctx, queue, func(call *env.Call, address string, deadline env.Instant) error {
-		return c.core.explain(call, c.core.net.Oneway(call, address, c.commit(queue, offset), c.core.left(deadline)))
+		request := c.commit(queue, offset)
+		request.Fields = c.core.fields
+		return c.core.explain(call, c.core.net.Oneway(call, address, request, c.core.left(deadline)))
 	})
 }
 
@@ -47,17 +52,20 @@ func (c *PullConsumer) commit(queue Queue, offset QueueOffset) *transport.Reques
 
 // MinOffset is the offset of the oldest message a queue still has.
 func (c *PullConsumer) MinOffset(ctx context.Context, queue Queue) (QueueOffset, error) {
+	queue = c.config.space.fullQueue(queue)
 	return c.askOffset(ctx, queue, proto.ReqGetMinOffset, &proto.GetMinOffset{Topic: queue.Topic, QueueID: queue.QueueID})
 }
 
 // MaxOffset is the offset the next message of a queue will get.
 func (c *PullConsumer) MaxOffset(ctx context.Context, queue Queue) (QueueOffset, error) {
+	queue = c.config.space.fullQueue(queue)
 	return c.askOffset(ctx, queue, proto.ReqGetMaxOffset, &proto.GetMaxOffset{Topic: queue.Topic, QueueID: queue.QueueID})
 }
 
 // OffsetAt is the offset of the first message of a queue that was stored at a time or later; that of the
 // next message if there is none.
 func (c *PullConsumer) OffsetAt(ctx context.Context, queue Queue, at time.Time) (QueueOffset, error) {
+	queue = c.config.space.fullQueue(queue)
 	return c.askOffset(ctx, queue, proto.ReqSearchOffsetByTimestamp, &proto.SearchOffsetByTimestamp{
 		Topic: queue.Topic, QueueID: queue.QueueID, Timestamp: at.UnixMilli(),
 	})
@@ -66,6 +74,7 @@ func (c *PullConsumer) OffsetAt(ctx context.Context, queue Queue, at time.Time) 
 // EarliestStoreTime is when the oldest message a queue still has was stored. found is false if it
 // has none.
 func (c *PullConsumer) EarliestStoreTime(ctx context.Context, queue Queue) (at time.Time, found bool, err error) {
+	queue = c.config.space.fullQueue(queue)
 	var h proto.TimestampResponse
 	err = c.askMaster(ctx, queue, proto.ReqGetEarliestMessageStoreTime,
 		&proto.GetEarliestMessageStoreTime{Topic: queue.Topic, QueueID: queue.QueueID}, &h)

@@ -14,7 +14,7 @@ type ProducerOption interface{ applyProducer(*config) }
 
 // ConsumerOption configures any consumer.
 type ConsumerOption interface {
-	PushOption
+	QueueOption
 	applyConsumer(*config)
 }
 
@@ -45,6 +45,9 @@ type (
 func (o option) applyProducer(c *config)         { o(c) }
 func (o option) applyConsumer(c *config)         { o(c) }
 func (o option) applyAdmin(c *config)            { o(c) }
+func (o option) applyLitePull(c *config)         { o(c) }
+func (o groupOption) applyLitePull(c *config)    { o(c) }
+func (o consumerOption) applyLitePull(c *config) { o(c) }
 func (o groupOption) applyProducer(c *config)    { o(c) }
 func (o groupOption) applyConsumer(c *config)    { o(c) }
 func (o producerOption) applyProducer(c *config) { o(c) }
@@ -65,6 +68,8 @@ type config struct {
 	routeRefreshEvery       time.Duration
 	nameServerRefreshEvery  time.Duration
 	heartbeatEvery          time.Duration
+	space                   namespace // in names
+	spaceV2                 string    // in a field of each request
 	group                   string
 	sendTimeout             time.Duration
 	tryTimeout              time.Duration // 0: what is left of sendTimeout
@@ -97,6 +102,7 @@ type config struct {
 	holdFor                 time.Duration
 	pullTimeout             time.Duration
 	push                    pushConfig
+	lite                    liteConfig
 }
 
 type subscription struct {
@@ -131,6 +137,7 @@ func defaultConfig() *config {
 		holdFor:                20 * time.Second,
 		pullTimeout:            30 * time.Second,
 		push:                   defaultPush(),
+		lite:                   defaultLite(),
 	}
 }
 

@@ -69,6 +69,23 @@ func TestAWrongOptionIsNamed(t *testing.T) {
 	require.Empty(t, c.machine.TaskNames(), "nothing was started")
 }
 
+func TestAnAddressThatNobodyCanDialIsAWrongOption(t *testing.T) {
+	c := newCluster(t, 1)
+	got := map[string]error{}
+	c.run(time.Second, func() {
+		for _, address := range []string{"names", "names:", ":9876", "names:0", "names:65536", "names:many", "a:1;b", "[::1]"} {
+			_, got[address] = client.NewAdmin(c.app, client.WithNameServers(address))
+		}
+		for _, address := range []string{"names:1", "[::1]:65535", "http://cloud.example/names:9876"} {
+			must(must1(client.NewAdmin(c.app, client.WithNameServers(address))).Close(background))
+		}
+	})
+	for address, err := range got {
+		require.ErrorIs(t, err, client.ErrOption, address)
+		require.ErrorContains(t, err, "give addresses host:port with a port from 1 to 65535", address)
+	}
+}
+
 func TestASendErrorTellsEveryTryAndWhatToDo(t *testing.T) {
 	last := errors.New("refused")
 	e := &client.SendError{

@@ -44,7 +44,7 @@ func NewProducer(e env.Env, options ...ProducerOption) (*Producer, error) {
 	if err != nil || c.trace == nil {
 		return p, err
 	}
-	if err := p.startTracer(e); err != nil {
+	if p.tracer, err = startTracer(e, c, traceOfProducer); err != nil {
 		return nil, errors.Join(err, p.Close(context.Background()))
 	}
 	return p, nil
@@ -82,7 +82,7 @@ func (p *Producer) Send(ctx context.Context, m *Message) (SendResult, error) {
 	return p.send(ctx, m, Queue{}, false)
 }
 
-// SendTo is Send to a certain queue. It tries once.
+// SendTo is Send to a certain queue, which must belong to the topic of the message. It tries once.
 func (p *Producer) SendTo(ctx context.Context, queue Queue, m *Message) (SendResult, error) {
 	return p.send(ctx, m, queue, true)
 }
@@ -99,8 +99,19 @@ func (p *Producer) send(ctx context.Context, m *Message, queue Queue, chosen boo
 	if err := p.prepare(s, m); err != nil {
 		return SendResult{}, err
 	}
+	if err := checkQueue(m, queue, chosen); err != nil {
+		return SendResult{}, err
+	}
 	s.queue, s.chosen = queue, chosen
 	return p.deliver(call, s, order)
+}
+
+// checkQueue returns ErrMessage if a queue that the caller chose belongs to another topic.
+func checkQueue(m *Message, queue Queue, chosen bool) error {
+	if chosen && queue.Topic != m.Topic {
+		return fmt.Errorf("%w: its topic is %s, and queue %s belongs to another one", ErrMessage, m.Topic, queue)
+	}
+	return nil
 }
 
 // begin enters the node for a send that Close waits for.
@@ -145,11 +156,11 @@ func (p *Producer) Queues(ctx context.Context, topic string) ([]Queue, error) {
 		return nil, err
 	}
 	defer call.Leave()
-	t, err := p.core.routes.forProducer(call, topic, p.core.deadline(call, p.config.sendTimeout))
+	t, err := p.core.routes.forProducer(call, p.config.space.full(topic), p.core.deadline(call, p.config.sendTimeout))
 	if err != nil {
 		return nil, err
 	}
-	return t.queues, nil
+	return t.shown, nil
 }
 
 // Close waits for sends under way, ends the waiting of requests with ErrClosed, leaves the group, ends all connections, and returns when nothing of

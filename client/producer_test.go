@@ -397,6 +397,21 @@ func TestAMessageForARetryTopicCarriesItsCountsInTheHeader(t *testing.T) {
 	require.Equal(t, "3", m.Properties.Get("RECONSUME_TIME"), "the application's message is left alone")
 }
 
+func TestAQueueOfAnotherTopicIsRefused(t *testing.T) {
+	c := newCluster(t, 1)
+	var sent, asked error
+	c.run(time.Second, func() {
+		p := c.producer()
+		_, sent = p.SendTo(background, client.Queue{Topic: "other", BrokerName: "a"}, hello())
+		_, asked = p.RequestTo(background, client.Queue{BrokerName: "a"}, hello(), time.Second)
+	})
+	for _, err := range []error{sent, asked} {
+		require.ErrorIs(t, err, client.ErrMessage)
+		require.ErrorContains(t, err, "belongs to another one")
+	}
+	require.Empty(t, c.sends())
+}
+
 func TestSendToUsesTheQueueAndTriesOnce(t *testing.T) {
 	c := newCluster(t, 1)
 	var results []client.SendResult

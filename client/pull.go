@@ -84,7 +84,7 @@ func NewPullConsumer(e env.Env, options ...ConsumerOption) (*PullConsumer, error
 	_, err := newCore(e, c, roleConsumer, func(k *core) {
 		p.core = k
 		for _, s := range c.subscriptions {
-			p.subscribe(s.topic, s.filter)
+			p.subscribe(c.space.full(s.topic), s.filter)
 		}
 		k.beats.consumerGroup, k.beats.consumer = c.group, p.consumerData
 	})
@@ -129,6 +129,7 @@ func (c *PullConsumer) Subscribe(ctx context.Context, topic string, filter Filte
 		return err
 	}
 	defer call.Leave()
+	topic = c.config.space.full(topic)
 	if err := proto.ValidateTopic(topic); err != nil {
 		return err
 	}
@@ -144,11 +145,11 @@ func (c *PullConsumer) Queues(ctx context.Context, topic string) ([]Queue, error
 		return nil, err
 	}
 	defer call.Leave()
-	t, err := c.core.routes.forConsumer(call, topic, c.core.deadline(call, c.config.requestTimeout))
+	t, err := c.core.routes.forConsumer(call, c.config.space.full(topic), c.core.deadline(call, c.config.requestTimeout))
 	if err != nil {
 		return nil, err
 	}
-	return t.subscribe, nil
+	return c.config.space.bareQueues(t.subscribe), nil
 }
 
 // Pull reads up to count messages of a queue from an offset on. If there are none yet, the broker holds the
@@ -165,6 +166,7 @@ func (c *PullConsumer) Pull(ctx context.Context, queue Queue, offset QueueOffset
 	if count < 1 {
 		return PullResult{}, fmt.Errorf("pull %s: %d messages cannot be asked for: give a number above 0", queue, count)
 	}
+	queue = c.config.space.fullQueue(queue)
 	deadline := c.core.deadline(call, c.config.pullTimeout)
 	address, err := c.reader(call, queue, deadline)
 	if err != nil {
@@ -275,7 +277,7 @@ func (c *PullConsumer) decode(queue Queue, filter Filter, from QueueOffset, delt
 	if n := len(c.decoders); n > 0 {
 		d, c.decoders = c.decoders[n-1], c.decoders[:n-1]
 	}
-	d.queue, d.filter, d.from, d.delta, d.limit = queue, filter, from, delta, c.core.config.unpackedMax
+	d.queue, d.filter, d.from, d.delta, d.limit, d.space = queue, filter, from, delta, c.core.config.unpackedMax, c.core.config.space
 	c.core.env.Tasks.Offload(func() { messages, err = d.decode(body) })
 	if len(c.decoders) < decodersMax {
 		c.decoders = append(c.decoders, d)

@@ -25,6 +25,8 @@ type PushConsumer struct {
 	store   offsetStore
 	context context.Context // of handlers
 
+	lite *polling // of a LitePullConsumer, whose engine this is; else nil
+
 	started   bool
 	startedAt env.WallMillis
 	suspended bool
@@ -39,6 +41,8 @@ type PushConsumer struct {
 	rebalance rebalancing
 	locking   env.Instant // when to renew the locks of queues; see core.stopped
 	rates     rates
+	tracer    *tracer            // nil: off
+	notices   *env.Queue[func()] // calls of listeners that wait for their turn; nil: there were none yet
 }
 
 // NewPushConsumer returns a consumer. WithGroup and WithNameServers are required, and a handler, unless Messages is used. It does not
@@ -57,6 +61,13 @@ func NewPushConsumer(e env.Env, options ...PushOption) (*PushConsumer, error) {
 	if _, err := newCore(e, c, rolePush, p.setUp); err != nil {
 		return nil, err
 	}
+	if c.trace == nil {
+		return p, nil
+	}
+	var err error
+	if p.tracer, err = startTracer(e, c, traceOfConsumer); err != nil {
+		return nil, errors.Join(err, p.Close(context.Background()))
+	}
 	return p, nil
 }
 
@@ -66,22 +77,25 @@ func (c *PushConsumer) setUp(k *core) {
 	c.reader = &PullConsumer{core: k, config: c.config, subscriptions: map[string]*subscribed{}, preferred: map[Queue]int64{}}
 	c.inner = newInnerProducer(k)
 	c.arrived, c.finished = tasks.NewCond(), tasks.NewCond()
-	c.rebalance = rebalancing{changed: tasks.NewCond()}
+	c.rebalance = rebalancing{changed: tasks.NewCond(), over: tasks.NewCond()}
 	c.rates = rates{since: k.env.Clock.Now(), topics: map[string]*topicRates{}}
 	for _, s := range c.config.subscriptions {
-		c.reader.subscribe(s.topic, s.filter)
+		c.reader.subscribe(c.config.space.full(s.topic), s.filter)
 	}
 	if c.push.model == Broadcasting {
 		c.store = &localOffsets{consumer: c}
 	} else {
 		c.store = &brokerOffsets{consumer: c, asking: newAsker(c)}
-		c.reader.subscribe(proto.RetryTopic(c.config.group), Tags(proto.SubscribeAll))
+		if c.lite == nil {
+			c.reader.subscribe(proto.RetryTopic(c.config.group), Tags(proto.SubscribeAll))
+		}
 	}
 	k.server, k.met, k.lost = c.serve, c.met, c.lost
 }
 
-// Start finds the brokers and begins to consume, in the background. It fails with ErrNoNameServer if no name server answers, and with a
-// *ResponseError if a broker refuses an SQL filter; topics that do not exist yet are waited for. After an error it may be called again. Handlers get the values of ctx.
+// Start finds the brokers and begins to consume, in the background. It fails with an *OptionError if no topic is subscribed, with
+// ErrNoNameServer if no name server answers, and with a *ResponseError if a broker refuses an SQL filter; topics that do not exist yet
+// are waited for. After an error it may be called again. Handlers get the values of ctx.
 func (c *PushConsumer) Start(ctx context.Context) error {
 	call, err := c.core.enter(ctx)
 	if err != nil {
@@ -91,6 +105,14 @@ func (c *PushConsumer) Start(ctx context.Context) error {
 	if c.started {
 		return errStarted
 	}
+	if !slices.ContainsFunc(c.topics(), func(topic string) bool { return !c.isRetryTopic(topic) }) {
+		return &OptionError{Option: "WithSubscription", Want: "at least one topic, or call Subscribe before Start"}
+	}
+	return c.begin(ctx, call)
+}
+
+// begin is Start of a consumer that was not started.
+func (c *PushConsumer) begin(ctx context.Context, call *env.Call) error {
 	if err := c.findTopics(call); err != nil {
 		return err
 	}
@@ -111,7 +133,7 @@ func (c *PushConsumer) Start(ctx context.Context) error {
 	if c.locks() {
 		c.core.start("lock queues", c.lockLoop)
 	}
-	if !c.push.inOrder {
+	if !c.push.inOrder && c.lite == nil {
 		c.core.start("expire messages", c.expireLoop)
 	}
 	return nil
@@ -138,7 +160,10 @@ func (c *PushConsumer) topics() []string { return slices.Sorted(maps.Keys(c.read
 
 func (c *PushConsumer) consumerData() *proto.ConsumerData {
 	data := c.reader.consumerData()
-	data.ConsumeType, data.Model, data.From = proto.ConsumePush, c.push.model, c.push.from
+	data.Model = c.push.model
+	if c.lite == nil {
+		data.ConsumeType, data.From = proto.ConsumePush, c.push.from
+	}
 	return data
 }
 
@@ -150,6 +175,10 @@ func (c *PushConsumer) Subscribe(ctx context.Context, topic string, filter Filte
 		return err
 	}
 	defer call.Leave()
+	return c.subscribe(call, c.config.space.full(topic), filter)
+}
+
+func (c *PushConsumer) subscribe(call *env.Call, topic string, filter Filter) error {
 	if err := proto.ValidateTopic(topic); err != nil {
 		return err
 	}
@@ -169,13 +198,18 @@ func (c *PushConsumer) Unsubscribe(ctx context.Context, topic string) error {
 		return err
 	}
 	defer call.Leave()
+	topic = c.config.space.full(topic)
 	if c.isRetryTopic(topic) {
 		return fmt.Errorf("topic %s brings what failed: a group cannot be without it", topic)
 	}
+	c.unsubscribe(topic)
+	return nil
+}
+
+func (c *PushConsumer) unsubscribe(topic string) {
 	delete(c.reader.subscriptions, topic)
 	c.core.beats.announce()
 	c.rebalanceSoon(0)
-	return nil
 }
 
 func (c *PushConsumer) isRetryTopic(topic string) bool {
@@ -189,7 +223,7 @@ func (c *PushConsumer) Assigned(ctx context.Context) ([]Queue, error) {
 		return nil, err
 	}
 	defer call.Leave()
-	return c.queues(), nil
+	return c.config.space.bareQueues(c.queues()), nil
 }
 
 func (c *PushConsumer) queues() []Queue {

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/gantrymq/gantry/client/assign"
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/transport/assign"
 	"go.uber.org/zap"
 )
 
@@ -36,6 +36,7 @@ func (c *PushConsumer) apply(topic string, wanted []Queue) error {
 		c.core.env.Log.Info("queues were shared out", zap.String("topic", topic), zap.Stringers("given up", surplus), zap.Stringers("taken on", missing))
 		// Shares of the limits of the topic have changed.
 		c.wakeAll()
+		c.tellQueues(topic)
 	}
 	return join(failures)
 }
@@ -83,7 +84,7 @@ func (c *PushConsumer) drop(a *assignment) {
 
 // persistLast stores offsets for the last time. A commit that came later could set back the member that has the queue then.
 func (c *PushConsumer) persistLast(list []*assignment, deadline env.Instant) {
-	c.persist(list, deadline)
+	_ = c.persist(list, deadline)
 	for _, a := range list {
 		a.storedOff = true
 	}

@@ -54,7 +54,7 @@ func (c *PushConsumer) askToTakeBack(queue Queue, m *Received, level int) error 
 	}
 	request := &transport.Request{Code: proto.ReqConsumerSendMessageBack, Header: &proto.ConsumerSendMessageBack{
 		LogOffset: int64(m.LogOffset), Group: c.config.group, DelayLevel: int32(level), OffsetID: m.OffsetID.String(),
-		OriginTopic: m.Topic, RedeliveriesMax: proto.Some(c.redeliveriesMax()),
+		OriginTopic: c.config.space.full(m.Topic), RedeliveriesMax: proto.Some(c.redeliveriesMax()),
 	}}
 	_, err := c.core.ask(nil, master, request, c.core.env.Clock.Now().Add(sendBackTimeout))
 	return err
@@ -86,7 +86,7 @@ func (c *PushConsumer) retryMessage(m *Received, level int) *Message {
 	if p.Get(message.PropertyOriginOffsetID) == "" {
 		p.Set(message.PropertyOriginOffsetID, m.OffsetID.String())
 	}
-	p.Set(message.PropertyRetryTopic, m.Topic)
+	p.Set(message.PropertyRetryTopic, c.config.space.full(m.Topic))
 	p.Set(message.PropertyRedeliveries, strconv.Itoa(int(times)))
 	p.Set(message.PropertyRedeliveriesMax, strconv.Itoa(int(most)))
 	p.Set(message.PropertyDelayLevel, strconv.Itoa(level))

@@ -56,6 +56,10 @@ func (c *PushConsumer) Close(ctx context.Context) error {
 	c.core.state = max(c.core.state, draining)
 	c.wakeAll()
 	c.rebalance.changed.Broadcast()
+	c.rebalance.over.Broadcast()
+	if c.notices != nil {
+		c.notices.Close()
+	}
 	for c.working > 0 && call.Wait(c.finished, patience) {
 	}
 	cutOff := c.working
@@ -64,6 +68,9 @@ func (c *PushConsumer) Close(ctx context.Context) error {
 		deadline = c.core.env.Clock.Now().Add(c.config.requestTimeout)
 	}
 	c.giveUpAll(deadline)
+	if c.tracer != nil {
+		c.tracer.close(call, deadline)
+	}
 	c.core.close(nil, deadline)
 	if cutOff > 0 {
 		return fmt.Errorf("%d calls of the handler were under way: %w", cutOff, cmp.Or(call.Err(), ctx.Err(), context.DeadlineExceeded))

@@ -13,6 +13,7 @@ type batch struct {
 	*assignment
 	epoch    int // of the assignment, when the batch was taken
 	messages []*Received
+	traced   *tracedCall // nil: no
 }
 
 // dispatch sees to it that messages which wait are handed out: by one more task that calls the handler, which will start the next
@@ -44,16 +45,27 @@ func (c *PushConsumer) anyWaiting() bool {
 
 // mayHandOut reports whether messages of a queue may go to a handler now.
 func (c *PushConsumer) mayHandOut(a *assignment, now env.Instant) bool {
-	if a.dropped || a.leaving || !c.mayConsume(a) {
+	if a.dropped || a.leaving || a.paused || !c.mayConsume(a) {
 		return false
 	}
 	return !c.push.inOrder || a.calls == 0 && a.restsAt <= now
 }
 
-// nextBatch takes messages of the next queue that has some. The queues take turns, so that none starves.
+// nextBatch takes messages for a handler or a loop.
 func (c *PushConsumer) nextBatch(count int) (batch, bool) {
-	if !c.active() {
+	a, messages := c.takeNext(count)
+	if a == nil {
 		return batch{}, false
+	}
+	a.calls++
+	c.working++
+	return batch{a, a.epoch, messages, c.traceBegin(messages)}, true
+}
+
+// takeNext takes messages of the next queue that has some, if any has. The queues take turns, so that none starves.
+func (c *PushConsumer) takeNext(count int) (*assignment, []*Received) {
+	if !c.active() {
+		return nil, nil
 	}
 	now := c.core.env.Clock.Now()
 	for range c.order {
@@ -64,13 +76,11 @@ func (c *PushConsumer) nextBatch(count int) (batch, bool) {
 		}
 		messages := c.takeFrom(a, count, now)
 		if len(messages) > 0 {
-			a.calls++
-			c.working++
 			a.consumedAt = c.core.env.Clock.Wall()
-			return batch{a, a.epoch, messages}, true
+			return a, messages
 		}
 	}
-	return batch{}, false
+	return nil, nil
 }
 
 func (c *PushConsumer) takeFrom(a *assignment, count int, now env.Instant) []*Received {
@@ -112,11 +122,12 @@ func (c *PushConsumer) callHandler(ctx context.Context, messages []*Received) (e
 
 // settle deals with what a handler made of a batch.
 func (c *PushConsumer) settle(b batch, err error, took time.Duration) {
+	c.traceEnd(b.traced, err)
 	if err != nil {
 		c.core.env.Log.Warn("the handler failed", zap.Stringer("message", b.messages[0]), zap.Int("messages", len(b.messages)), zap.Error(err))
 	}
 	consumed := consumedOf(err, len(b.messages))
-	c.rates.of(b.messages[0].Topic).consumed(c.core.env.Clock.Now(), consumed, len(b.messages)-consumed, took)
+	c.rates.of(c.config.space.full(b.messages[0].Topic)).consumed(c.core.env.Clock.Now(), consumed, len(b.messages)-consumed, took)
 	if b.is(b.epoch) && c.core.state < closing && c.mayConsume(b.assignment) {
 		for _, m := range b.messages[:consumed] {
 			b.finish(m.Offset)

@@ -11,8 +11,11 @@ import (
 	"github.com/gantrymq/gantry/transport/wire"
 )
 
-// serveRunningInfo tells tools how this consumer is (GET_CONSUMER_RUNNING_INFO). A stack dump is left out: it would show other parts
-// of the application.
+// stackDumpMax bounds the stacks that a tool is told, in bytes.
+const stackDumpMax = 1 << 20
+
+// serveRunningInfo tells tools how this consumer is (GET_CONSUMER_RUNNING_INFO). A tool that asks for it sees what all
+// goroutines of the process do, those of the application too, as with a Java client.
 func (c *PushConsumer) serveRunningInfo(in *transport.Incoming) error {
 	var h proto.GetConsumerRunningInfo
 	if err := h.DecodeFields(in.Command.Fields); err != nil {
@@ -21,7 +24,11 @@ func (c *PushConsumer) serveRunningInfo(in *transport.Incoming) error {
 	if err := c.ofGroup(h.ConsumerGroup); err != nil {
 		return err
 	}
-	in.Reply().Success(c.runningInfo().Marshal())
+	info := c.runningInfo()
+	if h.StackDump {
+		info.StackDump = c.core.env.Tasks.Stacks(stackDumpMax)
+	}
+	in.Reply().Success(info.Marshal())
 	return nil
 }
 
@@ -45,7 +52,7 @@ func (c *PushConsumer) properties() map[string]string {
 		proto.RunningThreads:         strconv.Itoa(p.concurrency),
 		proto.RunningOrdered:         strconv.FormatBool(p.inOrder),
 		proto.RunningConsumeType:     proto.ConsumePush.String(),
-		proto.RunningClientVersion:   "V" + strings.ReplaceAll(wire.VersionName(wire.OwnVersion), ".", "_"),
+		proto.RunningClientVersion:   wire.VersionDescription(wire.OwnVersion),
 		proto.RunningStartedAt:       strconv.FormatInt(int64(c.startedAt), 10),
 		"consumerGroup":              c.config.group,
 		"messageModel":               p.model.String(),

@@ -107,6 +107,7 @@ func (c *PushConsumer) putDown(b batch, d *Delivery) {
 		c.settle(b, d.err, time.Duration(0))
 		return
 	}
+	c.traceEnd(b.traced, errLeft)
 	if b.is(b.epoch) {
 		b.putBack(d.Received, 0)
 	}

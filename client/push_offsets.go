@@ -100,13 +100,14 @@ func (c *PushConsumer) mayCommit(a *assignment, offset QueueOffset) bool {
 // persistLoop is the task that stores offsets every 5 s.
 func (c *PushConsumer) persistLoop() {
 	for c.core.pause(c.push.persistEvery) {
-		c.persist(c.order, c.core.env.Clock.Now().Add(c.config.requestTimeout))
+		_ = c.persist(c.order, c.core.env.Clock.Now().Add(c.config.requestTimeout))
 	}
 }
 
 // persist stores the offsets of some queues, those of different brokers at once, and returns when that is done or the deadline
-// has come.
-func (c *PushConsumer) persist(list []*assignment, deadline env.Instant) {
+// has come. What goes wrong is logged, and returned.
+func (c *PushConsumer) persist(list []*assignment, deadline env.Instant) error {
+	var failures []error
 	byBroker := map[string][]*assignment{}
 	var names []string
 	for _, a := range list {
@@ -118,28 +119,31 @@ func (c *PushConsumer) persist(list []*assignment, deadline env.Instant) {
 	}
 	group := env.NewGroup(c.core.env.Tasks)
 	for _, name := range names {
-		group.Go("store offsets of "+name, func() { c.persistEach(byBroker[name], deadline) })
+		group.Go("store offsets of "+name, func() {
+			if err := c.persistEach(byBroker[name], deadline); err != nil {
+				failures = append(failures, err)
+			}
+		})
 	}
 	group.Wait()
-	c.flush()
-}
-
-func (c *PushConsumer) flush() {
 	if err := c.store.flush(); err != nil {
 		c.core.env.Log.Warn("offsets could not be stored", zap.Error(err))
+		failures = append(failures, err)
 	}
+	return join(failures)
 }
 
 // persistEach stores one offset after the other until one fails: the others would, too.
-func (c *PushConsumer) persistEach(list []*assignment, deadline env.Instant) {
+func (c *PushConsumer) persistEach(list []*assignment, deadline env.Instant) error {
 	for _, a := range list {
 		if err := c.persistOne(a, deadline); err != nil {
 			if c.core.state < closing {
 				c.core.env.Log.Warn("an offset could not be stored", zap.Stringer("queue", a.queue), zap.Error(err))
 			}
-			return
+			return err
 		}
 	}
+	return nil
 }
 
 // persistOne stores the offset of a queue if the store has another one.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/gantrymq/gantry/client"
-	"github.com/gantrymq/gantry/client/assign"
+	"github.com/gantrymq/gantry/transport/assign"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/stretchr/testify/require"
 )
@@ -37,6 +37,8 @@ func TestAWrongOptionOfAPushConsumerIsNamed(t *testing.T) {
 			"WithTopicLimits(-2":     client.WithTopicLimits(0, -2),
 			"WithSuspendTime(":       client.WithSuspendTime(time.Minute),
 			"WithOffsetStoring(":     client.WithOffsetStoring(0),
+			"WithHandler(nil":        client.WithHandler(nil),
+			"WithOrderlyHandler(nil": client.WithOrderlyHandler(nil),
 		} {
 			_, got[want] = client.NewPushConsumer(c.app, client.WithGroup("g"), c.nameServers(), option)
 		}
@@ -45,6 +47,20 @@ func TestAWrongOptionOfAPushConsumerIsNamed(t *testing.T) {
 		require.ErrorIs(t, err, client.ErrOption, want)
 		require.True(t, strings.HasPrefix(err.Error(), want), "%s: %v", want, err)
 	}
+}
+
+func TestAConsumerWithoutATopicDoesNotStart(t *testing.T) {
+	c := newGroupCluster(t, 1)
+	var without, with error
+	c.run(time.Minute, func() {
+		p := must1(client.NewPushConsumer(c.app, client.WithGroup("consumers"), c.nameServers(), client.WithHandler((&inbox{}).handle)))
+		without = p.Start(background)
+		must(p.Subscribe(background, "orders", client.Tags("*")))
+		with = p.Start(background)
+		must(p.Close(background))
+	})
+	require.EqualError(t, without, "WithSubscription(): give at least one topic, or call Subscribe before Start")
+	require.NoError(t, with)
 }
 
 func TestOnlyBroadcastingNeedsADisk(t *testing.T) {

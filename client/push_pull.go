@@ -18,24 +18,25 @@ const (
 )
 
 // pullLoop is the task that pulls a queue, one pull after the other, as long as it is held.
-func (c *PushConsumer) pullLoop(a *assignment) {
-	for c.awaitPull(a) {
+func (c *PushConsumer) pullLoop(a *assignment, run int) {
+	for c.awaitPull(a, run) {
 		if rest := c.pull(a); rest > 0 {
 			c.pauseQueue(a, rest)
 		}
 	}
 }
 
-// awaitPull waits until a queue may be pulled. It reports false when it is given up.
-func (c *PushConsumer) awaitPull(a *assignment) bool {
-	for !a.dropped && c.core.state == open && !c.mayPull(a) {
+// awaitPull waits until a queue may be pulled. It reports false when it is given up, or another task has taken over.
+func (c *PushConsumer) awaitPull(a *assignment, run int) bool {
+	goesOn := func() bool { return !a.dropped && a.run == run && c.core.state == open }
+	for goesOn() && !c.mayPull(a) {
 		a.changed.Wait()
 	}
-	return !a.dropped && c.core.state == open
+	return goesOn()
 }
 
 func (c *PushConsumer) mayPull(a *assignment) bool {
-	return !c.suspended && !c.full(a) && c.mayConsume(a)
+	return !c.suspended && !a.paused && !c.full(a) && c.mayConsume(a)
 }
 
 // pauseQueue waits, unless the queue is given up.
@@ -90,7 +91,7 @@ func (c *PushConsumer) pullOnce(a *assignment, s *subscribed) (PullResult, error
 	}
 	c.core.beats.ensure(nil, address, deadline)
 	from := a.next
-	request := &transport.Request{Code: proto.ReqPullMessage, Header: c.pullHeader(a, s, address, deadline)}
+	request := &transport.Request{Code: c.pullCode(), Header: c.pullHeader(a, s, address, deadline)}
 	response, err := c.core.ask(nil, address, request, deadline)
 	if response == nil {
 		c.core.routes.suspect(a.queue.Topic)
@@ -110,6 +111,11 @@ func (c *PushConsumer) pullOnce(a *assignment, s *subscribed) (PullResult, error
 func (c *PushConsumer) pullHeader(a *assignment, s *subscribed, address string, deadline env.Instant) *proto.PullMessage {
 	h := c.reader.pullHeader(s, a.queue, a.next, c.push.pullBatch, c.reader.hold(deadline))
 	h.MaxBytes = int32(c.push.pullBytes)
+	if c.lite != nil {
+		// The application decides what is committed, and when.
+		h.Flags |= proto.PullLite
+		return h
+	}
 	if !c.push.sendsFilter || h.ExpressionType != proto.ExpressionTag {
 		h.Flags &^= proto.PullSubscription
 		h.Expression = ""
@@ -119,6 +125,14 @@ func (c *PushConsumer) pullHeader(a *assignment, s *subscribed, address string, 
 		h.CommitOffset = int64(offset)
 	}
 	return h
+}
+
+// pullCode is LITE_PULL_MESSAGE for consumers that poll.
+func (c *PushConsumer) pullCode() int32 {
+	if c.lite != nil {
+		return proto.ReqLitePullMessage
+	}
+	return proto.ReqPullMessage
 }
 
 // isMaster reports whether an address is that of the master of a queue.
@@ -154,7 +168,7 @@ func (c *PushConsumer) moved(a *assignment, next QueueOffset) {
 	if next < a.next {
 		// What was pulled does not exist any more, or shall be consumed again. Handlers that have some of it are ignored.
 		a.restart(next)
-		a.stored = offsetUnknown
+		a.stored, a.marked = offsetUnknown, min(a.marked, next)
 		c.dispatch()
 		return
 	}

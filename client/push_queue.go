@@ -29,6 +29,12 @@ type assignment struct {
 	changed env.Cond    // wakes what waits for any of the above
 
 	pulledAt, consumedAt env.WallMillis // for people
+
+	// Of lite pull consumers only. What they hand out leaves the process queue at once.
+	polled bool
+	paused bool        // neither pulled nor handed out
+	marked QueueOffset // what counts as consumed, up to here; offsetUnknown: nothing yet
+	run    int         // the number of the task that pulls; a seek starts another one
 }
 
 // offsetUnknown is less than any offset.
@@ -37,7 +43,16 @@ const offsetUnknown QueueOffset = -1
 func (c *PushConsumer) newAssignment(queue Queue, from, stored QueueOffset) *assignment {
 	return &assignment{
 		queue: queue, processQueue: newProcessQueue(from), stored: stored, changed: c.core.env.Tasks.NewCond(),
+		polled: c.lite != nil, marked: stored,
 	}
+}
+
+// committed is the offset that the store should have: all before it is consumed.
+func (a *assignment) committed() QueueOffset {
+	if a.polled {
+		return a.marked
+	}
+	return a.processQueue.committed()
 }
 
 // String shows the queue and what is in work.
@@ -61,7 +76,14 @@ func (c *PushConsumer) hold(a *assignment) {
 	c.assigned[a.queue] = a
 	at, _ := slices.BinarySearchFunc(c.order, a.queue, func(a *assignment, q Queue) int { return a.queue.Compare(q) })
 	c.order = slices.Insert(c.order, at, a)
-	c.core.start("pull "+a.queue.String(), func() { c.pullLoop(a) })
+	c.startPulling(a)
+}
+
+// startPulling starts the task that pulls a queue; the one that did so before ends, but perhaps only when the broker has answered it.
+func (c *PushConsumer) startPulling(a *assignment) {
+	a.run++
+	run := a.run
+	c.core.start("pull "+a.queue.String(), func() { c.pullLoop(a, run) })
 }
 
 // release takes an assignment out.
@@ -84,6 +106,9 @@ func (c *PushConsumer) ofTopic(topic string) int {
 // full reports whether a queue has so much in work that it must not be pulled.
 func (c *PushConsumer) full(a *assignment) bool {
 	p := c.push
+	if c.lite != nil && c.buffered() >= c.config.lite.totalMessages {
+		return true
+	}
 	messages, bytes := p.queueMessages, p.queueBytes
 	if p.topicMessages > 0 || p.topicBytes > 0 {
 		held := max(1, c.ofTopic(a.queue.Topic))
@@ -99,10 +124,10 @@ func (c *PushConsumer) full(a *assignment) bool {
 
 // restore gives messages of the retry topic their original topic, for handlers ("resetRetryAndNamespace").
 func (c *PushConsumer) restore(messages []*Received) {
-	retry := proto.RetryTopic(c.config.group)
+	retry := c.config.space.bare(proto.RetryTopic(c.config.group))
 	for _, m := range messages {
 		if original := m.Properties.Get(message.PropertyRetryTopic); original != "" && m.Topic == retry {
-			m.Topic = original
+			m.Topic = c.config.space.bare(original)
 		}
 	}
 }

@@ -89,8 +89,8 @@ func (c *PushConsumer) reset(a *assignment, to QueueOffset) {
 	c.core.env.Log.Warn("an offset was reset from outside", zap.Stringer("queue", a.queue), zap.Int64("from", int64(a.committed())), zap.Int64("to", int64(to)))
 	a.restart(to)
 	// The store has something else, or did not get this one yet.
-	a.stored = offsetUnknown
-	c.persist([]*assignment{a}, c.core.env.Clock.Now().Add(c.config.requestTimeout))
+	a.stored, a.marked = offsetUnknown, to
+	_ = c.persist([]*assignment{a}, c.core.env.Clock.Now().Add(c.config.requestTimeout))
 }
 
 // serveStatus tells the offsets of a topic (GET_CONSUMER_STATUS_FROM_CLIENT).

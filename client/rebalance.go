@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gantrymq/gantry/client/assign"
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/assign"
 	"github.com/gantrymq/gantry/transport/proto"
 	"go.uber.org/zap"
 )
@@ -20,6 +20,9 @@ type rebalancing struct {
 	mute    map[string]bool // broker names that did not answer in this round
 	failed  int             // rounds in a row that could not do all they should; at most rebalanceFailuresMax
 	changed env.Cond
+	rounds  int      // that have ended
+	err     error    // of the last round; nil if it did all it should
+	over    env.Cond // a round has ended
 }
 
 // How often queues are shared out.
@@ -53,7 +56,10 @@ func (c *PushConsumer) rebalanceLoop() {
 			continue
 		}
 		r.due = now.Add(rebalanceEvery)
-		if c.rebalanceOnce() {
+		balanced := c.rebalanceOnce()
+		r.rounds++
+		r.over.Broadcast()
+		if balanced {
 			r.failed = 0
 			continue
 		}
@@ -64,7 +70,7 @@ func (c *PushConsumer) rebalanceLoop() {
 
 // rebalanceOnce reports whether all topics were shared out. A topic that cannot be keeps its queues.
 func (c *PushConsumer) rebalanceOnce() bool {
-	balanced := true
+	var failures []error
 	c.rebalance.mute = map[string]bool{}
 	for _, topic := range c.topics() {
 		if c.core.state != open {
@@ -75,7 +81,7 @@ func (c *PushConsumer) rebalanceOnce() bool {
 			err = c.apply(topic, wanted)
 		}
 		if err != nil {
-			balanced = false
+			failures = append(failures, err)
 			c.core.env.Log.Info("a topic could not be shared out", zap.String("topic", topic), zap.Error(err))
 		}
 	}
@@ -85,11 +91,15 @@ func (c *PushConsumer) rebalanceOnce() bool {
 			surplus = append(surplus, a)
 		}
 	}
-	return c.giveUp(surplus) && balanced
+	c.rebalance.err = join(failures)
+	return c.giveUp(surplus) && len(failures) == 0
 }
 
 // share decides which queues of a topic this consumer is to hold.
 func (c *PushConsumer) share(topic string) ([]Queue, error) {
+	if c.lite != nil && c.lite.mode == modeAssign {
+		return c.lite.fixedOf(topic), nil
+	}
 	deadline := c.core.env.Clock.Now().Add(c.config.requestTimeout)
 	t, err := c.core.routes.forConsumer(nil, topic, deadline)
 	if err != nil {

@@ -47,6 +47,7 @@ const bodyMax = 64 << 20
 type decoder struct {
 	message.Decompressor
 	limit  int // what a compressed body may unpack to, in bytes; 0: bodyMax
+	space  namespace
 	queue  Queue
 	filter Filter
 	from   QueueOffset // a batch comes whole, and what stands in it before this was consumed already
@@ -108,11 +109,11 @@ func (d *decoder) received(r *message.Record, body []byte) *Received {
 	}
 	return &Received{
 		Message: Message{
-			Topic: string(r.Topic), UserFlags: r.UserFlags, Body: body,
+			Topic: d.space.bare(string(r.Topic)), UserFlags: r.UserFlags, Body: body,
 			Properties:    message.ParseProperties(r.Properties),
 			TransactionID: message.PropertyString(r.Properties, message.PropertyTransactionID),
 		},
-		Queue: queue, Offset: r.QueueOffset + QueueOffset(d.delta), LogOffset: r.LogOffset, OffsetID: r.OffsetID(),
+		Queue: d.space.bareQueue(queue), Offset: r.QueueOffset + QueueOffset(d.delta), LogOffset: r.LogOffset, OffsetID: r.OffsetID(),
 		SysFlags: r.SysFlags, BornAt: env.WallMillis(r.BornAt).Time(), BornHost: r.BornHost,
 		StoredAt: env.WallMillis(r.StoredAt).Time(), StoreHost: r.StoreHost, Redeliveries: r.Redeliveries,
 	}

@@ -24,7 +24,7 @@ func (p *Producer) Request(ctx context.Context, m *Message, timeout time.Duratio
 	return p.request(ctx, m, timeout, Queue{}, false)
 }
 
-// RequestTo is Request with a certain queue. The send is tried once.
+// RequestTo is Request with a certain queue, which must belong to the topic of the message. The send is tried once.
 func (p *Producer) RequestTo(ctx context.Context, queue Queue, m *Message, timeout time.Duration) (*Received, error) {
 	return p.request(ctx, m, timeout, queue, true)
 }
@@ -35,6 +35,11 @@ func (p *Producer) request(ctx context.Context, m *Message, timeout time.Duratio
 		return nil, err
 	}
 	defer p.end(call)
+	if m != nil {
+		if err := checkQueue(m, queue, chosen); err != nil {
+			return nil, err
+		}
+	}
 	if err := p.admitRequest(m, timeout); err != nil {
 		return nil, err
 	}
@@ -143,8 +148,8 @@ func (p *Producer) converse(call *env.Call, s *sending, m *Message, o order) (*R
 // expect prepares a request and begins to expect its reply. It waits for the route first: this client knows its own id only when it has a
 // connection.
 func (p *Producer) expect(call *env.Call, s *sending, m *Message, deadline env.Instant) (*waiting, error) {
-	s.header.Topic, s.began = m.Topic, p.core.env.Clock.Now()
-	t, err := p.core.routes.forProducer(call, m.Topic, deadline)
+	s.header.Topic, s.began = p.topicOf(m), p.core.env.Clock.Now()
+	t, err := p.core.routes.forProducer(call, s.header.Topic, deadline)
 	if err != nil {
 		return nil, p.failed(s, err)
 	}

@@ -21,7 +21,8 @@ type topic struct {
 	route     *proto.Route
 	borrowed  bool     // the topic did not exist: the route is that of the topic it will be created from
 	publish   []target // where to send, in round-robin order
-	queues    []Queue  // those of publish, for selectors
+	queues    []Queue  // those of publish
+	shown     []Queue  // the same as the application names them, for selectors
 	subscribe []Queue  // where to read
 	cursor    int      // counts sends; the queue is the remainder
 	fetchedAt env.Instant
@@ -196,6 +197,7 @@ func (r *routes) apply(t *topic, route *proto.Route, borrowed bool) {
 	before := t.queues
 	t.route, t.borrowed, t.fetchedAt = route, borrowed, r.core.env.Clock.Now()
 	t.queues = publishQueues(t.name, route)
+	t.shown = r.core.config.space.bareQueues(t.queues)
 	if !slices.Equal(before, t.queues) {
 		r.core.env.Log.Info("route changed", zap.String("topic", t.name), zap.Stringer("route", route), zap.Bool("borrowed", borrowed))
 	}

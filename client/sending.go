@@ -41,7 +41,7 @@ func (p *Producer) take() *sending {
 		return s
 	}
 	s := &sending{}
-	s.request.Header = s.header.Short()
+	s.request.Header, s.request.Fields = s.header.Short(), p.core.fields
 	return s
 }
 
@@ -73,11 +73,33 @@ func (p *Producer) prepare(s *sending, m *Message) error {
 	if isReply(m) {
 		s.request.Code = proto.ReqSendReplyMessageV2
 	}
-	s.fill(p, m.Topic)
-	if err := s.encodeProperties(m); err != nil {
+	s.fill(p, p.topicOf(m))
+	if err := proto.ValidateTopic(s.header.Topic); err != nil {
+		return fmt.Errorf("%w: %w", ErrMessage, err)
+	}
+	if err := s.encodeProperties(p.inNamespace(m)); err != nil {
 		return err
 	}
 	return p.compress(s, m.Body)
+}
+
+// topicOf is where a message goes. Replies have one topic for all namespaces.
+func (p *Producer) topicOf(m *Message) string {
+	if isReply(m) {
+		return m.Topic
+	}
+	return p.config.space.full(m.Topic)
+}
+
+// inNamespace gives a copy of the message the property that names the namespace, if there is one.
+func (p *Producer) inNamespace(m *Message) *Message {
+	if p.config.space == "" {
+		return m
+	}
+	named := *m
+	named.Properties = m.Properties.Clone()
+	named.Properties.Set(message.PropertyInstance, string(p.config.space))
+	return &named
 }
 
 // fill sets the fields of the header that do not come from the message.
@@ -212,7 +234,7 @@ func (p *Producer) note(s *sending, to target, began env.Instant, result SendRes
 	}
 	address, _ := to.broker.master()
 	s.attempts = append(s.attempts, Attempt{
-		Queue: to.Queue, Address: address, Took: p.core.env.Clock.Now().Sub(began), Err: err, MaybeStored: v.maybeStored,
+		Queue: p.config.space.bareQueue(to.Queue), Address: address, Took: p.core.env.Clock.Now().Sub(began), Err: err, MaybeStored: v.maybeStored,
 	})
 	return v
 }
@@ -239,7 +261,7 @@ func (p *Producer) reason(call *env.Call, s *sending, deadline env.Instant) erro
 // failed makes the error of a send.
 func (p *Producer) failed(s *sending, reason error) error {
 	e := &SendError{
-		Topic: s.header.Topic, UniqueID: s.uniqueID, Took: p.core.env.Clock.Now().Sub(s.began),
+		Topic: p.config.space.bare(s.header.Topic), UniqueID: s.uniqueID, Took: p.core.env.Clock.Now().Sub(s.began),
 		Attempts: slices.Clone(s.attempts), Err: reason,
 	}
 	for _, attempt := range s.attempts {
@@ -292,7 +314,7 @@ func (p *Producer) fixedTarget(s *sending) (target, error) {
 
 // selectQueue runs the application's selector, which may block, without the baton.
 func (p *Producer) selectQueue(s *sending, t *topic) error {
-	chosen, queues := AnyQueue, t.queues
+	chosen, queues := AnyQueue, t.shown
 	p.core.env.Tasks.Offload(func() { chosen = p.config.selector(s.message, queues) })
 	if chosen >= len(queues) {
 		return fmt.Errorf("%w: the selector chose queue %d of %d", ErrMessage, chosen, len(queues))

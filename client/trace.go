@@ -70,13 +70,28 @@ const (
 	traceRecordEnd = "\x02" // FIELD_SPLITOR
 )
 
-// append appends the record in its text form: 14 fields, of which those that are unknown are empty.
+// traceRecord is one line of a trace.
+type traceRecord interface {
+	// append appends the record in its text form.
+	append(dst []byte) []byte
+	// subject is the message that it tells of; its keys have blanks between them.
+	subject() (topic, uniqueID, keys string)
+}
+
+// append appends 14 fields, of which those that are unknown are empty.
 func (p *publication) append(dst []byte) []byte {
-	for i, field := range []string{
+	return appendTrace(dst,
 		"Pub", strconv.FormatInt(int64(p.at), 10), p.region, p.group, p.topic, p.uniqueID, p.tags, p.keys, p.storeHost,
 		strconv.Itoa(p.bodyLength), strconv.FormatInt(p.cost.Milliseconds(), 10), strconv.Itoa(int(p.kind)), p.offsetID,
 		strconv.FormatBool(p.safe),
-	} {
+	)
+}
+
+func (p *publication) subject() (topic, uniqueID, keys string) { return p.topic, p.uniqueID, p.keys }
+
+// appendTrace appends the fields of a record.
+func appendTrace(dst []byte, fields ...string) []byte {
+	for i, field := range fields {
 		if i > 0 {
 			dst = append(dst, traceFieldEnd...)
 		}
@@ -97,16 +112,16 @@ const (
 
 // traceMessages puts records into messages for the trace topic: those of one topic together, in the order of their
 // first ones. The keys of a message are the unique ids and keys of what it tells of, so that queries by key find it.
-func traceMessages(topic string, records []publication) []*Message {
+func traceMessages(topic string, records []traceRecord) []*Message {
 	var messages []*Message
 	last := map[string]*traceMessage{} // by topic of the records
-	for i := range records {
-		r := &records[i]
-		m := last[r.topic]
+	for _, r := range records {
+		of, _, _ := r.subject()
+		m := last[of]
 		if m == nil || !m.add(r) {
 			m = &traceMessage{Message: &Message{Topic: topic}, seen: map[string]bool{}}
 			messages = append(messages, m.Message)
-			last[r.topic] = m
+			last[of] = m
 			m.add(r)
 		}
 	}
@@ -122,7 +137,7 @@ type traceMessage struct {
 }
 
 // add reports false if there is no room. The first record always has some; keys that are too long are left out then.
-func (m *traceMessage) add(r *publication) bool {
+func (m *traceMessage) add(r traceRecord) bool {
 	body := r.append(m.Body)
 	keys, size := m.newKeys(r)
 	if len(m.Body) > 0 && (len(body) > traceBodyMax || m.size+size > traceKeysMax) {
@@ -141,8 +156,9 @@ func (m *traceMessage) add(r *publication) bool {
 }
 
 // newKeys are the keys that a record adds, and their size with blanks.
-func (m *traceMessage) newKeys(r *publication) (keys []string, size int) {
-	for _, key := range append([]string{r.uniqueID}, strings.Fields(r.keys)...) {
+func (m *traceMessage) newKeys(r traceRecord) (keys []string, size int) {
+	_, uniqueID, all := r.subject()
+	for _, key := range append([]string{uniqueID}, strings.Fields(all)...) {
 		if key != "" && !m.seen[key] {
 			keys, size = append(keys, key), size+len(key)+1
 		}

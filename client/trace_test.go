@@ -41,11 +41,11 @@ func TestTheTypeOfATracedMessageIsThatOfJava(t *testing.T) {
 }
 
 func TestTracesOfOneTopicTravelTogetherAndAreFoundByTheirKeys(t *testing.T) {
-	var records []publication
+	var records []traceRecord
 	for i, topic := range []string{"orders", "bills", "orders"} {
 		r := somePublication()
 		r.topic, r.uniqueID = topic, fmt.Sprintf("U%d", i)
-		records = append(records, r)
+		records = append(records, &r)
 	}
 	messages := traceMessages("traces", records)
 	require.Len(t, messages, 2)
@@ -57,7 +57,7 @@ func TestTracesOfOneTopicTravelTogetherAndAreFoundByTheirKeys(t *testing.T) {
 
 func TestPropTracesKeepTheirBoundsAndNoneIsLost(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var records []publication
+		var records []traceRecord
 		for i := range rapid.IntRange(0, 60).Draw(t, "records") {
 			r := somePublication()
 			r.topic, r.uniqueID = rapid.SampledFrom([]string{"a", "b"}).Draw(t, "topic"), fmt.Sprintf("U%d", i)
@@ -68,7 +68,7 @@ func TestPropTracesKeepTheirBoundsAndNoneIsLost(t *testing.T) {
 			case 1:
 				r.keys = strings.Repeat("the same ", 1200)
 			}
-			records = append(records, r)
+			records = append(records, &r)
 		}
 		var bodies, wanted []string
 		for _, m := range traceMessages("traces", records) {
@@ -89,6 +89,20 @@ func TestPropTracesKeepTheirBoundsAndNoneIsLost(t *testing.T) {
 }
 
 func TestTheGroupOfTheTracesFitsTheLimit(t *testing.T) {
-	require.Equal(t, "_INNER_TRACE_PRODUCER-g-PRODUCE-1", traceGroup("g"))
-	require.Len(t, traceGroup(strings.Repeat("g", 120)), 120)
+	require.Equal(t, "_INNER_TRACE_PRODUCER-g-CONSUME-1", traceGroup("g", traceOfConsumer))
+	require.Equal(t, "_INNER_TRACE_PRODUCER-g-PRODUCE-1", traceGroup("g", traceOfProducer))
+	require.Len(t, traceGroup(strings.Repeat("g", 120), traceOfConsumer), 120)
+}
+
+// Eight fields: SubBefore, time, region, group, request id, unique id, times it was delivered before, keys. Nine: SubAfter, request id, unique
+// id, milliseconds, success, keys, code, time, group.
+func TestRecordsOfConsumersHaveTheProtocolsBytes(t *testing.T) {
+	c := consumption{
+		begunAt: 1700000000123, region: "north", group: "billing", requestID: "R1", topic: "orders", uniqueID: "U1", redeliveries: 2, keys: "o-1 o-2",
+	}
+	require.Equal(t, "SubBefore\x011700000000123\x01north\x01billing\x01R1\x01U1\x012\x01o-1 o-2\x02", string(c.append(nil)))
+	end := consumed{consumption: c, endedAt: 1700000000456, cost: 7 * time.Millisecond}
+	require.Equal(t, "SubAfter\x01R1\x01U1\x017\x01true\x01o-1 o-2\x010\x011700000000456\x01billing\x02", string(end.append(nil)))
+	end.keys, end.failed, end.outcome = "", true, tracePanic
+	require.Equal(t, "SubAfter\x01R1\x01U1\x017\x01false\x01null\x012\x011700000000456\x01billing\x02", string(end.append(nil)))
 }

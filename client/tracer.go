@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,13 +11,14 @@ import (
 	"go.uber.org/zap"
 )
 
-// tracer sends message traces in the background (class AsyncTraceDispatcher). It never holds up a send: if it cannot keep
+// tracer sends message traces in the background (class AsyncTraceDispatcher). It never holds up what it tells of: if it cannot keep
 // up, records are lost, and counted.
 type tracer struct {
 	env     env.Env
 	options TraceOptions
+	space   namespace     // of what it tells of
 	inner   *Producer     // sends the records; it is not traced itself
-	records []publication // len <= traceRecordsMax
+	records []traceRecord // len <= traceRecordsMax
 	oldest  env.Instant   // when the first of them came
 	lost    int           // since the last complaint
 	sending int           // messages under way; <= tracesUnderWayMax
@@ -32,33 +34,42 @@ const (
 	tracesUnderWayMax = 16
 )
 
-// startTracer makes the tracer of a new producer.
-func (p *Producer) startTracer(e env.Env) error {
-	inner, err := newProducer(e, traceConfig(p.config))
+// startTracer makes the tracer of a new producer or consumer.
+func startTracer(e env.Env, outer *config, kind traceOf) (*tracer, error) {
+	inner, err := newProducer(e, traceConfig(outer, kind))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	call, err := e.Door.Enter(context.Background())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer call.Leave()
-	t := &tracer{env: e, options: p.config.trace.withDefaults(), inner: inner, changed: e.Tasks.NewCond(), tasks: env.NewGroup(e.Tasks)}
+	t := &tracer{env: e, options: outer.trace.withDefaults(), space: outer.space, inner: inner, changed: e.Tasks.NewCond(), tasks: env.NewGroup(e.Tasks)}
 	t.tasks.Go("send traces", t.run)
-	p.tracer = t
-	return nil
+	return t, nil
 }
 
-// traceConfig is the configuration of the inner producer: that of the outer one where it is about the way to brokers.
-func traceConfig(outer *config) *config {
+// traceOf says what a tracer tells of (enum TraceDispatcher.Type).
+type traceOf string
+
+const (
+	traceOfProducer traceOf = "PRODUCE"
+	traceOfConsumer traceOf = "CONSUME"
+)
+
+// traceConfig is the configuration of the inner producer: that of the outer client where it is about the way to brokers.
+func traceConfig(outer *config, kind traceOf) *config {
 	c := defaultConfig()
 	c.resolver, c.encryption, c.address, c.unit, c.process = outer.resolver, outer.encryption, outer.address, outer.unit, outer.process
+	// Traces are of no namespace, but servers may keep clients apart.
+	c.spaceV2 = outer.spaceV2
 	c.requestTimeout, c.dialTimeout = outer.requestTimeout, outer.dialTimeout
 	c.routeRefreshEvery, c.nameServerRefreshEvery, c.heartbeatEvery = outer.routeRefreshEvery, outer.nameServerRefreshEvery, outer.heartbeatEvery
 	if outer.instance != "" {
 		c.instance = traceInstance + outer.instance
 	}
-	c.group = traceGroup(outer.group)
+	c.group = traceGroup(outer.group, kind)
 	c.sendTimeout, c.bodyMax = traceSendTimeout, traceBodyMax
 	return c
 }
@@ -68,8 +79,9 @@ func traceConfig(outer *config) *config {
 const traceInstance = "PID_CLIENT_INNER_TRACE_PRODUCER_"
 
 // traceGroup is the group of the inner producer. The name of a long outer group is cut.
-func traceGroup(outer string) string {
-	const before, behind = "_INNER_TRACE_PRODUCER-", "-PRODUCE-1"
+func traceGroup(outer string, kind traceOf) string {
+	const before = "_INNER_TRACE_PRODUCER-"
+	behind := "-" + string(kind) + "-1"
 	return before + outer[:min(len(outer), proto.MaxGroupLength-len(before)-len(behind))] + behind
 }
 
@@ -79,7 +91,7 @@ func (t *tracer) published(s *sending, address string, at env.WallMillis, cost t
 		return
 	}
 	r := publication{
-		at: at, region: result.Region, group: s.header.ProducerGroup, topic: s.header.Topic, storeHost: address,
+		at: at, region: result.Region, group: t.space.bare(s.header.ProducerGroup), topic: t.space.bare(s.header.Topic), storeHost: address,
 		cost: cost, safe: result.Status == SendOK,
 	}
 	if len(s.batch) == 0 {
@@ -93,7 +105,15 @@ func (t *tracer) published(s *sending, address string, at env.WallMillis, cost t
 	}
 }
 
-func (t *tracer) add(r *publication, m *Message, uniqueID, offsetID string) {
+func (t *tracer) add(about *publication, m *Message, uniqueID, offsetID string) {
+	r := *about
+	r.uniqueID, r.offsetID = uniqueID, offsetID
+	r.tags, r.keys, r.bodyLength, r.kind = m.Tags(), strings.Join(m.Keys(), " "), len(m.Body), traceKindOf(m)
+	t.note(&r)
+}
+
+// note takes a record, if there is room.
+func (t *tracer) note(r traceRecord) {
 	if len(t.records) >= traceRecordsMax || t.closing {
 		t.lost++
 		return
@@ -101,9 +121,7 @@ func (t *tracer) add(r *publication, m *Message, uniqueID, offsetID string) {
 	if len(t.records) == 0 {
 		t.oldest = t.env.Clock.Now()
 	}
-	r.uniqueID, r.offsetID = uniqueID, offsetID
-	r.tags, r.keys, r.bodyLength, r.kind = m.Tags(), strings.Join(m.Keys(), " "), len(m.Body), traceKindOf(m)
-	t.records = append(t.records, *r)
+	t.records = append(t.records, r)
 	if len(t.records) == 1 || len(t.records) == t.options.Records {
 		t.changed.Broadcast()
 	}
@@ -120,7 +138,7 @@ func (t *tracer) run() {
 			t.sending++
 			t.tasks.Go("send a trace", func() { t.send(m) })
 		}
-		t.records = append(t.records[:0], t.records[count:]...)
+		t.records = slices.Delete(t.records, 0, count)
 		t.oldest = t.env.Clock.Now()
 	}
 }

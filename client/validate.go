@@ -36,6 +36,7 @@ const (
 	roleProducer
 	roleConsumer
 	rolePush
+	roleLitePull
 )
 
 // check is one rule about one option.
@@ -55,6 +56,8 @@ func (c *config) validate(r role) error {
 		checks = append(append(checks, c.groupCheck()), c.consumerChecks()...)
 	case rolePush:
 		checks = append(append(checks, c.groupCheck()), c.pushChecks()...)
+	case roleLitePull:
+		checks = append(append(checks, c.groupCheck()), c.liteChecks()...)
 	}
 	for _, k := range checks {
 		if !k.ok {
@@ -69,6 +72,9 @@ func (c *config) commonChecks() []check {
 		{c.unpackedMax > 0, "WithDecompressionLimit", strconv.Itoa(c.unpackedMax), "a number of bytes above 0"},
 		{c.resolver != nil && len(asList(c.resolver)) > 0, "WithNameServers", "",
 			"at least one address host:port, or set NAMESRV_ADDR, or use WithResolver"},
+		c.addressCheck(),
+		{c.space == "" || !strings.Contains(string(c.space), separator) && proto.ValidateGroup(string(c.space)) == nil, "WithNamespace",
+			strconv.Quote(string(c.space)), "a name of letters, digits, - and _"},
 		atLeast("WithRequestTimeout", c.requestTimeout, time.Millisecond),
 		atLeast("WithDialTimeout", c.dialTimeout, time.Millisecond),
 		atLeast("WithRouteRefresh", c.routeRefreshEvery, 10*time.Millisecond),
@@ -84,6 +90,24 @@ func asList(r Resolver) []string {
 		return splitAddresses(static)
 	}
 	return []string{""}
+}
+
+// addressCheck is about the first address of a static resolver that nobody could dial.
+func (c *config) addressCheck() check {
+	static, _ := c.resolver.(Static)
+	for _, address := range splitAddresses(static) {
+		if !dialable(address) {
+			return check{false, "WithNameServers", strconv.Quote(address), "addresses host:port with a port from 1 to 65535"}
+		}
+	}
+	return check{ok: true}
+}
+
+// dialable reports whether an address has a host and a port. The colons of an IPv6 address stand before the last one.
+func dialable(address string) bool {
+	colon := strings.LastIndexByte(address, ':')
+	port, err := strconv.ParseUint(address[colon+1:], 10, 16)
+	return colon > 0 && err == nil && port > 0
 }
 
 func (c *config) groupCheck() check {
@@ -121,7 +145,6 @@ const outputMin = 64 << 10
 // deliveryChecks are about how a producer chooses brokers and when it tries again.
 func (c *config) deliveryChecks() []check {
 	room := func(name string) bool { return name == "" || strings.Contains(name, "@") }
-	trace := cmp.Or(c.trace, &TraceOptions{}).withDefaults()
 	return []check{
 		{!slices.ContainsFunc(c.rooms, room), "WithMachineRooms", fmt.Sprintf("%q", c.rooms), "names without @"},
 		{stepsAscend(c.faultSteps), "WithFaultTolerance", fmt.Sprint(c.faultSteps), "steps with ascending latencies and no negative times"},
@@ -130,9 +153,14 @@ func (c *config) deliveryChecks() []check {
 		{c.backOff.first >= 0 && c.backOff.first <= c.backOff.max, "WithBusyBackOff", c.backOff.String(), "a first wait from 0, and a longest one that is not shorter"},
 		{c.outputMax >= c.bodyMax+outputMin, "WithOutputLimit", strconv.Itoa(c.outputMax),
 			fmt.Sprintf("at least %d bytes, 64 KiB more than WithMaxMessageSize", c.bodyMax+outputMin)},
-		{trace.Records >= 1 && trace.Records <= 20 && checkSendTopic(trace.Topic) == nil && !proto.IsRetryTopic(trace.Topic), "WithTrace",
-			trace.String(), "from 1 to 20 records, and a topic that clients may send to"},
+		c.traceCheck(),
 	}
+}
+
+func (c *config) traceCheck() check {
+	trace := cmp.Or(c.trace, &TraceOptions{}).withDefaults()
+	return check{trace.Records >= 1 && trace.Records <= 20 && checkSendTopic(trace.Topic) == nil && !proto.IsRetryTopic(trace.Topic), "WithTrace",
+		trace.String(), "from 1 to 20 records, and a topic that clients may send to"}
 }
 
 func stepsAscend(steps []FaultStep) bool {
@@ -164,8 +192,11 @@ func (c *config) consumerChecks() []check {
 			"more than the hold of " + c.holdFor.String()},
 	}
 	for _, s := range c.subscriptions {
-		err := proto.ValidateTopic(s.topic)
-		checks = append(checks, check{err == nil, "WithSubscription", strconv.Quote(s.topic), "the name of a topic"})
+		k := check{ok: true}
+		if err := proto.ValidateTopic(s.topic); err != nil {
+			k = check{false, "WithSubscription", strconv.Quote(s.topic), "the name of a topic; " + err.Error()}
+		}
+		checks = append(checks, k)
 	}
 	return checks
 }

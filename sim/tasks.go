@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/gantrymq/gantry/node/env"
@@ -148,6 +149,19 @@ func (s simTasks) Offload(fn func()) {
 	s.running().pause(time.Duration(s.sleeps.Between(0, 2_000)))
 	fn()
 	s.check()
+}
+
+// Stacks names the tasks: their stacks would differ from run to run.
+func (s simTasks) Stacks(limit int) string {
+	s.check()
+	var text strings.Builder
+	for _, name := range s.machine.TaskNames() {
+		if text.Len()+len(name)+1 > limit {
+			break
+		}
+		text.WriteString(name + "\n")
+	}
+	return text.String()
 }
 
 func (s simTasks) NewCond() env.Cond { return &cond{world: s.world} }

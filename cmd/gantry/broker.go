@@ -158,6 +158,8 @@ func brokerOptions(s config.Broker) (broker.Options, error) {
 		SlaveRead:          s.SlaveReadEnable,
 		RegisterEvery:      s.RegisterPeriod,
 		RegisterTimeout:    s.RegisterTimeout,
+		NoServerBalance:    !s.ServerBalance,
+		RoutesFor:          s.RoutesFor,
 		SaveOffsetsEvery:   s.OffsetsInterval,
 		ClientTimeout:      s.ChannelExpired,
 		QueueLockFor:       s.LockMaxLiveTime,

@@ -27,7 +27,7 @@ func (f *nodeFlags) keeper(cmd *cobra.Command, settings any) settingsKeeper {
 // of changes that the next start will not see.
 func (k settingsKeeper) save(changes proto.ConfigText) (note string, err error) {
 	if k.path == "" {
-		_, _, err := config.LoadBroker(thisMachine(), asSource(changes), k.typed)
+		err := k.accept(asSource(changes))
 		return "in force until the broker stops: it was started without a configuration file (-c)", err
 	}
 	// Where the path is a link, what it leads to is replaced.
@@ -103,7 +103,16 @@ func (k settingsKeeper) check(fresh, path string) error {
 		return err
 	}
 	source.Name = path
-	_, _, err = config.LoadBroker(thisMachine(), source, k.typed)
+	return k.accept(source)
+}
+
+// accept finds what the next start would: it reads the file of encryption, too, with which keys of the other places may have to go together.
+func (k settingsKeeper) accept(source config.Source) error {
+	sources, err := config.TLSFile(source, k.typed)
+	if err != nil {
+		return err
+	}
+	_, _, err = config.LoadBroker(thisMachine(), sources...)
 	return err
 }
 

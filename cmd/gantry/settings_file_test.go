@@ -89,6 +89,23 @@ func TestWhatTheNextStartWillNotSeeIsTold(t *testing.T) {
 	require.Contains(t, note, "its command line sets regionId, which wins over the file")
 }
 
+// TestTheFileOfEncryptionCountsWhenSettingsAreSaved: the keys that it holds are needed by those beside it.
+func TestTheFileOfEncryptionCountsWhenSettingsAreSaved(t *testing.T) {
+	encryption := filepath.Join(t.TempDir(), "tls.properties")
+	require.NoError(t, os.WriteFile(encryption, []byte("tls.server.certPath=/certificates/broker.pem\n"), 0o600))
+	k := kept(t, "tls.config.file="+encryption+"\ntls.test.mode.enable=false\n")
+	_, err := k.save(changed("regionId", "b"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(encryption, []byte("tls.server.mode=perhaps\n"), 0o600))
+	_, err = k.save(changed("regionId", "c"))
+	require.ErrorContains(t, err, encryption+": tls.server.mode")
+	require.Contains(t, k.text(t), "regionId=b")
+
+	alone := settingsKeeper{typed: config.Source{Name: "the command line", Keys: map[string]string{"tls.config.file": encryption}}}
+	_, err = alone.save(changed("regionId", "b"))
+	require.ErrorContains(t, err, encryption+": tls.server.mode", "without a configuration file, too")
+}
+
 // TestAToolChangesTheFileOfARunningBroker goes the whole way, and the next start sees it.
 func TestAToolChangesTheFileOfARunningBroker(t *testing.T) {
 	if testing.Short() {

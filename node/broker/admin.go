@@ -94,9 +94,13 @@ func (b *Broker) deleteTopic(in *transport.Incoming) {
 // dropTopic removes what belongs to a topic that is in the table no more, durably.
 func (b *Broker) dropTopic(name string) error {
 	ofTopic := func(q groupQueue) bool { return q.Topic == name }
+	b.waiting.releaseAll(func(h *heldPull) bool { return h.queue.Topic == name })
 	b.locks.forget(ofTopic)
 	b.progress.forget(ofTopic)
 	b.stats.forgetTopic(name)
+	if err := b.modes.forget(func(m proto.SetMessageRequestMode) bool { return m.Topic == name }); err != nil {
+		return err
+	}
 	if err := b.offsets.forgetTopic(name); err != nil {
 		return err
 	}

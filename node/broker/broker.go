@@ -38,6 +38,8 @@ type Broker struct {
 	filters  *filterTable
 	waiting  *waitingPulls
 	names    *registrar
+	routes   *routeTable
+	modes    *requestModeTable
 	stats    *statistics
 
 	configuring *env.Semaphore // one change of the settings at a time
@@ -71,6 +73,8 @@ func New(e env.Env, options Options) (*Broker, error) {
 	b.stats = newStatistics(e.Clock.Now(), b.topics.isSystem)
 	b.waiting = newWaitingPulls(b)
 	b.names = newRegistrar(b)
+	b.routes = newRouteTable(b)
+	b.modes = newRequestModeTable(b)
 	b.delays = newDelays(b)
 	b.locks = newLockTable(b)
 	b.progress = newProgressTable(b)
@@ -151,6 +155,12 @@ func (b *Broker) load() error {
 		return err
 	}
 	if err := b.progress.load(); err != nil {
+		return err
+	}
+	if err := b.modes.load(); err != nil {
+		return err
+	}
+	if err := b.withinQueues(); err != nil {
 		return err
 	}
 	return b.topics.adopt(b.store.Queues())

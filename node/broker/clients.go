@@ -102,7 +102,7 @@ func (b *Broker) heartbeat(in *transport.Incoming) {
 	}
 	for i := range data.Consumers {
 		consumer := &data.Consumers[i]
-		if err := b.prepareGroup(in, consumer); err != nil {
+		if err := b.prepareGroup(in, consumer, data.WithoutSubscriptions); err != nil {
 			b.env.Log.Warn("a heartbeat names a group that cannot be", zap.String("group", consumer.Group), zap.Error(err))
 			continue
 		}
@@ -112,20 +112,51 @@ func (b *Broker) heartbeat(in *transport.Incoming) {
 	reply.Send(proto.RespSuccess, &proto.HeartbeatResponse{HeartbeatV2: true, SubscriptionsChanged: changed}, nil)
 }
 
-// prepareGroup makes the group and its retry topic if they do not exist.
-func (b *Broker) prepareGroup(in *transport.Incoming, consumer *proto.ConsumerData) error {
+// prepareGroup makes the group and its retry topic if they do not exist. The retry topic is an ordered one as long as a member subscribes an
+// ordered topic; with untold the heartbeat leaves its subscriptions out.
+func (b *Broker) prepareGroup(in *transport.Incoming, consumer *proto.ConsumerData, untold bool) error {
 	group, err := b.findGroup(in, consumer.Group)
 	if err != nil {
 		return err
 	}
 	name := proto.RetryTopic(consumer.Group)
-	if b.topics.byName[name] != nil {
+	known := b.topics.byName[name]
+	ordered := known != nil && known.Ordered
+	if !untold {
+		ordered = b.subscribesOrdered(consumer)
+	}
+	if known != nil && known.Ordered == ordered {
 		return nil
 	}
-	topic := proto.NewTopicConfig(name)
-	topic.ReadQueues, topic.WriteQueues = group.RetryQueues, group.RetryQueues
-	b.await(in, func() { err = b.topics.add(topic) })
+	b.await(in, func() {
+		err = b.topics.update(name, func(old *proto.TopicConfig) (proto.TopicConfig, error) {
+			topic := proto.NewTopicConfig(name)
+			topic.ReadQueues, topic.WriteQueues = group.RetryQueues, group.RetryQueues
+			if consumer.UnitMode {
+				topic.SysFlags = proto.TopicUnitSubscription
+			}
+			if old != nil {
+				topic = old.Clone()
+			}
+			topic.Ordered = ordered
+			return topic, nil
+		})
+	})
 	return err
+}
+
+// subscribesOrdered reports whether a member subscribes an ordered topic, or other members of its group do: with a Java broker the retry
+// topics of groups whose members differ change with each heartbeat.
+func (b *Broker) subscribesOrdered(consumer *proto.ConsumerData) bool {
+	ordered := func(s proto.SubscriptionData) bool {
+		topic := b.topics.byName[s.Topic]
+		return topic != nil && topic.Ordered && !proto.IsRetryTopic(s.Topic)
+	}
+	if slices.ContainsFunc(consumer.Subscriptions, ordered) {
+		return true
+	}
+	g := b.clients.consumers[consumer.Group]
+	return g != nil && slices.ContainsFunc(g.allSubscriptions(), ordered)
 }
 
 // prepareFilters compiles expressions that are long, which is not to be done with the baton held. It may wait.
@@ -289,6 +320,7 @@ func (t *clientTable) expireLoop() {
 		t.leaveAll(func(m *member) bool { return now.Sub(m.seen) > b.options.ClientTimeout })
 		b.locks.expire()
 		b.progress.expire()
+		b.routes.expire()
 		b.stats.tick(now, b.calendarDay())
 	}
 }

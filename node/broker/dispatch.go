@@ -42,6 +42,8 @@ func (b *Broker) serve(in *transport.Incoming) {
 		b.offsetByTime(in)
 	case proto.ReqGetEarliestMessageStoreTime:
 		b.earliestStoreTime(in)
+	case proto.ReqQueryAssignment:
+		b.queryAssignment(in)
 	default:
 		b.administer(in)
 	}
@@ -68,6 +70,10 @@ func (b *Broker) administer(in *transport.Incoming) {
 		b.cleanQueues(in)
 	case proto.ReqInvokeBrokerToResetOffset:
 		b.resetOffset(in)
+	case proto.ReqUpdateAndGetGroupForbidden:
+		b.groupForbidden(in)
+	case proto.ReqSetMessageRequestMode:
+		b.setRequestMode(in)
 	default:
 		b.inspect(in)
 	}
@@ -124,6 +130,8 @@ func (b *Broker) inspect(in *transport.Incoming) {
 		b.allOffsets(in)
 	case proto.ReqGetAllDelayOffset:
 		b.allDelayOffsets(in)
+	case proto.ReqGetAllMessageRequestMode:
+		b.allRequestModes(in)
 	case proto.ReqViewBrokerStatsData:
 		b.viewStatistics(in)
 	default:

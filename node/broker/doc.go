@@ -54,6 +54,7 @@
 //	offsets.go     consumer offsets and queue bounds
 //	journal.go     durable single commits
 //	progress.go    whose commits count
+//	offsets_lost.go offsets of messages that a crash has taken
 //	reset.go       offsets that are set by tools
 //	locks.go       queues that one member consumes in order
 //	delay.go       messages that wait for their delay level
@@ -67,6 +68,10 @@
 //	groups_admin.go groups, for tools
 //	clients.go     heartbeats and members
 //	subscriptions.go what members subscribe, and where they differ
+//	assignment.go  queues of members that leave the division to the broker
+//	routes.go      the queues at all brokers, as name servers tell
+//	request_modes.go how groups are to get messages
+//	forbidden.go   topics that groups are kept from
 //	register.go    name servers
 //	members.go     who is connected, for tools
 //	relay.go       questions of tools that clients answer

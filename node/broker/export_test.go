@@ -10,3 +10,6 @@ func (b *Broker) Conflicts(group string) (texts []string) {
 	}
 	return texts
 }
+
+// KnownRoutes is the number of topics whose routes the broker keeps.
+func (b *Broker) KnownRoutes() int { return len(b.routes.byTopic) }

@@ -55,7 +55,7 @@ func (g *groupConfig) UnmarshalJSON(text []byte) error {
 type groupTable struct {
 	broker    *Broker
 	byName    map[string]*groupConfig
-	forbidden map[string]map[string]int32 // group → topic → bits; set by a Java broker's tools, kept and obeyed
+	forbidden map[string]map[string]int32 // group → topic → bits; never changed, only replaced
 	version   proto.DataVersion
 	change    *env.Semaphore
 }
@@ -102,14 +102,6 @@ func (t *groupTable) decode(content []byte) error {
 		}
 	}
 	return nil
-}
-
-// forbiddenRead is the bit of the forbidden table that keeps a group from a topic (PermName.INDEX_PERM_READ).
-const forbiddenRead = 1 << 2
-
-// mayRead reports whether the forbidden table lets a group have a topic.
-func (t *groupTable) mayRead(group, topic string) bool {
-	return t.forbidden[group][topic]&forbiddenRead == 0
 }
 
 // findGroup is find on behalf of a request.
@@ -180,7 +172,7 @@ func (t *groupTable) remove(name string, clean func() error) error {
 			return fmt.Errorf("group %s could not be removed: %w", name, err)
 		}
 		delete(t.byName, name)
-		delete(t.forbidden, name)
+		t.forbidden = forbidden
 	}
 	// Also if it was removed before: then clean may have failed.
 	return clean()

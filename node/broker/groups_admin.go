@@ -176,6 +176,10 @@ func (b *Broker) deleteGroup(in *transport.Incoming) {
 // dropGroup removes what belongs to a group that is in the table no more, durably.
 func (b *Broker) dropGroup(name string, cleanOffsets bool) error {
 	b.stats.forgetGroup(name)
+	b.waiting.releaseAll(func(h *heldPull) bool { return h.group == name })
+	if err := b.modes.forget(func(m proto.SetMessageRequestMode) bool { return m.ConsumerGroup == name }); err != nil {
+		return err
+	}
 	if !cleanOffsets {
 		return nil
 	}

@@ -61,8 +61,29 @@ const javaOffsets = `{
 	}
 }`
 
+// fillQueue sends so many messages to a queue.
+func (w *world) fillQueue(topic string, queue int32, n int) {
+	w.t.Helper()
+	for range n {
+		w.succeeds(sendRequest(topic, queue, "x", ""))
+	}
+}
+
+// afterJava is a world that has as many messages as javaOffsets says, and does not run.
+func afterJava(t *testing.T, change ...func(*broker.Options)) *world {
+	t.Helper()
+	w := newWorld(t, change...)
+	w.fillQueue("orders", 0, 60)
+	w.fillQueue("orders", 2, 17)
+	w.succeeds(heartbeat("one", "g", nil))
+	w.fillQueue("%RETRY%g", 0, 5)
+	w.close()
+	w.machine.Shutdown()
+	return w
+}
+
 func TestTheOffsetsOfAJavaBrokerAreTakenOver(t *testing.T) {
-	w := prepareWorld(t)
+	w := afterJava(t)
 	w.write("config/consumerOffset.json", javaOffsets)
 	w.start()
 	w.committed("g", "orders", 0, "42")
@@ -80,7 +101,7 @@ func TestTheOffsetsOfAJavaBrokerAreTakenOver(t *testing.T) {
 func TestTheCopyOfAJavaBrokerStandsInForAFileThatIsMissingOrTorn(t *testing.T) {
 	for name, content := range map[string]string{"missing": "", "torn": javaOffsets[:120]} {
 		t.Run(name, func(t *testing.T) {
-			w := prepareWorld(t)
+			w := afterJava(t)
 			w.write("config/consumerOffset.json.bak", javaOffsets)
 			if content != "" {
 				w.write("config/consumerOffset.json", content)
@@ -94,7 +115,7 @@ func TestTheCopyOfAJavaBrokerStandsInForAFileThatIsMissingOrTorn(t *testing.T) {
 // TestAJournalDoesNotCountBesideATableThatAJavaBrokerHasSaved: the Java broker read the same table, counted on, and saved it
 // under the same version.
 func TestAJournalDoesNotCountBesideATableThatAJavaBrokerHasSaved(t *testing.T) {
-	w := prepareWorld(t, func(o *broker.Options) { o.SaveOffsetsEvery = time.Hour })
+	w := afterJava(t, func(o *broker.Options) { o.SaveOffsetsEvery = time.Hour })
 	w.write("config/consumerOffset.json", javaOffsets)
 	w.start()
 	w.succeeds(sendRequest("orders", 0, "x", ""))
@@ -150,7 +171,8 @@ func TestAPullCommitsOnItsWay(t *testing.T) {
 // TestCommitsOfAClientCountInTheirOrder: one that wants no answer does not overtake one that does, and is not overtaken.
 func TestCommitsOfAClientCountInTheirOrder(t *testing.T) {
 	w := newWorld(t)
-	w.succeeds(sendRequest("orders", 0, "x", ""))
+	w.fillQueue("orders", 0, 5)
+	w.fillQueue("orders", 1, 9)
 	w.succeeds(commitRequest("g", "orders", 0, 1))
 	w.slowDisk(time.Second)
 	first := w.begin(commitRequest("g", "orders", 0, 5))
@@ -172,7 +194,7 @@ func TestCommitsOfAClientCountInTheirOrder(t *testing.T) {
 
 func TestACommitThatWantsNoAnswerIsThereAtOnceAndSavedSoon(t *testing.T) {
 	w := newWorld(t)
-	w.succeeds(sendRequest("orders", 0, "x", ""))
+	w.fillQueue("orders", 0, 7)
 	w.succeeds(commitRequest("g", "orders", 1, 1))
 	w.oneway(commitRequest("g", "orders", 0, 7))
 	w.committed("g", "orders", 0, "7")
@@ -183,7 +205,7 @@ func TestACommitThatWantsNoAnswerIsThereAtOnceAndSavedSoon(t *testing.T) {
 
 func TestACommitThatTheDiskRefusesIsNotShownAndTheNextSaveMendsTheJournal(t *testing.T) {
 	w := newWorld(t)
-	w.succeeds(sendRequest("orders", 0, "x", ""))
+	w.fillQueue("orders", 0, 4)
 	w.succeeds(commitRequest("g", "orders", 0, 1))
 	w.pass(10 * time.Second)
 	healthy := w.machine.Disk().Options()
@@ -205,7 +227,8 @@ func TestACommitThatTheDiskRefusesIsNotShownAndTheNextSaveMendsTheJournal(t *tes
 // restart finds, and the journal belongs to one of them only.
 func TestACommitAfterASaveInDoubtSurvives(t *testing.T) {
 	w := newWorld(t, func(o *broker.Options) { o.SaveOffsetsEvery = time.Second })
-	w.succeeds(sendRequest("orders", 0, "x", ""))
+	w.fillQueue("orders", 0, 30)
+	w.fillQueue("orders", 1, 30)
 	w.succeeds(commitRequest("g", "orders", 0, 0))
 	healthy := w.machine.Disk().Options()
 	sick := healthy

@@ -41,6 +41,8 @@ type Options struct {
 	SlaveRead            bool // slaveReadEnable: who reads old messages is sent to the slave that its group names
 	RegisterEvery        time.Duration
 	RegisterTimeout      time.Duration
+	RoutesFor            time.Duration // loadBalancePollNameServerInterval: how long the broker takes a route for right by which it shares out queues
+	NoServerBalance      bool          // serverLoadBalancerEnable=false: who asks the broker for its queues gets all
 	SaveOffsetsEvery     time.Duration // flushConsumerOffsetInterval
 	ClientTimeout        time.Duration // a client without a heartbeat for that long has left
 	QueueLockFor         time.Duration // a lock that is not renewed lasts so long (rocketmq.broker.rebalance.lockMaxLiveTime)
@@ -60,7 +62,7 @@ func DefaultOptions() Options {
 		Name: "broker-a", Cluster: "DefaultCluster", Listen: ":10911",
 		Perm: proto.PermReadWrite, DefaultTopicQueues: 8,
 		ShortPollingFor: time.Second, HeldPullsMax: 100_000, PullMessagesMax: 32, PullBytesMax: 256 << 10,
-		RegisterEvery: 30 * time.Second, RegisterTimeout: 6 * time.Second, SaveOffsetsEvery: 5 * time.Second,
+		RegisterEvery: 30 * time.Second, RegisterTimeout: 6 * time.Second, RoutesFor: 30 * time.Second, SaveOffsetsEvery: 5 * time.Second,
 		ClientTimeout: 120 * time.Second, Region: "DefaultRegion", TopicsMax: 100_000, GroupsMax: 100_000,
 		ShutdownGrace: 3 * time.Second, QueueLockFor: time.Minute,
 	}
@@ -79,6 +81,7 @@ func (o Options) withDefaults() Options {
 	fill(&o.PullBytesMax, d.PullBytesMax)
 	fill(&o.RegisterEvery, d.RegisterEvery)
 	fill(&o.RegisterTimeout, d.RegisterTimeout)
+	fill(&o.RoutesFor, d.RoutesFor)
 	fill(&o.SaveOffsetsEvery, d.SaveOffsetsEvery)
 	fill(&o.ClientTimeout, d.ClientTimeout)
 	fill(&o.QueueLockFor, d.QueueLockFor)

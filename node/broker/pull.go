@@ -38,7 +38,7 @@ func (b *Broker) pull(in *transport.Incoming) {
 		p.bytes = min(p.bytes, int(header.MaxBytes))
 	}
 	if header.Flags.Has(proto.PullHold) {
-		hold := time.Duration(min(header.HoldForMillis, holdMax.Milliseconds())) * time.Millisecond
+		hold := time.Duration(min(max(header.HoldForMillis, 0), holdMax.Milliseconds())) * time.Millisecond
 		if b.options.NoLongPolling {
 			hold = b.options.ShortPollingFor
 		}
@@ -59,20 +59,35 @@ func (b *Broker) admitPull(in *transport.Incoming, header *proto.PullMessage) (*
 	if err != nil {
 		return nil, refused(proto.RespSubscriptionGroupNotExist, "subscription group [%s] does not exist: %v", header.ConsumerGroup, err)
 	}
-	if !group.ConsumeEnable {
-		return nil, refused(proto.RespNoPermission, "subscription group no permission, %s", header.ConsumerGroup)
-	}
-	topic := b.topics.byName[header.Topic]
-	if topic == nil {
-		return nil, refused(proto.RespTopicNotExist, "topic[%s] not exist, apply first please!", header.Topic)
-	}
-	if !topic.Perm.Readable() {
-		return nil, refused(proto.RespNoPermission, "the topic[%s] pulling message is forbidden", header.Topic)
-	}
-	if header.QueueID < 0 || header.QueueID >= topic.ReadQueues {
-		return nil, refused(proto.RespInvalidParameter, "queueId[%d] is illegal, topic:[%s] topicConfig.readQueueNums:[%d]", header.QueueID, header.Topic, topic.ReadQueues)
+	if r := b.refuseQueue(group, store.QueueKey{Topic: header.Topic, ID: header.QueueID}); r.code != 0 {
+		return nil, r
 	}
 	return b.wantedBy(in, header)
+}
+
+// refuseQueue answers a group that must not pull from a queue, or a queue that there is not.
+func (b *Broker) refuseQueue(group *groupConfig, queue store.QueueKey) refusal {
+	if !group.ConsumeEnable {
+		return refused(proto.RespNoPermission, "subscription group no permission, %s", group.Name)
+	}
+	switch topic := b.topics.byName[queue.Topic]; {
+	case topic == nil:
+		return refused(proto.RespTopicNotExist, "topic[%s] not exist, apply first please!", queue.Topic)
+	case !topic.Perm.Readable():
+		return refused(proto.RespNoPermission, "the topic[%s] pulling message is forbidden", queue.Topic)
+	case queue.ID < 0 || queue.ID >= topic.ReadQueues:
+		return refused(proto.RespInvalidParameter, "queueId[%d] is illegal, topic:[%s] topicConfig.readQueueNums:[%d]", queue.ID, queue.Topic, topic.ReadQueues)
+	}
+	return b.refuseGroup(group, queue.Topic)
+}
+
+// refuseAgain is for a pull that has waited: its group or its topic may be gone meanwhile, or closed to it.
+func (b *Broker) refuseAgain(p *pullRequest) refusal {
+	group := b.groups.byName[p.group]
+	if group == nil {
+		return refused(proto.RespSubscriptionGroupNotExist, "subscription group [%s] does not exist: it was deleted while the pull was held", p.group)
+	}
+	return b.refuseQueue(group, p.queue)
 }
 
 // wantedBy takes the subscription from the request, if it carries one, or from what heartbeats have said. It may wait.
@@ -97,23 +112,20 @@ func (b *Broker) refuseSubscriber(header *proto.PullMessage, subscription *proto
 	if subscription == nil {
 		return refused(proto.RespSubscriptionNotExist, "the consumer's subscription not exist: group %s has no heartbeat that subscribes %s", header.ConsumerGroup, header.Topic)
 	}
-	if r := b.refuseGroup(header); r.code != 0 {
-		return r
-	}
 	if subscription.Version < header.Version {
 		return refused(proto.RespSubscriptionNotLatest, "the consumer's subscription not latest")
 	}
 	return refusal{}
 }
 
-// refuseGroup answers groups that their settings keep from what their heartbeats say.
-func (b *Broker) refuseGroup(header *proto.PullMessage) refusal {
-	name := header.ConsumerGroup
-	if b.clients.consumers[name].model == proto.Broadcasting && !b.groups.byName[name].ConsumeBroadcastEnable {
-		return refused(proto.RespNoPermission, "the consumer group[%s] can not consume by broadcast way", name)
+// refuseGroup answers groups that their settings keep from what they want.
+func (b *Broker) refuseGroup(group *groupConfig, topic string) refusal {
+	members := b.clients.consumers[group.Name]
+	if members != nil && members.model == proto.Broadcasting && !group.ConsumeBroadcastEnable {
+		return refused(proto.RespNoPermission, "the consumer group[%s] can not consume by broadcast way", group.Name)
 	}
-	if !b.groups.mayRead(name, header.Topic) {
-		return refused(proto.RespNoPermission, "the consumer group[%s] is forbidden for topic[%s]", name, header.Topic)
+	if !b.groups.mayRead(group.Name, topic) {
+		return refused(proto.RespNoPermission, "the consumer group[%s] is forbidden for topic[%s]", group.Name, topic)
 	}
 	return refusal{}
 }
@@ -135,6 +147,12 @@ type pullRequest struct {
 
 // answerPull reads and answers, or holds the pull. It waits for the disk.
 func (b *Broker) answerPull(p *pullRequest) {
+	if p.held {
+		if r := b.refuseAgain(p); r.code != 0 {
+			p.reply.Error(r.code, r.remark)
+			return
+		}
+	}
 	if b.progress.redirect(p) {
 		return
 	}
@@ -161,6 +179,7 @@ func (b *Broker) answerPull(p *pullRequest) {
 		SuggestedBrokerID: b.suggestBroker(p.group, result.Cold),
 		Next:              int64(result.Next), Min: int64(result.Min), Max: int64(result.Max),
 	}
+	header.TopicSysFlags, header.GroupSysFlags = b.sysFlags(p)
 	if result.Status != store.ReadFound {
 		b.giveBuffer(buffer)
 		p.reply.SendFields(code, result.Status.String(), header, nil, nil)
@@ -182,7 +201,8 @@ func (b *Broker) countPull(p *pullRequest, began env.Instant, result *store.Read
 // holds keeps a pull that found nothing, if it has time left. One that was held before stays so when what woke it does not
 // match; at its first try the client is told where to go on.
 func (b *Broker) holds(p *pullRequest, result *store.ReadResult) bool {
-	if p.holdUntil <= b.env.Clock.Now() {
+	if p.holdUntil <= b.env.Clock.Now() || b.refuseAgain(p).code != 0 {
+		// In the second case it was refused while this pull read: its next one hears why.
 		return false
 	}
 	switch _, end := b.store.Bounds(p.queue); {
@@ -196,14 +216,28 @@ func (b *Broker) holds(p *pullRequest, result *store.ReadResult) bool {
 	return b.waiting.hold(p)
 }
 
-// suggestBroker is whom a group should pull from next: this broker, unless it reads what is not in memory any more and there may be
-// slaves that serve it. A client that knows no such slave stays.
+// suggestBroker is whom a group should pull from next, if slaves may serve reads: for what is not in memory any more the one that its settings
+// name for that, and otherwise the one that they name. A client that knows no such broker stays.
 func (b *Broker) suggestBroker(name string, cold bool) int64 {
 	group := b.groups.byName[name]
-	if !cold || !b.options.SlaveRead || group == nil {
+	switch {
+	case !b.options.SlaveRead || group == nil:
 		return proto.MasterID
+	case cold:
+		return group.WhichBrokerWhenConsumeSlowly
 	}
-	return group.WhichBrokerWhenConsumeSlowly
+	return group.BrokerID
+}
+
+// sysFlags are those of the topic and the group of a pull, 0 where one is gone meanwhile.
+func (b *Broker) sysFlags(p *pullRequest) (topic, group int32) {
+	if t := b.topics.byName[p.queue.Topic]; t != nil {
+		topic = int32(t.SysFlags)
+	}
+	if g := b.groups.byName[p.group]; g != nil {
+		group = g.SysFlags
+	}
+	return topic, group
 }
 
 // mayHold reports whether a pull waits for the next message. One whose file was removed meanwhile goes on elsewhere at once.

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -80,7 +82,7 @@ func (r *registrar) register(address string) error {
 	b := r.broker
 	body := proto.RegisterBrokerBody{Table: r.offered()}
 	content := body.Marshal()
-	_, err := b.outgoing.Call(nil, address, &transport.Request{
+	response, err := b.outgoing.Call(nil, address, &transport.Request{
 		Code: proto.ReqRegisterBroker,
 		Header: &proto.RegisterBroker{
 			BrokerName: b.options.Name, BrokerAddress: b.address.String(), ClusterName: b.options.Cluster,
@@ -89,6 +91,36 @@ func (r *registrar) register(address string) error {
 		},
 		Body: content,
 	}, b.options.RegisterTimeout)
+	if err != nil {
+		return err
+	}
+	return r.order(response.Body)
+}
+
+// order makes topics ordered that the name server's order config lists ("ORDER_TOPIC_CONFIG", updateOrderTopicConfig). One that is listed no more
+// stays as it is: a tool may have made it ordered.
+func (r *registrar) order(body []byte) error {
+	if len(body) == 0 {
+		return nil
+	}
+	config, err := proto.UnmarshalKVTable(body)
+	if err != nil {
+		return err
+	}
+	topics := r.broker.topics
+	for _, name := range sortedNames(config.Table) {
+		if topic := topics.byName[name]; topic == nil || topic.Ordered {
+			continue
+		}
+		err = errors.Join(err, topics.update(name, func(old *proto.TopicConfig) (proto.TopicConfig, error) {
+			if old == nil {
+				return proto.TopicConfig{}, fmt.Errorf("topic %s, which the order config lists, was deleted meanwhile", name)
+			}
+			topic := old.Clone()
+			topic.Ordered = true
+			return topic, nil
+		}))
+	}
 	return err
 }
 

@@ -18,6 +18,8 @@ type nameServer struct {
 	machine  *sim.Machine
 	requests []*wire.Command
 	answer   int32 // to registrations
+	routes   map[string]proto.Route
+	order    map[string]string // order config
 }
 
 func (w *world) addNameServer(name string, last byte) *nameServer {
@@ -32,10 +34,32 @@ func (s *nameServer) start(w *world) {
 	e := s.machine.Boot(s.machine.Name())
 	server := transport.NewServer(e, transport.ServerOptions{Handler: transport.HandlerFunc(func(in *transport.Incoming) {
 		s.requests = append(s.requests, in.Command.Clone())
+		if in.Command.Code == proto.ReqGetRouteInfoByTopic {
+			s.tell(in)
+			return
+		}
+		if s.answer == proto.RespSuccess && s.order != nil {
+			in.Reply().Success((&proto.KVTable{Table: s.order}).Marshal())
+			return
+		}
 		in.Reply().Error(s.answer, "")
 	})})
 	_, err := server.Listen(":9876")
 	require.NoError(w.t, err)
+}
+
+// tell answers where a topic is.
+func (s *nameServer) tell(in *transport.Incoming) {
+	topic := in.Command.Fields.String("topic")
+	route, known := s.routes[topic]
+	switch {
+	case s.routes == nil:
+		in.Reply().Error(proto.RespSystemError, "name server not ready")
+	case !known:
+		in.Reply().Error(proto.RespTopicNotExist, "No topic route info in name server for the topic: "+topic)
+	default:
+		in.Reply().Success(route.Marshal(proto.RouteForm(in.Command.Version, false)))
+	}
 }
 
 func withNameServers(addresses ...string) func(*broker.Options) {
@@ -143,4 +167,25 @@ func TestTheBrokersOwnPermissionIsThatOfItsTopics(t *testing.T) {
 	table := s.registrations(t)[0]
 	require.Equal(t, proto.PermRead, table["BenchmarkTest"].Perm)
 	require.False(t, table[proto.DefaultTopic].Perm.Writable())
+}
+
+func TestATopicOfTheOrderConfigIsAnOrderedOne(t *testing.T) {
+	w := prepareWorld(t, withNameServers("10.0.1.1:9876"))
+	s := w.addNameServer("namesrv0", 1)
+	w.start()
+	w.succeeds(sendRequest("orders", 0, "x", ""))
+	w.succeeds(sendRequest("bills", 0, "x", ""))
+	s.order = map[string]string{"orders": "broker-a:4", "elsewhere": "broker-b:4"}
+	w.pass(35 * time.Second)
+	require.True(t, w.topicTable()["orders"].Ordered)
+	require.False(t, w.topicTable()["bills"].Ordered)
+	require.NotContains(t, w.topicTable(), "elsewhere")
+	all := s.registrations(t)
+	require.True(t, all[len(all)-1]["orders"].Ordered, "the name server hears of it")
+	s.order = map[string]string{}
+	w.pass(35 * time.Second)
+	require.True(t, w.topicTable()["orders"].Ordered, "it stays so")
+	w.restart(sim.PowerLoss)
+	require.True(t, w.topicTable()["orders"].Ordered)
+	require.Less(t, len(s.registrations(t)), 10, "to say what is known makes nothing new")
 }

@@ -29,7 +29,7 @@ func number(n int64) string { return strconv.FormatInt(n, 10) }
 func (b *Broker) runtimeTable(now env.Instant) map[string]string {
 	table := map[string]string{
 		"brokerVersion":              number(wire.OwnVersion),
-		"brokerVersionDesc":          wire.VersionName(wire.OwnVersion),
+		"brokerVersionDesc":          wire.VersionDescription(wire.OwnVersion),
 		"bootTimestamp":              number(int64(b.startAt)),
 		"runtime":                    showRuntime(now.Sub(b.started)),
 		"brokerActive":               strconv.FormatBool(b.store.Health() == nil),

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -224,10 +225,18 @@ func (b *Broker) admitBatch(body []byte, topic *proto.TopicConfig) refusal {
 	if len(topic.Name) > message.TopicLengthMaxV1 || proto.IsRetryTopic(topic.Name) {
 		return refused(proto.RespMessageIllegal, "topic %s takes no batches", topic.Name)
 	}
+	if limit := b.bodyMax(); len(body) > limit {
+		return refused(proto.RespMessageIllegal, "the batch has %d bytes, the limit (maxMessageSize) is %d: send smaller batches", len(body), limit)
+	}
 	if _, err := message.CountBatch(body, batchMax); err != nil {
 		return refused(proto.RespMessageIllegal, "batch: %v", err)
 	}
 	return refusal{}
+}
+
+// bodyMax bounds the body of a message, and of a whole batch, in bytes.
+func (b *Broker) bodyMax() int {
+	return cmp.Or(b.options.Store.BodySizeMax, store.DefaultOptions().BodySizeMax)
 }
 
 // buildInnerBatch makes one record of a batch, as it came. It needs the unique id of the batch: consumers and tools know it by

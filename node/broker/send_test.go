@@ -140,7 +140,7 @@ func TestABatchHasALimitOfMessagesAndOfBytes(t *testing.T) {
 	many := batchRequest(t, "orders", make([]string, 65_537)...)
 	w.refused(many, proto.RespMessageIllegal, "65536")
 	long := batchRequest(t, "orders", make([]string, 30_000)...)
-	w.refused(long, proto.RespMessageIllegal, "send smaller batches")
+	w.refused(long, proto.RespMessageIllegal, "the limit (maxMessageSize) is 65536: send smaller batches")
 	require.Equal(t, "0", w.end("orders", 0))
 	w.succeeds(batchRequest(t, "orders", make([]string, 1000)...))
 	require.Equal(t, "1000", w.end("orders", 0))

@@ -33,6 +33,8 @@ var liveSettings = map[string]func(o *Options, value string) error{
 	"longPollingEnable":                 notFlag(func(o *Options) *bool { return &o.NoLongPolling }),
 	"enablePropertyFilter":              notFlag(func(o *Options) *bool { return &o.NoPropertyFilter }),
 	"storeReplyMessageEnable":           notFlag(func(o *Options) *bool { return &o.NoReplyStore }),
+	"serverLoadBalancerEnable":          notFlag(func(o *Options) *bool { return &o.NoServerBalance }),
+	"loadBalancePollNameServerInterval": millis(func(o *Options) *time.Duration { return &o.RoutesFor }, time.Millisecond, time.Hour),
 	"slaveReadEnable":                   flag(func(o *Options) *bool { return &o.SlaveRead }),
 	"shortPollingTimeMills":             millis(func(o *Options) *time.Duration { return &o.ShortPollingFor }, time.Millisecond, time.Hour),
 	"flushConsumerOffsetInterval":       millis(func(o *Options) *time.Duration { return &o.SaveOffsetsEvery }, time.Millisecond, time.Hour),

@@ -70,7 +70,8 @@ func TestEveryLiveSettingCanBeSet(t *testing.T) {
 		"autoCreateSubscriptionGroup": "false", "longPollingEnable": "FALSE", "enablePropertyFilter": "false", "slaveReadEnable": "true",
 		"shortPollingTimeMills": "10", "flushConsumerOffsetInterval": "100", "channelExpiredTimeout": "1000", "lockMaxLiveTime": "1000",
 		"registerNameServerPeriod": "10000", "registerBrokerTimeoutMills": "100", "maxTransferBytesOnMessageInMemory": "1024",
-		"maxTransferCountOnMessageInMemory": "1", "regionId": "x", "brokerPermission": "2", "autoCreateTopicEnable": "false",
+		"maxTransferCountOnMessageInMemory": "1", "regionId": "x", "brokerPermission": "2", "autoCreateTopicEnable": "false", "serverLoadBalancerEnable": "false",
+		"loadBalancePollNameServerInterval": "1000",
 	} {
 		response := w.succeeds(configRequest(key, value))
 		require.Contains(t, response.Remark, "in force until the broker stops", key)

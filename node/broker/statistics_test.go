@@ -113,6 +113,8 @@ func TestTheRuntimeViewHasTheKeysThatToolsLookFor(t *testing.T) {
 		EndTransactionQueueSize EndTransactionThreadPoolQueueCapacity`) {
 		require.Contains(t, table, key)
 	}
+	require.Equal(t, "V5_3_2", table["brokerVersionDesc"], "as MQVersion spells it")
+	require.Equal(t, "477", table["brokerVersion"])
 	require.Equal(t, "2", table["putMessageTimesTotal"])
 	require.Equal(t, "1", table["msgPutTotalTodayNow"], "the topic of delayed messages is the broker's own")
 	require.Equal(t, "0,1", table["scheduleMessageOffset_2"])

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -104,6 +105,19 @@ func (w *waitingPulls) release(group string, key store.QueueKey) {
 	}
 }
 
+// releaseAll answers the pulls that match: their group or topic was deleted.
+func (w *waitingPulls) releaseAll(match func(*heldPull) bool) {
+	for _, end := range w.ends() {
+		for _, h := range slices.Clone(w.byTime[end]) {
+			if match(h) {
+				w.leaveTime(h)
+				w.leaveQueue(h)
+				w.wake(h)
+			}
+		}
+	}
+}
+
 // wake hands a pull that is in no list any more to the answerers.
 func (w *waitingPulls) wake(h *heldPull) {
 	if h.reply.Conn().Closed() {
@@ -175,15 +189,13 @@ func (w *waitingPulls) keep(key store.QueueKey, held []*heldPull) {
 	w.byQueue[key] = held
 }
 
+// ends lists when holds are over, the next one first.
+func (w *waitingPulls) ends() []int64 { return slices.Sorted(maps.Keys(w.byTime)) }
+
 // close answers all held pulls and ends the tasks.
 func (w *waitingPulls) close() {
 	w.closing = true
-	ends := make([]int64, 0, len(w.byTime))
-	for end := range w.byTime {
-		ends = append(ends, end)
-	}
-	slices.Sort(ends)
-	for _, end := range ends {
+	for _, end := range w.ends() {
 		w.expire(end)
 	}
 	w.ready.Close()

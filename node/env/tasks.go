@@ -19,6 +19,10 @@ type Tasks interface {
 	// must not call this package, with one exception: it may enter the node
 	// again through the Door.
 	Offload(fn func())
+	// Stacks tells people what goes on, in whole lines of at most so many bytes: in production the stacks of all goroutines of the
+	// process, those of the application included; in the simulator the names of the machine's tasks. Nobody may decide by it. It does
+	// not wait, but in production it stops everything else for some milliseconds.
+	Stacks(limit int) string
 }
 
 // Cond is a place where tasks wait until another task of the same node says

@@ -17,7 +17,7 @@ const policy = `
 		node/filter/filtertest;
 
 	node/env       < store/segment, node/replica, node/env/osenv, node/env/envtest, sim;
-	transport/wire < transport/proto < client/assign;
+	transport/wire < transport/proto < transport/assign;
 
 	node/env, transport/wire, transport/proto      < transport;
 	node/env, transport/message, store/segment     < store/index;
@@ -28,19 +28,20 @@ const policy = `
 	node/env, transport, transport/wire, transport/proto, node/replica
 		< node/controller;
 	transport/message < node/filter;
-	node/env, transport, transport/wire, transport/proto, node/replica, node/filter, transport/message, store
+	node/env, transport, transport/wire, transport/proto, transport/assign, node/replica, node/filter, transport/message, store
 		< node/broker;
-	node/env, transport, transport/wire, transport/proto, transport/message, client/assign
+	node/env, transport, transport/wire, transport/proto, transport/message, transport/assign
 		< client;
 
 	# The two worlds are chosen here and nowhere else.
-	node/env, node/env/osenv, client, client/assign, transport/proto, transport/message
+	node/env, node/env/osenv, client, transport/assign, transport/proto, transport/message
 		< .;
 	node/env, node/env/osenv, node/namesrv, node/broker, node/controller, client, store,
 	transport/wire, transport/proto, transport/message, store/segment, store/index,
 	cmd/gantry/commandline, cmd/gantry/config, cmd/gantry/table
 		< cmd/gantry;
-	NONE < cmd/gantry/commandline, cmd/gantry/table;
+	# Tests of the binary know it from outside.
+	NONE < cmd/gantry/commandline, cmd/gantry/table, cmd/gantry/acceptance, cmd/gantry/speed;
 	cmd/gantry/commandline < cmd/gantry/config;
 	sim, node/env, node/namesrv, node/broker, node/controller, node/replica, client, store, store/index
 		< sim/cluster < sim/fault, sim/oracle < sim/scenario < cmd/gantrysim;

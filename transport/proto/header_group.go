@@ -90,3 +90,26 @@ func (h *DeleteSubscriptionGroup) DecodeFields(f wire.Fields) error {
 	}
 	return r.err
 }
+
+// UpdateAndGetGroupForbidden is the header of ReqUpdateAndGetGroupForbidden (class
+// UpdateGroupForbiddenRequestHeader, since 5.0): whether a group may read a topic. The answer's body is
+// a GroupForbidden.
+type UpdateAndGetGroupForbidden struct {
+	Group    string      // group
+	Topic    string      // topic
+	Readable Maybe[bool] // readable: what is to be from now on; absent: only tell
+}
+
+// EncodeFields writes the header.
+func (h *UpdateAndGetGroupForbidden) EncodeFields(e *wire.Encoder) {
+	e.String("group", h.Group)
+	e.String("topic", h.Topic)
+	encodeMaybeFlag(e, "readable", h.Readable)
+}
+
+// DecodeFields reads the header.
+func (h *UpdateAndGetGroupForbidden) DecodeFields(f wire.Fields) error {
+	r := fieldReader{fields: f}
+	*h = UpdateAndGetGroupForbidden{Group: r.needText("group"), Topic: r.needText("topic"), Readable: r.maybeFlag("readable")}
+	return r.err
+}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"strconv"
-	"strings"
 )
 
 // Queue names one queue of a topic at one broker name (class MessageQueue). It is
@@ -20,12 +19,12 @@ func (q Queue) String() string {
 	return q.Topic + "@" + q.BrokerName + ":" + strconv.Itoa(int(q.QueueID))
 }
 
-// Compare orders queues by topic, broker name and id, as Java's MessageQueue does. Consumers of a
+// Compare orders queues by topic, broker name and id, names by CompareNames (MessageQueue.compareTo). Members of a
 // group must agree on the order, because they share the queues by it.
 func (q Queue) Compare(other Queue) int {
 	return cmp.Or(
-		strings.Compare(q.Topic, other.Topic),
-		strings.Compare(q.BrokerName, other.BrokerName),
+		CompareNames(q.Topic, other.Topic),
+		CompareNames(q.BrokerName, other.BrokerName),
 		cmp.Compare(q.QueueID, other.QueueID),
 	)
 }

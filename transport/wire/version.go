@@ -1,6 +1,9 @@
 package wire
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // A version on the wire is an ordinal in the protocol's list of releases (enum
 // MQVersion.Version). Releases are odd; the even number before is the snapshot of
@@ -55,4 +58,16 @@ func VersionName(ordinal int32) string {
 		name += "-SNAPSHOT"
 	}
 	return name
+}
+
+// VersionDescription spells a wire number as the protocol names it: "V5_3_2", "V5_3_2_SNAPSHOT" (MQVersion.getVersionDesc). Numbers
+// beyond the regular range are "HIGHER_VERSION"; those before it are given as by VersionName.
+func VersionDescription(ordinal int32) string {
+	switch {
+	case ordinal > V5_9_9:
+		return "HIGHER_VERSION"
+	case ordinal < firstRegularOrdinal-1:
+		return VersionName(ordinal)
+	}
+	return "V" + strings.NewReplacer(".", "_", "-", "_").Replace(VersionName(ordinal))
 }

@@ -28,6 +28,14 @@ func TestVersionConstantsAreThoseOfTheGates(t *testing.T) {
 	require.GreaterOrEqual(t, wire.OwnVersion, wire.V4_9_4)
 }
 
+func TestVersionsAreDescribedAsTheProtocolNamesThem(t *testing.T) {
+	for ordinal, want := range map[int32]string{
+		wire.OwnVersion: "V5_3_2", 232: "V4_1_0_SNAPSHOT", 401: "V4_9_4", 611: "V5_9_9", 612: "HIGHER_VERSION", 9999: "HIGHER_VERSION", 121: "ordinal 121",
+	} {
+		require.Equal(t, want, wire.VersionDescription(ordinal))
+	}
+}
+
 func TestVersionsOutsideTheRuleHaveNoName(t *testing.T) {
 	for ordinal, want := range map[int32]string{121: "ordinal 121", 211: "ordinal 211", 612: "ordinal 612", -1: "ordinal -1", 0: "ordinal 0"} {
 		require.Equal(t, want, wire.VersionName(ordinal))

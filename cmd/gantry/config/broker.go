@@ -71,6 +71,8 @@ type Broker struct {
 	MessageDelayLevel string        `key:"messageDelayLevel" default:"1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h" doc:"times of the delay levels, from level 1 on, in s, m, h or d; redeliveries begin at level 3"`
 	RegisterPeriod    time.Duration `key:"registerNameServerPeriod" unit:"ms" default:"30000" range:"1 3600000" doc:"pause between registrations, at least 10 s and at most 60 s"`
 	RegisterTimeout   time.Duration `key:"registerBrokerTimeoutMills" unit:"ms" default:"6000" range:"100 600000" doc:"how long to wait for a name server's answer"`
+	ServerBalance     bool          `key:"serverLoadBalancerEnable" default:"true" doc:"share out the queues among consumers that leave it to the broker; false gives each of them all queues"`
+	RoutesFor         time.Duration `key:"loadBalancePollNameServerInterval" unit:"ms" default:"30000" range:"1 3600000" doc:"how old the routes may be by which it shares out queues"`
 	RegionID          string        `key:"regionId" default:"DefaultRegion" doc:"the region, which messages and answers carry"`
 }
 

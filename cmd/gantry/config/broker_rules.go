@@ -34,8 +34,8 @@ var brokerRules = rules{
 		{"transaction* rejectTransactionMessage checkTransactionMessageEnable",
 			"this version refuses transactional messages"},
 		{"pop* *Pop* revive* enableSkipLongAwaitingAck enableRetryTopicV2 appendAckAsync appendCkAsync " +
-			"skipWhenCKRePutReachMaxTimes serverLoadBalancerEnable defaultMessageRequestMode loadBalancePollNameServerInterval",
-			"this version has no consumption by pop and no assignment of queues by the broker: such requests are refused"},
+			"skipWhenCKRePutReachMaxTimes",
+			"this version has no consumption by pop: such requests are refused"},
 		{"ha[A-Z]* maxHaTransferByteInSecond brokerIP2 slaveTimeout enableAutoInSyncReplicas syncFromLastFile asyncLearner " +
 			"syncMasterFlushOffsetWhenStartup maxSlaveResendLength maxChecksumRange skipPreOnline lockInStrictMode " +
 			"sendHeartbeatTimeoutMillis brokerHeartbeatInterval brokerNotActiveTimeoutMillis compatibleWithOldNameSrv " +
@@ -86,6 +86,7 @@ var brokerRules = rules{
 		{"clusterTopicEnable", "true", "its topic of the cluster's name can always be used"},
 		{"brokerTopicEnable", "true", "its topic of the broker's name can always be used"},
 		{"traceTopicEnable", "false", "it makes no trace topic by itself: with autoCreateTopicEnable the first trace makes it"},
+		{"defaultMessageRequestMode", "PULL", "this version has no consumption by pop: members pull what they are assigned"},
 		{"rejectPullConsumerEnable", "false", "it cannot tell such consumers apart, and would serve them"},
 		{"startAcceptSendRequestTimeStamp", "0", "it takes messages as soon as it runs"},
 		{"recallMessageEnable", "false", "it has no delayed messages to recall"},

@@ -1,6 +1,7 @@
 package envtest
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ func TestTasks(t *testing.T, w World) {
 		{"Offload returns when fn has", offloadReturnsAfter},
 		{"Offload gives up the baton", offloadGivesUpTheBaton},
 		{"Many tasks may be in Offload at once", offloadsOverlap},
+		{"Stacks tells of tasks in whole lines and keeps the baton", stacksTellOfTasks},
 	})
 }
 
@@ -241,4 +243,20 @@ func offloadsOverlap(t T, e env.Env) {
 	})
 	c.join(t)
 	assert.Equal(t, 190, sum)
+}
+
+func stacksTellOfTasks(t T, e env.Env) {
+	c := newCrew(e)
+	ran := false
+	c.start("someone", func() { ran = true })
+	text := e.Tasks.Stacks(1 << 20)
+	assert.False(t, ran, "it has waited")
+	assert.NotEmpty(t, text)
+	assert.True(t, strings.HasSuffix(text, "\n"), text)
+	for _, limit := range []int{len(text) / 2, 1, 0, -1} {
+		some := e.Tasks.Stacks(limit)
+		assert.LessOrEqual(t, len(some), max(limit, 0))
+		assert.True(t, some == "" || strings.HasSuffix(some, "\n"), some)
+	}
+	c.join(t)
 }

@@ -1,6 +1,7 @@
 package osenv
 
 import (
+	"bytes"
 	"fmt"
 	"runtime"
 	"sync"
@@ -35,6 +36,16 @@ func (t tasks) Sleep(d time.Duration) { t.outside(func() { time.Sleep(d) }) }
 func (t tasks) Yield() { t.outside(runtime.Gosched) }
 
 func (t tasks) Offload(fn func()) { t.outside(fn) }
+
+// Stacks leaves out the goroutines for which there is no room.
+func (t tasks) Stacks(limit int) string {
+	buffer := make([]byte, max(limit, 0))
+	text := buffer[:runtime.Stack(buffer, true)]
+	if len(text) == len(buffer) {
+		text = text[:bytes.LastIndexByte(text, '\n')+1]
+	}
+	return string(text)
+}
 
 func (t tasks) NewCond() env.Cond { return &cond{world: t.World} }
 

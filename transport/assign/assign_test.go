@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/gantrymq/gantry/client/assign"
+	"github.com/gantrymq/gantry/transport/assign"
 )
 
 // queuesOf makes queues 0 to count-1 of a topic at one broker.

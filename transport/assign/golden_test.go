@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/gantrymq/gantry/client/assign"
+	"github.com/gantrymq/gantry/transport/assign"
 )
 
 // golden is testdata/shares_5.3.2.txt, whose head says how to read it.

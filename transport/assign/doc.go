@@ -13,7 +13,7 @@
 //
 // # The data path
 //
-//	SortQueues, SortMembers → CompareNames   the order that all members agree on
+//	SortQueues, SortMembers → proto.CompareNames   the order that all members agree on
 //	Strategy.Assign → check                  the share of one member
 //	Diff                                     from what is held to what is to be held
 //

@@ -3,6 +3,8 @@ package assign
 import (
 	"fmt"
 	"slices"
+
+	"github.com/gantrymq/gantry/transport/proto"
 )
 
 // RoomResolver tells where brokers and members are (interface MachineRoomResolver). All members must get the same answers; an
@@ -101,7 +103,7 @@ func roomsInOrder(queuesIn map[string][]Queue, own string) []string {
 			rooms = append(rooms, room)
 		}
 	}
-	slices.SortFunc(rooms, CompareNames)
+	slices.SortFunc(rooms, proto.CompareNames)
 	if len(queuesIn[own]) > 0 {
 		rooms = slices.Insert(rooms, 0, own)
 	}

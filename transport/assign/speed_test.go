@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gantrymq/gantry/client/assign"
+	"github.com/gantrymq/gantry/transport/assign"
 )
 
 // bigGroup is 1000 queues at 10 brokers, and 200 members.

@@ -5,7 +5,7 @@ package assign
 func Diff(held, wanted []Queue) (added, removed []Queue) {
 	held, wanted = sortedSet(held), sortedSet(wanted)
 	for len(held) > 0 && len(wanted) > 0 {
-		switch order := CompareQueues(held[0], wanted[0]); {
+		switch order := held[0].Compare(wanted[0]); {
 		case order < 0:
 			removed, held = append(removed, held[0]), held[1:]
 		case order > 0:

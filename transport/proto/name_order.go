@@ -1,24 +1,6 @@
-package assign
+package proto
 
-import (
-	"cmp"
-	"slices"
-)
-
-// SortQueues puts queues in the order that strategies need (Collections.sort over MessageQueue).
-func SortQueues(queues []Queue) { slices.SortFunc(queues, CompareQueues) }
-
-// SortMembers puts client ids in the order that strategies need (Collections.sort over String).
-func SortMembers(members []string) { slices.SortFunc(members, CompareNames) }
-
-// CompareQueues orders by topic, broker name and queue id (MessageQueue.compareTo).
-func CompareQueues(a, b Queue) int {
-	return cmp.Or(
-		CompareNames(a.Topic, b.Topic),
-		CompareNames(a.BrokerName, b.BrokerName),
-		cmp.Compare(a.QueueID, b.QueueID),
-	)
-}
+import "cmp"
 
 // CompareNames orders UTF-8 text by its UTF-16 code units, as Java does (String.compareTo). It differs from the order of bytes, and of code
 // points, only where a character from U+E000 to U+FFFF meets one above, which comes first. Text that is not UTF-8 has its place too.

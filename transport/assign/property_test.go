@@ -1,15 +1,13 @@
 package assign_test
 
 import (
-	"cmp"
 	"slices"
 	"testing"
-	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/gantrymq/gantry/client/assign"
+	"github.com/gantrymq/gantry/transport/assign"
 )
 
 // names are drawn from few characters, of all lengths in UTF-8, so that common beginnings are frequent.
@@ -119,37 +117,6 @@ func TestStrategiesLeaveTheirArgumentsAlone(t *testing.T) {
 	})
 }
 
-func TestNamesAreOrderedByTheirUTF16CodeUnits(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		a, b := names.Draw(t, "a"), names.Draw(t, "b")
-		want := slices.Compare(utf16.Encode([]rune(a)), utf16.Encode([]rune(b)))
-		require.Equal(t, want, assign.CompareNames(a, b))
-	})
-}
-
-func TestTextThatIsNotUTF8HasItsPlaceToo(t *testing.T) {
-	texts := rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 3), func(b []byte) string { return string(b) })
-	rapid.Check(t, func(t *rapid.T) {
-		a, b, c := texts.Draw(t, "a"), texts.Draw(t, "b"), texts.Draw(t, "c")
-		require.Equal(t, a == b, assign.CompareNames(a, b) == 0)
-		require.Equal(t, -assign.CompareNames(b, a), assign.CompareNames(a, b))
-		sorted := []string{a, b, c}
-		assign.SortMembers(sorted)
-		require.LessOrEqual(t, assign.CompareNames(sorted[0], sorted[2]), 0)
-	})
-}
-
-func TestQueuesAreOrderedByTopicThenBrokerThenId(t *testing.T) {
-	queue := rapid.Custom(func(t *rapid.T) assign.Queue {
-		return assign.Queue{Topic: names.Draw(t, "topic"), BrokerName: names.Draw(t, "broker"), QueueID: rapid.Int32Range(0, 3).Draw(t, "id")}
-	})
-	rapid.Check(t, func(t *rapid.T) {
-		a, b := queue.Draw(t, "a"), queue.Draw(t, "b")
-		want := cmp.Or(assign.CompareNames(a.Topic, b.Topic), assign.CompareNames(a.BrokerName, b.BrokerName), int(a.QueueID-b.QueueID))
-		require.Equal(t, cmp.Compare(want, 0), assign.CompareQueues(a, b))
-	})
-}
-
 func TestDiffLeadsFromWhatIsHeldToWhatIsWanted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		held, wanted := drawQueues(t), drawQueues(t)
@@ -161,7 +128,7 @@ func TestDiffLeadsFromWhatIsHeldToWhatIsWanted(t *testing.T) {
 			require.Equal(t, isWanted && !isHeld, slices.Contains(added, queue))
 			require.Equal(t, isHeld && !isWanted, slices.Contains(removed, queue))
 		}
-		require.True(t, slices.IsSortedFunc(added, assign.CompareQueues))
-		require.True(t, slices.IsSortedFunc(removed, assign.CompareQueues))
+		require.True(t, slices.IsSortedFunc(added, assign.Queue.Compare))
+		require.True(t, slices.IsSortedFunc(removed, assign.Queue.Compare))
 	})
 }

@@ -1,0 +1,89 @@
+package broker_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/stretchr/testify/require"
+)
+
+func forbiddenRequest(group, topic string, readable proto.Maybe[bool]) *transport.Request {
+	return &transport.Request{Code: proto.ReqUpdateAndGetGroupForbidden, Header: &proto.UpdateAndGetGroupForbidden{Group: group, Topic: topic, Readable: readable}}
+}
+
+var (
+	forbid = proto.Some(false)
+	permit = proto.Some(true)
+	ask    = proto.Maybe[bool]{}
+)
+
+// readable asks whether a group may read a topic, after it was changed if so wanted.
+func (w *world) readable(group, topic string, readable proto.Maybe[bool]) bool {
+	w.t.Helper()
+	answer, err := proto.UnmarshalGroupForbidden(w.succeeds(forbiddenRequest(group, topic, readable)).Body)
+	require.NoError(w.t, err)
+	require.Equal(w.t, group, answer.Group)
+	require.Equal(w.t, topic, answer.Topic)
+	return answer.Readable
+}
+
+func TestAGroupIsKeptFromATopicUntilItIsLetInAgain(t *testing.T) {
+	w := newWorld(t)
+	w.succeeds(sendRequest("orders", 0, "x", ""))
+	w.succeeds(sendRequest("bills", 0, "y", ""))
+	require.True(t, w.readable("g", "orders", ask))
+	require.False(t, w.readable("g", "orders", forbid))
+	require.False(t, w.readable("g", "bills", forbid))
+	w.refused(pullRequest("orders", 0, 0, 0, "*"), proto.RespNoPermission, "the consumer group[g] is forbidden for topic[orders]")
+	w.succeeds(heartbeat("one", "g", nil))
+	w.refused(registeredPull("g", 1), proto.RespNoPermission, "the consumer group[g] is forbidden for topic[orders]")
+	w.succeeds(heartbeat("one", "h", nil))
+	w.succeeds(registeredPull("h", 1))
+
+	w.restart(sim.PowerLoss)
+	require.False(t, w.readable("g", "orders", ask), "a ban outlives the broker")
+	require.True(t, w.readable("g", "orders", permit))
+	w.restart(sim.PowerLoss)
+	require.Equal(t, []string{"x"}, bodies(t, w.succeeds(pullRequest("orders", 0, 0, 0, "*"))))
+	w.refused(pullRequest("bills", 0, 0, 0, "*"), proto.RespNoPermission, "forbidden for topic[bills]")
+	require.Contains(t, w.file("config/subscriptionGroup.json"), `"forbiddenTable":{"g":{"bills":4}}`)
+	require.True(t, w.readable("g", "bills", permit))
+	require.NotContains(t, w.file("config/subscriptionGroup.json"), "forbiddenTable", "nothing is left of the last ban")
+}
+
+func TestOtherBitsOfTheForbiddenTableStay(t *testing.T) {
+	w := prepareWorld(t)
+	w.write("config/subscriptionGroup.json", `{"forbiddenTable":{"g":{"orders":6}},"subscriptionGroupTable":{"g":{}}}`)
+	w.start()
+	require.False(t, w.readable("g", "orders", ask))
+	require.True(t, w.readable("g", "orders", permit))
+	require.Contains(t, w.file("config/subscriptionGroup.json"), `"forbiddenTable":{"g":{"orders":2}}`)
+	before := w.file("config/subscriptionGroup.json")
+	require.True(t, w.readable("g", "orders", permit))
+	require.Equal(t, before, w.file("config/subscriptionGroup.json"), "a change that changes nothing is not saved")
+}
+
+func TestAHeldPullEndsWhenItsGroupIsKeptOut(t *testing.T) {
+	w := newWorld(t)
+	w.succeeds(sendRequest("orders", 0, "x", ""))
+	held := w.begin(pullRequest("orders", 0, 1, time.Minute, "*"))
+	w.pass(time.Second)
+	w.readable("g", "others", forbid)
+	w.pass(time.Second)
+	require.Nil(t, *held)
+	w.readable("g", "orders", forbid)
+	w.pass(time.Second)
+	require.NotNil(t, *held)
+	require.EqualValues(t, proto.RespNoPermission, (*held).Code)
+}
+
+func TestABanThatCannotBeIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.refused(forbiddenRequest("a b", "orders", forbid), proto.RespInvalidParameter, "group name")
+	w.refused(forbiddenRequest("g", "a b", forbid), proto.RespInvalidParameter, "topic name")
+	w.refused(&transport.Request{Code: proto.ReqUpdateAndGetGroupForbidden}, proto.RespInvalidParameter, `"group" is missing`)
+	require.False(t, w.readable("not-there", "nor-this", forbid), "a ban may come before what it is about")
+}

@@ -1,0 +1,128 @@
+package broker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/proto"
+	"go.uber.org/zap"
+)
+
+// requestModesFile has the layout of MessageRequestModeManager.
+const requestModesFile = "messageRequestMode.json"
+
+// requestModesMax bounds the table.
+const requestModesMax = 100_000
+
+// requestModeTable is how groups get messages of topics, where a tool has said so (class MessageRequestModeManager). All get them by
+// pulls here; what a Java broker's file says besides stays in it.
+type requestModeTable struct {
+	broker *Broker
+	modes  []proto.SetMessageRequestMode // by topic and group
+	change *env.Semaphore                // one change at a time
+}
+
+func newRequestModeTable(b *Broker) *requestModeTable {
+	return &requestModeTable{broker: b, change: env.NewSemaphore(b.env.Tasks, 1)}
+}
+
+func (t *requestModeTable) load() error {
+	return loadDocument(t.broker.env, requestModesFile, func(content []byte) error {
+		table, err := proto.UnmarshalRequestModeTable(content)
+		if err != nil {
+			return err
+		}
+		t.modes = table.Modes
+		slices.SortFunc(t.modes, compareModes)
+		for i := range t.modes {
+			if t.modes[i].Mode != proto.ModePull {
+				t.broker.env.Log.Warn("a group is to pop, which this broker does not serve: its members must pull", zap.Stringer("mode", &t.modes[i]))
+			}
+		}
+		return nil
+	})
+}
+
+func compareModes(a, b proto.SetMessageRequestMode) int {
+	return cmp.Or(strings.Compare(a.Topic, b.Topic), strings.Compare(a.ConsumerGroup, b.ConsumerGroup))
+}
+
+// set adds or replaces an entry, durably. It waits for the disk.
+func (t *requestModeTable) set(mode proto.SetMessageRequestMode) error {
+	return t.update(func(modes []proto.SetMessageRequestMode) ([]proto.SetMessageRequestMode, error) {
+		i, found := slices.BinarySearchFunc(modes, mode, compareModes)
+		switch {
+		case found:
+			modes[i] = mode
+			return modes, nil
+		case len(modes) >= requestModesMax:
+			return nil, fmt.Errorf("%d request modes are set, no more can be", len(modes))
+		}
+		return slices.Insert(modes, i, mode), nil
+	})
+}
+
+// forget drops what is known of a topic or group that was deleted, durably. It waits only if there is something.
+func (t *requestModeTable) forget(match func(proto.SetMessageRequestMode) bool) error {
+	return t.update(func(modes []proto.SetMessageRequestMode) ([]proto.SetMessageRequestMode, error) {
+		return slices.DeleteFunc(modes, match), nil
+	})
+}
+
+func (t *requestModeTable) update(change func(copied []proto.SetMessageRequestMode) ([]proto.SetMessageRequestMode, error)) error {
+	t.change.Acquire(nil, env.Never)
+	defer t.change.Release()
+	next, err := change(slices.Clone(t.modes))
+	if err != nil || slices.Equal(next, t.modes) {
+		return err
+	}
+	if err := saveDocument(t.broker.env.Disk, requestModesFile, (&proto.RequestModeTable{Modes: next}).Marshal()); err != nil {
+		return fmt.Errorf("the request modes could not be saved: %w", err)
+	}
+	t.modes = next
+	return nil
+}
+
+// setRequestMode handles SET_MESSAGE_REQUEST_MODE. It is answered when the mode is durable.
+//
+// Answers: success; no permission, for retry topics; topic not exist; group not exist; invalid parameter; system error.
+func (b *Broker) setRequestMode(in *transport.Incoming) {
+	mode, err := proto.UnmarshalSetMessageRequestMode(in.Command.Body)
+	if err != nil {
+		in.Reply().Error(proto.RespInvalidParameter, err.Error())
+		return
+	}
+	if r := b.refuseMode(mode); r.code != 0 {
+		in.Reply().Error(r.code, r.remark)
+		return
+	}
+	b.await(in, func() { err = b.modes.set(*mode) })
+	if err != nil {
+		in.Reply().Error(proto.RespSystemError, err.Error())
+		return
+	}
+	in.Reply().Success(nil)
+}
+
+func (b *Broker) refuseMode(mode *proto.SetMessageRequestMode) refusal {
+	switch {
+	case proto.IsRetryTopic(mode.Topic):
+		return refused(proto.RespNoPermission, "the mode of a retry topic, %s, cannot be set: it is always pulled", mode.Topic)
+	case b.topics.byName[mode.Topic] == nil:
+		return refused(proto.RespTopicNotExist, "topic[%s] not exist", mode.Topic)
+	case b.groups.byName[mode.ConsumerGroup] == nil:
+		return refused(proto.RespSubscriptionGroupNotExist, "subscription group[%s] not exist", mode.ConsumerGroup)
+	case mode.Mode != proto.ModePull:
+		return refused(proto.RespInvalidParameter, "mode %s: this broker serves pulls only, so the mode can only be %s", mode.Mode, proto.ModePull)
+	}
+	return refusal{}
+}
+
+// allRequestModes handles GET_ALL_MESSAGE_REQUEST_MODE.
+func (b *Broker) allRequestModes(in *transport.Incoming) {
+	in.Reply().Success((&proto.RequestModeTable{Modes: b.modes.modes}).Marshal())
+}
