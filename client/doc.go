@@ -62,8 +62,7 @@
 //
 // # Not done here
 //
-// Static topics are refused (ErrNoBroker). Namespaces and access keys are not spoken. What consumers do is not
-// traced.
+// Static topics are refused (ErrNoBroker). Access keys are not spoken. What lite pull consumers do is not traced.
 //
 // # Files
 //
@@ -87,6 +86,8 @@
 //	hooks.go        what the application runs around each try
 //	trace.go        message traces as bytes (pure)
 //	tracer.go       sending them
+//	trace_consume.go   what they tell of consumers
+//	namespace.go    names in namespaces (pure)
 //	request.go      requests, which wait for replies
 //	reply.go        making, sending and taking replies
 //	batch.go, batch_split.go, async.go, oneway.go, compress.go, selector.go, result.go   what their names say

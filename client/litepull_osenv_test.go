@@ -92,7 +92,11 @@ func TestASlowListenerHoldsUpCloseOnlyAsLongAsItsContext(t *testing.T) {
 		<-release
 	}))
 	require.NoError(t, p.Subscribe(background, "orders", client.Tags("*")))
-	<-begun
+	select {
+	case <-begun:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the listener is not called")
+	}
 	ctx, cancel := context.WithTimeout(background, 50*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, p.Close(ctx), context.DeadlineExceeded)

@@ -87,11 +87,14 @@ func (c *LitePullConsumer) handOut(most int) []*Received {
 	return messages
 }
 
-// buffered is how many messages of all queues were pulled and not handed out.
+// buffered is how many messages of all queues were pulled and not handed out. Those of paused queues do not count: nobody can make room
+// by polling them.
 func (c *PushConsumer) buffered() int {
 	n := 0
 	for _, a := range c.order {
-		n += a.unfinished
+		if !a.paused {
+			n += a.unfinished
+		}
 	}
 	return n
 }

@@ -66,7 +66,11 @@ func (c *LitePullConsumer) goTo(ctx context.Context, queue Queue, offset QueueOf
 // Pause stops queues that are held: nothing more of them is handed out, not even what was pulled, until Resume. A queue that is given up
 // and comes back is not paused any more. The error is ErrNotAssigned if any of them is not held; then nothing has changed.
 func (c *LitePullConsumer) Pause(ctx context.Context, queues ...Queue) error {
-	return c.withHeld(ctx, func(a *assignment) { a.paused = true }, queues...)
+	return c.withHeld(ctx, func(a *assignment) {
+		a.paused = true
+		// Others may have room now.
+		c.engine.wakePulls()
+	}, queues...)
 }
 
 // Resume ends Pause. Errors are as there.

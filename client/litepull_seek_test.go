@@ -178,6 +178,22 @@ func TestOneFullQueueDoesNotKeepOthersFromBeingPolledWhenAllIsFull(t *testing.T)
 	require.Equal(t, 200, count)
 }
 
+func TestWhatAPausedQueueHasPulledDoesNotKeepOthersFromBeingPulled(t *testing.T) {
+	c := newGroupCluster(t, 1)
+	c.a.put(orders(0), 100)
+	var other []string
+	c.run(time.Minute, func() {
+		p := c.lite(client.WithTotalLimit(5))
+		must(p.Assign(background, orders(0), orders(1)))
+		c.app.Tasks.Sleep(time.Second)
+		must(p.Pause(background, orders(0)))
+		c.a.put(orders(1), 3)
+		other = c.pollAll(p, 10)
+		must(p.Close(background))
+	})
+	require.Equal(t, bodiesOf(orders(1), 3), other)
+}
+
 func TestAResetFromOutsideMovesAQueueAndItsOffset(t *testing.T) {
 	c := newGroupCluster(t, 1)
 	c.a.put(orders(0), 10)
@@ -198,8 +214,6 @@ func TestAResetFromOutsideMovesAQueueAndItsOffset(t *testing.T) {
 		if at := c.a.committedAt(orders(0)); at != 4 {
 			panic(fmt.Sprintf("committed %d", at))
 		}
-		// The pull that the broker holds must end before.
-		c.app.Tasks.Sleep(20 * time.Second)
 		again = c.pollAll(p, 32)
 		must(p.Close(background))
 	})

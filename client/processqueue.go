@@ -32,6 +32,7 @@ const (
 	entryWaiting  entryState = iota
 	entryRunning             // a handler has it
 	entryExpiring            // a handler has it for too long: it is being sent back
+	entryKept                // consumed, but not to be committed yet
 	entryFinished
 )
 
@@ -87,7 +88,7 @@ func (q *processQueue) takeInOrder(count int, now env.Instant) (taken []*Receive
 	}
 	for i := 0; i < len(q.entries) && len(taken) < count; i++ {
 		e := &q.entries[i]
-		if e.state == entryFinished {
+		if e.state == entryFinished || e.state == entryKept {
 			continue
 		}
 		if e.at > now {
@@ -219,4 +220,29 @@ func (q *processQueue) notExpired(offset QueueOffset) bool {
 	}
 	q.entries[i].state = entryRunning
 	return q.entries[i].failed
+}
+
+// keep notes that a message was consumed, and holds up the committed offset all the same, until finishKept or putBack.
+func (q *processQueue) keep(offset QueueOffset) {
+	if i := q.find(offset); i >= 0 {
+		q.leave(i)
+		q.entries[i].state = entryKept
+	}
+}
+
+// kept lists the messages that are kept.
+func (q *processQueue) kept() (messages []*Received) {
+	for i := range q.entries {
+		if q.entries[i].state == entryKept {
+			messages = append(messages, q.entries[i].message)
+		}
+	}
+	return messages
+}
+
+// finishKept finishes all messages that are kept.
+func (q *processQueue) finishKept() {
+	for _, m := range q.kept() {
+		q.finish(m.Offset)
+	}
 }

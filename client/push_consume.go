@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gantrymq/gantry/node/env"
@@ -122,6 +123,10 @@ func (c *PushConsumer) callHandler(ctx context.Context, messages []*Received) (e
 
 // settle deals with what a handler made of a batch.
 func (c *PushConsumer) settle(b batch, err error, took time.Duration) {
+	commit := errors.Is(err, CommitNow)
+	if commit {
+		err = nil
+	}
 	c.traceEnd(b.traced, err)
 	if err != nil {
 		c.core.env.Log.Warn("the handler failed", zap.Stringer("message", b.messages[0]), zap.Int("messages", len(b.messages)), zap.Error(err))
@@ -130,17 +135,30 @@ func (c *PushConsumer) settle(b batch, err error, took time.Duration) {
 	c.rates.of(c.config.space.full(b.messages[0].Topic)).consumed(c.core.env.Clock.Now(), consumed, len(b.messages)-consumed, took)
 	if b.is(b.epoch) && c.core.state < closing && c.mayConsume(b.assignment) {
 		for _, m := range b.messages[:consumed] {
-			b.finish(m.Offset)
+			c.markConsumed(b, m)
+		}
+		if commit {
+			b.finishKept()
 		}
 		c.settleFailed(b, b.messages[consumed:], err)
 	}
 	c.ended(b)
 }
 
+func (c *PushConsumer) markConsumed(b batch, m *Received) {
+	if c.push.manualCommit {
+		b.keep(m.Offset)
+		return
+	}
+	b.finish(m.Offset)
+}
+
 // settleFailed deals with the messages that were not consumed.
 func (c *PushConsumer) settleFailed(b batch, failed []*Received, err error) {
 	switch {
 	case len(failed) == 0:
+	case c.push.manualCommit && errors.Is(err, RollbackNow):
+		c.rollBack(b, failed, err)
 	case c.push.inOrder:
 		c.suspendQueue(b, failed, err)
 	case c.push.model == Broadcasting:

@@ -20,6 +20,14 @@ type Handler func(ctx context.Context, messages []*Received) error
 // group (delay level -1).
 var Reject = errors.New("message is rejected")
 
+// Answers of orderly handlers with WithManualCommit. They are errors only because a handler returns one.
+var (
+	// CommitNow: the messages are consumed, and everything up to them is committed (COMMIT). Without WithManualCommit it means the same as nil.
+	CommitNow = errors.New("commit")
+	// RollbackNow: everything since the last commit comes again, after the pause of WithSuspendTime or SuspendFor (ROLLBACK).
+	RollbackNow = errors.New("roll back")
+)
+
 // RetryError asks for a delay. See RetryAfter.
 type RetryError struct {
 	Level int // of the broker's table, from 1 ("delayLevelWhenNextConsume")

@@ -36,6 +36,10 @@ func (s *brokerOffsets) read(queue Queue) (QueueOffset, bool, error) {
 	var h proto.OffsetResponse
 	// Without a word about it, brokers answer 0 for a new group and a young topic.
 	header := &proto.QueryConsumerOffset{ConsumerGroup: s.consumer.config.group, Topic: queue.Topic, QueueID: queue.QueueID}
+	if s.consumer.push.from == proto.FromTimestamp && !s.consumer.isRetryTopic(queue.Topic) {
+		// The application has named a time, and means it.
+		header.ZeroIfUnknown = proto.Some(false)
+	}
 	err := s.asking.ask(queue, proto.ReqQueryConsumerOffset, header, &h)
 	if hasCode(err, proto.RespQueryNotFound) {
 		return 0, false, nil

@@ -76,6 +76,7 @@ type pushConfig struct {
 	topicMessages   int // 0: no limit
 	topicBytes      int // 0: no limit
 	suspendFor      time.Duration
+	manualCommit    bool
 	sendsFilter     bool // with each pull
 	persistEvery    time.Duration
 	listener        func(topic string, all, held []Queue) // may be nil
@@ -188,6 +189,15 @@ func WithSuspendTime(pause time.Duration) PushOption {
 	return pushOption(func(c *config) { c.push.suspendFor = pause })
 }
 
+// WithManualCommit lets an orderly handler say when what it consumed is committed ("autoCommit" false of ConsumeOrderlyContext). nil then means
+// that the messages are consumed, but come again with all later ones if the consumer ends; CommitNow commits everything up to them; RollbackNow
+// has everything since the last commit delivered again, and other errors only the messages of this call.
+//
+// What is not committed counts for WithQueueLimits: a handler that never commits stops its queue.
+func WithManualCommit() PushOption {
+	return pushOption(func(c *config) { c.push.manualCommit = true })
+}
+
 // WithFilterInPulls says whether each pull carries the filter, if that is tags ("postSubscriptionWhenPull"). Without it brokers
 // apply the subscription that the last heartbeat of any member of the group told, so that members which differ
 // lose messages. The default is true.
@@ -225,6 +235,7 @@ func (c *config) pushChecks() []check {
 		within("WithConcurrency", p.concurrency, 1, 1<<20),
 		within("WithBatchSize", p.batch, 1, 1024),
 		within("WithMaxRedeliveries", p.redeliveriesMax, -1, 1<<30),
+		{!p.manualCommit || p.inOrder, "WithManualCommit", "", "WithOrderlyHandler as well: others have nothing to commit in order"},
 		atLeast("WithConsumeTimeout", p.consumeTimeout, time.Second),
 		within("WithTopicLimits", p.topicMessages, 0, 6553500),
 		within("WithTopicLimits", p.topicBytes, 0, 1<<50),

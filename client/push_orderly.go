@@ -29,10 +29,24 @@ func (c *PushConsumer) suspendQueue(b batch, failed []*Received, err error) {
 		back++
 	}
 	if back > 0 {
-		pause := pauseOf(err, c.push.suspendFor)
-		b.restsAt = c.core.env.Clock.Now().Add(pause)
-		c.dispatchIn(pause)
+		c.restQueue(b, err)
 	}
+}
+
+// restQueue keeps a queue from its handler for a while.
+func (c *PushConsumer) restQueue(b batch, err error) {
+	pause := pauseOf(err, c.push.suspendFor)
+	b.restsAt = c.core.env.Clock.Now().Add(pause)
+	c.dispatchIn(pause)
+}
+
+// rollBack has everything delivered again that was not committed by hand. As in Java, that does not count as a redelivery.
+func (c *PushConsumer) rollBack(b batch, failed []*Received, err error) {
+	for _, m := range append(b.kept(), failed...) {
+		again := *m
+		b.putBack(&again, 0)
+	}
+	c.restQueue(b, err)
 }
 
 // giveMessageUp reports whether a message needs no more attention in its queue.

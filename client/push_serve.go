@@ -88,6 +88,8 @@ func (c *PushConsumer) reset(a *assignment, to QueueOffset) {
 	}
 	c.core.env.Log.Warn("an offset was reset from outside", zap.Stringer("queue", a.queue), zap.Int64("from", int64(a.committed())), zap.Int64("to", int64(to)))
 	a.restart(to)
+	// The pull that the broker holds is of no use any more.
+	c.startPulling(a)
 	// The store has something else, or did not get this one yet.
 	a.stored, a.marked = offsetUnknown, to
 	_ = c.persist([]*assignment{a}, c.core.env.Clock.Now().Add(c.config.requestTimeout))
@@ -149,7 +151,7 @@ func (c *PushConsumer) consumeDirectly(reply transport.Reply, brokerName string,
 	began := c.core.env.Clock.Now()
 	err = c.handle(messages[:1])
 	result := &proto.ConsumeMessageDirectlyResult{
-		Ordered: c.push.inOrder, SpentMillis: c.core.env.Clock.Now().Sub(began).Milliseconds(),
+		Ordered: c.push.inOrder, ManualCommit: c.push.manualCommit, SpentMillis: c.core.env.Clock.Now().Sub(began).Milliseconds(),
 	}
 	result.Result = resultOf(err)
 	if err != nil {
@@ -164,6 +166,10 @@ func resultOf(err error) proto.ConsumeResult {
 	switch {
 	case err == nil:
 		return proto.ResultSuccess
+	case errors.Is(err, CommitNow):
+		return proto.ResultCommit
+	case errors.Is(err, RollbackNow):
+		return proto.ResultRollback
 	case errors.As(err, &panicked):
 		return proto.ResultException
 	}

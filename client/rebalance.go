@@ -80,6 +80,9 @@ func (c *PushConsumer) rebalanceOnce() bool {
 		if err == nil {
 			err = c.apply(topic, wanted)
 		}
+		if err == nil && c.isRetryTopic(topic) {
+			err = c.retryTopicEverywhere()
+		}
 		if err != nil {
 			failures = append(failures, err)
 			c.core.env.Log.Info("a topic could not be shared out", zap.String("topic", topic), zap.Error(err))
@@ -102,6 +105,9 @@ func (c *PushConsumer) share(topic string) ([]Queue, error) {
 	}
 	deadline := c.core.env.Clock.Now().Add(c.config.requestTimeout)
 	t, err := c.core.routes.forConsumer(nil, topic, deadline)
+	if err == nil && c.isRetryTopic(topic) && c.retryTopicEverywhere() != nil {
+		t, err = c.core.routes.fetch(nil, topic, false, deadline)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +121,28 @@ func (c *PushConsumer) share(topic string) ([]Queue, error) {
 		return nil, err
 	}
 	return c.allocate(queues, members)
+}
+
+// retryTopicEverywhere returns ErrTopicNotFound while the route of the retry topic lacks a broker of the group's topics. Brokers make it one by
+// one as they hear of the group; what fails at one that an early route lacks would not come again before the route is refreshed.
+func (c *PushConsumer) retryTopicEverywhere() error {
+	retry := c.core.routes.topics[proto.RetryTopic(c.config.group)]
+	if retry == nil {
+		return nil
+	}
+	has := brokerNamesOf(retry.subscribe)
+	for _, topic := range c.topics() {
+		t := c.core.routes.topics[topic]
+		if t == nil {
+			continue
+		}
+		for _, name := range brokerNamesOf(t.subscribe) {
+			if !slices.Contains(has, name) {
+				return fmt.Errorf("%w: %s at broker %s", ErrTopicNotFound, retry.name, name)
+			}
+		}
+	}
+	return nil
 }
 
 // members lists the members of the group, sorted. All members ask the brokers of the topic in the same order, so that they see the

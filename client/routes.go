@@ -148,7 +148,8 @@ func (r *routes) suspect(name string) {
 func (r *routes) update(t *topic) error {
 	route, err := r.ask(t.name)
 	borrowed := false
-	if t.producing && hasCode(err, proto.RespTopicNotExist) {
+	// A topic that was there comes back, with its own queues: its only broker may be restarting. Those of another topic would be wrong then.
+	if t.producing && (t.route == nil || t.borrowed) && hasCode(err, proto.RespTopicNotExist) {
 		route, err = r.borrow(t.name, err)
 		borrowed = true
 	}

@@ -70,6 +70,21 @@ func TestARouteIsKeptWhileNameServersDoNotKnowIt(t *testing.T) {
 	require.Len(t, c.sends(), 2)
 }
 
+// While its only broker restarts, a topic is unknown. The queues of the topic that new ones are made from are not its own.
+func TestARouteIsNotReplacedByThatOfTheTopicThatNewOnesAreMadeFrom(t *testing.T) {
+	c := newCluster(t, 1)
+	var queues []client.Queue
+	c.run(10*time.Second, func() {
+		p := c.producer(client.WithRouteRefresh(time.Second))
+		must1(p.Send(background, hello()))
+		delete(c.names.routes, "orders")
+		c.names.routes["TBW102"] = route(16, c.a)
+		c.app.Tasks.Sleep(3 * time.Second)
+		queues = must1(p.Queues(background, "orders"))
+	})
+	require.Len(t, queues, 4, "its own queues, two at each broker")
+}
+
 func TestAnUnknownTopicIsAnErrorThatNamesIt(t *testing.T) {
 	c := newCluster(t, 1)
 	var send, queues error

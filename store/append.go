@@ -47,6 +47,7 @@ type waitingAppend struct {
 	done     Completion        // nil if it was answered, because it took too long
 	first    Place
 	more     []Place     // of the second and further records
+	since    env.Instant // when it came
 	deadline env.Instant // env.Never if it is answered only when its outcome is known
 }
 
@@ -89,7 +90,7 @@ func (s *Store) append(key QueueKey, records []message.Record, done Completion, 
 	}
 	s.roll(size)
 	queue := s.queueFor(key)
-	w := waitingAppend{done: done, deadline: deadline}
+	w := waitingAppend{done: done, since: s.env.Clock.Now(), deadline: deadline}
 	w.first = s.place(queue, &records[0])
 	for i := 1; i < len(records); i++ {
 		w.more = append(w.more, s.place(queue, &records[i]))
@@ -108,15 +109,42 @@ func (s *Store) admit() (AppendResult, bool) {
 	case s.full != nil && !s.batchEmptyAndIdle():
 		return AppendResult{Status: AppendNoSpace, Reason: s.full.Error()}, false
 	case s.clogged != nil:
-		return AppendResult{Status: AppendBusy, Reason: s.clogged.Error()}, false
+		return s.busy(s.clogged.Error()), false
 	case s.crowded != nil:
 		return AppendResult{Status: AppendNoSpace, Reason: s.crowded.Error()}, false
 	case s.writing && s.env.Clock.Now().Sub(s.writingSince) > s.options.BusyAfter:
-		return AppendResult{Status: AppendBusy, Reason: fmt.Sprintf("one write to the log takes longer than %v (osPageCacheBusyTimeOutMills): send again later", s.options.BusyAfter)}, false
+		return s.busy(fmt.Sprintf("one write to the log takes longer than %v (osPageCacheBusyTimeOutMills)", s.options.BusyAfter)), false
 	case s.unconfirmed() >= s.options.WaitingMax:
-		return AppendResult{Status: AppendBusy, Reason: fmt.Sprintf("%d bytes wait for the disk, the limit is %d: send again later", s.unconfirmed(), s.options.WaitingMax)}, false
+		return s.busy(fmt.Sprintf("more than %d bytes must not wait for the disk", s.options.WaitingMax)), false
 	}
 	return AppendResult{}, true
+}
+
+// busy refuses an append, and tells how much there is to do.
+func (s *Store) busy(why string) AppendResult {
+	return AppendResult{Status: AppendBusy, Reason: fmt.Sprintf("%s; now %v: send again later", why, s.Backlog())}
+}
+
+// Backlog is what waits for the disk.
+type Backlog struct {
+	Appends int           // whose outcome is not known; those that were answered because they took too long are among them
+	Bytes   int           // of the log
+	Oldest  time.Duration // how long the first of them has waited
+}
+
+// String tells all three.
+func (b Backlog) String() string {
+	return fmt.Sprintf("%d appends with %d bytes wait for the disk, the oldest for %s", b.Appends, b.Bytes, b.Oldest.Round(time.Millisecond))
+}
+
+// Backlog tells how much waits for the disk. Bytes is less than Options.WaitingMax and one append, with what it leaves unused at
+// the end of a file.
+func (s *Store) Backlog() Backlog {
+	b := Backlog{Appends: s.waiting.len(), Bytes: s.unconfirmed()}
+	if b.Appends > 0 {
+		b.Oldest = s.env.Clock.Now().Sub(s.waiting.peek().since)
+	}
+	return b
 }
 
 // unconfirmed is how many bytes wait for the disk. Appends that timed out are among them: their memory is

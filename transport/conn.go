@@ -48,18 +48,20 @@ type Conn struct {
 	together   int      // about how many calls were under way at once lately
 	expiry     env.Cond // set while a task watches the deadlines
 
-	unanswered int // requests of the peer without an answer yet
-	lastActive env.Instant
-	goingAway  bool // accepted connection: answer new requests with GO_AWAY
-	retired    bool // dialled connection: no new calls, and close after the last one
-	closed     bool
-	cause      error // why it ended
+	unanswered  int         // requests of the peer without an answer yet
+	waitedSince env.Instant // since when there are some
+	lastActive  env.Instant
+	goingAway   bool // accepted connection: answer new requests with GO_AWAY
+	retired     bool // dialled connection: no new calls, and close after the last one
+	closed      bool
+	cause       error // why it ended
 }
 
 // hooks are what the owner of a connection wants to know.
 type hooks struct {
 	afterBurst func()
 	onClose    func(*Conn)
+	refused    func()
 }
 
 func newConn(e env.Env, tasks *env.Group, raw env.Conn, id uint64, address string, limits Limits, handler Handler, h hooks) *Conn {

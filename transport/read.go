@@ -2,6 +2,7 @@ package transport
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport/proto"
@@ -125,18 +126,31 @@ func (c *Conn) handle(command *wire.Command) {
 	}
 	c.incoming = Incoming{Command: command, Conn: c, Arrived: c.lastActive}
 	if !command.IsOneway() {
+		if c.unanswered == 0 {
+			c.waitedSince = c.lastActive
+		}
 		c.unanswered++
 	}
 	switch {
 	case c.goingAway && understandsGoAway(command.Version):
+		c.countRefused()
 		c.incoming.Reply().Error(proto.RespGoAway, "this server is shutting down: use another connection")
 	case c.unanswered > c.limits.Unanswered:
+		c.countRefused()
 		c.incoming.Reply().Error(proto.RespSystemBusy, fmt.Sprintf(
-			"[OVERLOAD]%d requests of this connection wait for an answer, the limit is %d: send less at once", c.unanswered, c.limits.Unanswered))
+			"[OVERLOAD]%d requests of this connection wait for an answer, and some have for %s, the limit is %d: send less at once",
+			c.unanswered, c.lastActive.Sub(c.waitedSince).Round(time.Millisecond), c.limits.Unanswered))
 	case c.handler == nil:
 		c.incoming.Reply().Error(proto.RespRequestCodeNotSupported, fmt.Sprintf("request code %d is not served here", command.Code))
 	default:
 		c.handler.Serve(&c.incoming)
+	}
+}
+
+// countRefused tells the owner of a request that no handler sees. One without an answer would vanish without a trace otherwise.
+func (c *Conn) countRefused() {
+	if c.hooks.refused != nil {
+		c.hooks.refused()
 	}
 }
 

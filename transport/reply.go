@@ -24,6 +24,9 @@ func (in *Incoming) Reply() Reply {
 // Conn is the connection of the request.
 func (r Reply) Conn() *Conn { return r.conn }
 
+// Oneway reports whether the request wants no answer.
+func (r Reply) Oneway() bool { return r.oneway }
+
 // Alive reports whether an answer would still be sent.
 func (r Reply) Alive() bool { return !r.oneway && !r.conn.closed }
 

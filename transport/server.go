@@ -37,6 +37,21 @@ type Server struct {
 	tasks     *env.Group
 	closing   bool
 	changed   env.Cond // a connection ended, or closing began
+	refused   int64
+}
+
+// Refused counts requests that the handler did not see, because too many of their connection waited for an answer (SYSTEM_BUSY), or the
+// server was about to close (GO_AWAY).
+func (s *Server) Refused() int64 { return s.refused }
+
+func (s *Server) countRefused() { s.refused++ }
+
+// Unanswered is how many requests of all connections wait for an answer.
+func (s *Server) Unanswered() (requests int) {
+	for _, c := range s.conns {
+		requests += c.unanswered
+	}
+	return requests
 }
 
 // NewServer returns a server that does not listen yet.
@@ -92,7 +107,7 @@ func (s *Server) accept(l env.Listener) {
 func (s *Server) serve(raw env.Conn) {
 	s.lastID++
 	c := newConn(s.env, s.tasks, raw, s.lastID, raw.Remote().String(), s.options.Limits, s.options.Handler,
-		hooks{afterBurst: s.options.AfterBurst, onClose: s.ended})
+		hooks{afterBurst: s.options.AfterBurst, onClose: s.ended, refused: s.countRefused})
 	s.conns = append(s.conns, c)
 	if s.options.OnOpen != nil {
 		s.options.OnOpen(c)

@@ -21,27 +21,74 @@ func (b *Broker) updateTopic(in *transport.Incoming) {
 	if !decode(in, &h) {
 		return
 	}
-	reply := in.Reply()
-	topic, err := b.wantedTopic(&h)
+	b.changeTopics(in, []proto.UpdateAndCreateTopic{h})
+}
+
+// changeTopics makes or changes topics, durably, and answers. If one of them cannot be, none is touched; if it cannot be saved or has attributes that it
+// cannot have, those before it are.
+func (b *Broker) changeTopics(in *transport.Incoming, list []proto.UpdateAndCreateTopic) {
+	topics := make([]proto.TopicConfig, len(list))
+	for i := range list {
+		var err error
+		if topics[i], err = b.wantedTopic(&list[i]); err != nil {
+			in.Reply().Error(proto.RespInvalidParameter, err.Error())
+			return
+		}
+	}
+	var err error
+	b.await(in, func() {
+		for i := range list {
+			if err = b.changeTopic(topics[i], list[i].Attributes); err != nil {
+				return
+			}
+		}
+	})
 	if err != nil {
-		reply.Error(proto.RespInvalidParameter, err.Error())
+		in.Reply().Error(proto.RespSystemError, err.Error())
 		return
 	}
-	change := func(old *proto.TopicConfig) (proto.TopicConfig, error) {
+	in.Reply().Success(nil)
+}
+
+// changeTopic waits for the disk.
+func (b *Broker) changeTopic(topic proto.TopicConfig, attributes string) error {
+	return b.topics.update(topic.Name, func(old *proto.TopicConfig) (proto.TopicConfig, error) {
 		var current map[string]string
 		if old != nil {
 			current = old.Attributes
 		}
-		attributes, err := changeAttributes(current, h.Attributes, old == nil)
-		topic.Attributes = attributes
+		var err error
+		topic.Attributes, err = changeAttributes(current, attributes, old == nil)
 		return topic, err
-	}
-	b.await(in, func() { err = b.topics.update(h.Topic, change) })
+	})
+}
+
+// updateTopics handles UPDATE_AND_CREATE_TOPIC_LIST.
+func (b *Broker) updateTopics(in *transport.Incoming) {
+	list, err := proto.UnmarshalTopicConfigList(in.Command.Body)
 	if err != nil {
-		reply.Error(proto.RespSystemError, err.Error())
+		in.Reply().Error(proto.RespInvalidParameter, err.Error())
 		return
 	}
-	reply.Success(nil)
+	wanted := make([]proto.UpdateAndCreateTopic, len(list.Topics))
+	for i, t := range list.Topics {
+		wanted[i] = proto.UpdateAndCreateTopic{
+			Topic: t.Name, ReadQueues: t.ReadQueues, WriteQueues: t.WriteQueues, Perm: t.Perm, FilterType: t.FilterType,
+			SysFlags: proto.Some(t.SysFlags), Ordered: t.Ordered, Attributes: attributeChanges(t.Attributes),
+		}
+	}
+	b.changeTopics(in, wanted)
+}
+
+// systemTopics handles GET_SYSTEM_TOPIC_LIST_FROM_BROKER: those that this broker has.
+func (b *Broker) systemTopics(in *transport.Incoming) {
+	var list proto.TopicList
+	for _, name := range sortedNames(b.topics.byName) {
+		if b.topics.isSystem(name) {
+			list.Topics = append(list.Topics, name)
+		}
+	}
+	in.Reply().Success(list.Marshal())
 }
 
 // wantedTopic checks what the tool asks for, all but the attributes, which depend on those that the topic has.

@@ -52,6 +52,19 @@ func isLimit(value string) bool {
 	return err == nil && (n > 0 || n == -1)
 }
 
+// attributeChanges writes changes that are a table, as lists of topics have them, as the text that changeAttributes takes.
+func attributeChanges(table map[string]string) string {
+	var changes []string
+	for _, key := range sortedNames(table) {
+		if strings.HasPrefix(key, "-") {
+			changes = append(changes, key)
+			continue
+		}
+		changes = append(changes, key+"="+table[key])
+	}
+	return strings.Join(changes, ",")
+}
+
 // changeAttributes applies "+key=value,-key".
 func changeAttributes(current map[string]string, changes string, creating bool) (map[string]string, error) {
 	if changes == "" {

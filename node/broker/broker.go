@@ -49,6 +49,7 @@ type Broker struct {
 	pullFree   [][]byte
 	pending    []message.Record // of the send being handled
 	properties []byte           // of those records
+	scratch    []byte           // properties on their way there
 
 	uniqueCount  uint16
 	uniqueLoader uint32

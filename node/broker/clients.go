@@ -123,7 +123,7 @@ func (b *Broker) prepareGroup(in *transport.Incoming, consumer *proto.ConsumerDa
 	known := b.topics.byName[name]
 	ordered := known != nil && known.Ordered
 	if !untold {
-		ordered = b.subscribesOrdered(consumer)
+		ordered = b.subscribesOrdered(consumer.Subscriptions) || ordered && b.othersSubscribeOrdered(consumer.Group)
 	}
 	if known != nil && known.Ordered == ordered {
 		return nil
@@ -145,18 +145,19 @@ func (b *Broker) prepareGroup(in *transport.Incoming, consumer *proto.ConsumerDa
 	return err
 }
 
-// subscribesOrdered reports whether a member subscribes an ordered topic, or other members of its group do: with a Java broker the retry
-// topics of groups whose members differ change with each heartbeat.
-func (b *Broker) subscribesOrdered(consumer *proto.ConsumerData) bool {
-	ordered := func(s proto.SubscriptionData) bool {
+// subscribesOrdered reports whether one of the topics is an ordered one.
+func (b *Broker) subscribesOrdered(subscriptions []proto.SubscriptionData) bool {
+	return slices.ContainsFunc(subscriptions, func(s proto.SubscriptionData) bool {
 		topic := b.topics.byName[s.Topic]
 		return topic != nil && topic.Ordered && !proto.IsRetryTopic(s.Topic)
-	}
-	if slices.ContainsFunc(consumer.Subscriptions, ordered) {
-		return true
-	}
-	g := b.clients.consumers[consumer.Group]
-	return g != nil && slices.ContainsFunc(g.allSubscriptions(), ordered)
+	})
+}
+
+// othersSubscribeOrdered asks that of all members as they were before: with a Java broker the retry topics of groups whose members differ change
+// with each heartbeat.
+func (b *Broker) othersSubscribeOrdered(group string) bool {
+	g := b.clients.consumers[group]
+	return g != nil && slices.ContainsFunc(g.members, func(m *member) bool { return b.subscribesOrdered(m.subscriptions) })
 }
 
 // prepareFilters compiles expressions that are long, which is not to be done with the baton held. It may wait.

@@ -54,12 +54,16 @@ func (b *Broker) administer(in *transport.Incoming) {
 	switch in.Command.Code {
 	case proto.ReqUpdateAndCreateTopic:
 		b.updateTopic(in)
+	case proto.ReqUpdateAndCreateTopicList:
+		b.updateTopics(in)
 	case proto.ReqDeleteTopicInBroker:
 		b.deleteTopic(in)
 	case proto.ReqUpdateBrokerConfig:
 		b.updateConfig(in)
 	case proto.ReqUpdateAndCreateSubscriptionGroup:
 		b.updateGroup(in)
+	case proto.ReqUpdateAndCreateSubscriptionGroupList:
+		b.updateGroups(in)
 	case proto.ReqDeleteSubscriptionGroup:
 		b.deleteGroup(in)
 	case proto.ReqCloneGroupOffset:
@@ -88,6 +92,8 @@ func (b *Broker) inspect(in *transport.Incoming) {
 		b.queryMessage(in)
 	case proto.ReqGetAllTopicConfig:
 		b.allTopics(in)
+	case proto.ReqGetSystemTopicListFromBroker:
+		b.systemTopics(in)
 	case proto.ReqGetTopicStatsInfo:
 		b.topicStats(in)
 	case proto.ReqGetBrokerConfig:

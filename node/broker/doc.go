@@ -8,8 +8,8 @@
 //
 // # Which calls wait
 //
-// Start and Close. Handlers wait for the disk when they read or find messages, or make, change or delete topics or groups;
-// while one waits, its connection reads no further and all others go on.
+// Start and Close. Handlers wait for the disk when they read or find messages, or make, change or delete topics or groups, and for a name server
+// when a member asks for its queues; while one waits, its connection reads no further and all others go on.
 //
 // # What an answer means
 //
@@ -20,6 +20,8 @@
 //   - To a change of a group or of settings: it is durable, if settings have a file. A group that was deleted with its offsets has neither.
 //   - To the commit of an offset: it is durable. Commits that want no answer may be lost in a crash, up to SaveOffsetsEvery. A commit counts
 //     only if it comes from the client that has pulled the queue last, and from the owner of its lock if there is one.
+//     Where a loss of power has taken messages (ASYNC_FLUSH), offsets behind them are set to the end of their queue at the next start.
+//   - To a ban (a group is kept from a topic): it is durable, and pulls that are held are refused, too.
 //   - To a lock of a queue: who owns it is durable. Nobody else moves the offset while it lasts.
 //   - To a reset of offsets: it is durable, and who consumes is told with its next pull. Until then no commit counts.
 //   - To a message that comes back: its copy is as durable as a message that was sent.

@@ -87,3 +87,26 @@ func TestABanThatCannotBeIsRefused(t *testing.T) {
 	w.refused(&transport.Request{Code: proto.ReqUpdateAndGetGroupForbidden}, proto.RespInvalidParameter, `"group" is missing`)
 	require.False(t, w.readable("not-there", "nor-this", forbid), "a ban may come before what it is about")
 }
+
+func TestARefusedPullSaysWhichPermissionItLacks(t *testing.T) {
+	w := newWorld(t)
+	w.succeeds(sendRequest("orders", 0, "x", ""))
+	kind := func() string {
+		answer := w.call(pullRequest("orders", 0, 0, 0, "*"))
+		require.Equal(t, proto.ResponseName(proto.RespNoPermission), proto.ResponseName(answer.Code), answer.Remark)
+		return answer.Fields.String("forbiddenType")
+	}
+	w.readable("g", "orders", forbid)
+	require.Equal(t, "5", kind())
+	w.setGroup(func(g *proto.SubscriptionGroupConfig) { g.ConsumeBroadcast = false })
+	w.succeeds(heartbeat("one", "g", func(data *proto.HeartbeatData) { data.Consumers[0].Model = proto.Broadcasting }))
+	require.Equal(t, "4", kind())
+	w.succeeds(updateTopicRequest("orders", func(h *proto.UpdateAndCreateTopic) { h.Perm = proto.PermWrite }))
+	require.Equal(t, "3", kind())
+	w.setGroup(func(g *proto.SubscriptionGroupConfig) { g.Consume = false })
+	require.Equal(t, "2", kind())
+	w.succeeds(configRequest("brokerPermission", "2"))
+	require.Equal(t, "1", kind())
+	answer := w.call(pullRequest("nowhere", 9, 0, 0, "*"))
+	require.Equal(t, "1", answer.Fields.String("forbiddenType"))
+}

@@ -26,12 +26,47 @@ func (b *Broker) updateGroup(in *transport.Incoming) {
 	in.Reply().Success(nil)
 }
 
+// updateGroups handles UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST. If one of the groups cannot be, none is touched; if it cannot be saved or has
+// attributes that it cannot have, those before it are.
+//
+// Answers: those of updateGroup.
+func (b *Broker) updateGroups(in *transport.Incoming) {
+	list, err := proto.UnmarshalGroupConfigList(in.Command.Body)
+	if err != nil {
+		in.Reply().Error(proto.RespSystemError, err.Error())
+		return
+	}
+	wanted := make([]*groupConfig, len(list.Groups))
+	for i := range list.Groups {
+		if wanted[i], err = checkedGroup(&list.Groups[i]); err != nil {
+			in.Reply().Error(proto.RespSystemError, err.Error())
+			return
+		}
+	}
+	b.await(in, func() {
+		for _, group := range wanted {
+			if err = b.changeGroup(group); err != nil {
+				return
+			}
+		}
+	})
+	if err != nil {
+		in.Reply().Error(proto.RespSystemError, err.Error())
+		return
+	}
+	in.Reply().Success(nil)
+}
+
 // parseGroup reads and checks what a tool wants, with the liberties that tools take.
 func parseGroup(body []byte) (*groupConfig, error) {
 	in, err := proto.UnmarshalSubscriptionGroupConfig(body)
 	if err != nil {
 		return nil, err
 	}
+	return checkedGroup(&in)
+}
+
+func checkedGroup(in *proto.SubscriptionGroupConfig) (*groupConfig, error) {
 	if err := proto.ValidateGroup(in.Name); err != nil {
 		return nil, err
 	}

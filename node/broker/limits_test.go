@@ -83,8 +83,12 @@ func TestTheNameOfAGroupHasALimit(t *testing.T) {
 	w.refused(updateGroupRequest(name, nil), proto.RespSystemError, "group name is too long")
 }
 
-// added is what the broker adds to properties that have a unique id: the cluster, and the checksum of the record.
-const added = len("CLUSTER\x01DefaultCluster\x02") + len("__CRC32#\x010123456789\x02")
+// addedInBatch is what the broker adds to the properties of a message of a batch that have a unique id: the cluster, and the checksum of the
+// record.
+const addedInBatch = len("CLUSTER\x01DefaultCluster\x02") + len("__CRC32#\x010123456789\x02")
+
+// added is that of other messages, which get the region and the trace switch besides.
+const added = len("MSG_REGION\x01DefaultRegion\x02") + len("TRACE_ON\x01true\x02") + addedInBatch
 
 // propertiesOf has a unique id and so many bytes.
 func propertiesOf(length int) string {
@@ -158,7 +162,7 @@ func TestABatchCountsAsAWhole(t *testing.T) {
 
 func TestTheMessagesOfABatchHaveTheLimitsOfAll(t *testing.T) {
 	w := newWorld(t)
-	const most = message.PropertiesLengthMax - added
+	const most = message.PropertiesLengthMax - addedInBatch
 	w.succeeds(batchOf(t, propertiesOf(most), "x"))
 	require.Len(t, w.records("orders", 0)[0].Properties, 32767)
 	w.refused(batchOf(t, propertiesOf(most+1), "x"), proto.RespMessageIllegal, "properties")

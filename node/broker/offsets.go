@@ -30,7 +30,7 @@ type offsetTable struct {
 	dirty   bool      // offsetsFile is to be written: byKey has changes that it has not, or the journal must begin anew
 	journal *offsetJournal
 	pending []pendingCommit // to be journalled, made visible and answered, in this order
-	writing bool            // the journal is being written
+	batch   []pendingCommit // that are written to the journal now
 	busy    *env.Semaphore  // of the task that writes journal or offsetsFile
 	claims  int             // tasks that wait for busy to save; >= 0
 	work    env.Cond
@@ -74,10 +74,23 @@ func (t *offsetTable) get(group, topic string, queue int32) (int64, bool) {
 	return offset, ok
 }
 
+// newest is like get, and counts what is to be made durable yet. None is 0.
+func (t *offsetTable) newest(group, topic string, queue int32) int64 {
+	key := offsetKey(group, topic)
+	for _, waiting := range [][]pendingCommit{t.pending, t.batch} {
+		for _, c := range slices.Backward(waiting) {
+			if c.entry.key == key && c.entry.queue == queue {
+				return c.entry.offset
+			}
+		}
+	}
+	return t.byKey[key][queue]
+}
+
 // set commits in memory. While durable commits are under way it takes its place behind them, so that a client's
 // commits count in their order.
 func (t *offsetTable) set(group, topic string, queue int32, offset int64) {
-	if len(t.pending) == 0 && !t.writing {
+	if len(t.pending) == 0 && len(t.batch) == 0 {
 		t.put(offsetKey(group, topic), queue, offset)
 		return
 	}
@@ -301,9 +314,9 @@ func (t *offsetTable) writePending() {
 		return
 	}
 	batch := t.pending
-	t.pending, t.writing = nil, true
+	t.pending, t.batch = nil, batch
 	err := t.journal.append(batch)
-	t.writing = false
+	t.batch = nil
 	if err != nil {
 		// Only a save makes the journal usable again.
 		t.dirty = true

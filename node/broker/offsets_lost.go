@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/gantrymq/gantry/store"
-	"github.com/gantrymq/gantry/transport/message"
 	"go.uber.org/zap"
 )
 
@@ -38,12 +37,12 @@ func (t *offsetTable) withinQueues() (moved int) {
 	return moved
 }
 
-// withinQueues does the same for resets that no client has taken.
+// withinQueues does the same for resets.
 func (t *progressTable) withinQueues() (moved int) {
 	// order does not matter: each has its own place
-	for q, at := range t.resets {
-		if _, end := t.broker.store.Bounds(q.key()); at > end {
-			t.resets[q] = message.QueueOffset(end)
+	for q, r := range t.resets {
+		if _, end := t.broker.store.Bounds(q.key()); r.Offset > end {
+			r.Offset = end
 			t.dirty = true
 			moved++
 		}

@@ -8,7 +8,6 @@ import (
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport"
-	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
 )
 
@@ -25,15 +24,17 @@ func (k groupQueue) compare(other groupQueue) int {
 
 // progressTable decides whose commits move the offset of a group. A commit counts if it comes from the client that has pulled the queue
 // last, which is the one that the members' division gives it to: one that has lost the queue and hears of it late must not move the offset of
-// its successor. While a lock is held only its owner's count, and while a reset is to be taken by a client, nobody's.
+// its successor. A member that takes a queue over moves no offset back: it may have asked for the offset before its predecessor has committed for
+// the last time, or be one that was away and believes that the queue is still its own. While a lock is held only its owner's count, and after
+// a reset only those of clients that have heard of it.
 //
 // The pullers are in memory only: after a restart any commit counts until somebody pulls.
 type progressTable struct {
 	broker  *Broker
 	pullers map[groupQueue]puller
-	resets  map[groupQueue]message.QueueOffset // that no client has taken yet
-	dirty   bool                               // resetsFile is to be written
-	change  *env.Semaphore                     // of the task that writes it
+	resets  map[groupQueue]*groupReset
+	dirty   bool           // resetsFile is to be written
+	change  *env.Semaphore // of the task that writes it
 }
 
 // puller is who has pulled a queue last.
@@ -41,38 +42,59 @@ type puller struct {
 	conn     *transport.Conn
 	clientID string // "" if it sends no heartbeats
 	at       int64  // where it pulls
+	floor    int64  // what was committed when it took the queue over: less does not count
 }
 
 func newProgressTable(b *Broker) *progressTable {
-	return &progressTable{broker: b, pullers: map[groupQueue]puller{}, resets: map[groupQueue]message.QueueOffset{}, change: env.NewSemaphore(b.env.Tasks, 1)}
+	return &progressTable{broker: b, pullers: map[groupQueue]puller{}, resets: map[groupQueue]*groupReset{}, change: env.NewSemaphore(b.env.Tasks, 1)}
 }
 
-// pulled notes who has pulled, and takes the commit that the pull may carry.
+// pulled notes who has pulled, and takes the commit that the pull may carry. Who has to hear of a reset first does not count as having pulled.
 func (t *progressTable) pulled(conn *transport.Conn, header *proto.PullMessage) {
 	q := groupQueue{header.ConsumerGroup, header.Topic, header.QueueID}
-	t.pullers[q] = puller{conn, t.broker.clients.memberOf(header.ConsumerGroup, conn), header.QueueOffset}
-	if at, reset := t.resets[q]; reset && int64(at) == header.QueueOffset {
-		delete(t.resets, q)
-		t.dirty = true
+	if r := t.resets[q]; r != nil && !t.hears(r, q, conn, header.QueueOffset) {
+		return
 	}
+	t.pullers[q] = t.puller(q, conn, header.QueueOffset)
 	if header.Flags.Has(proto.PullCommit) && header.CommitOffset >= 0 && t.refuses(conn, q, header.CommitOffset) == "" {
 		t.broker.offsets.set(q.Group, q.Topic, q.Queue, header.CommitOffset)
 	}
 }
 
-const resetPending = "the offset was reset: pull, and go on where the answer says"
+// puller is who pulls now.
+func (t *progressTable) puller(q groupQueue, conn *transport.Conn, at int64) puller {
+	p := puller{conn: conn, clientID: t.broker.clients.memberOf(q.Group, conn), at: at}
+	switch last, known := t.pullers[q]; {
+	case known && last.same(conn, p.clientID):
+		p.floor = last.floor
+	case t.broker.clients.pushes(q.Group):
+		// Who chooses the offsets by itself may want to go back.
+		p.floor = t.broker.offsets.newest(q.Group, q.Topic, q.Queue)
+	}
+	return p
+}
+
+// same reports whether a client is the one that has pulled.
+func (p *puller) same(conn *transport.Conn, clientID string) bool {
+	return p.conn == conn || clientID != "" && clientID == p.clientID
+}
 
 // refuses tells why a commit does not count, or "".
 func (t *progressTable) refuses(conn *transport.Conn, q groupQueue, offset int64) string {
-	if _, reset := t.resets[q]; reset {
+	clientID := t.broker.clients.memberOf(q.Group, conn)
+	if r := t.resets[q]; r != nil && (offset < int64(r.Offset) || !r.mayCommit(clientID)) {
 		return resetPending
 	}
-	clientID := t.broker.clients.memberOf(q.Group, conn)
 	if owner := t.broker.locks.owner(q); owner != "" && owner != clientID {
 		return "the queue is locked by another member of the group, " + owner
 	}
 	last, known := t.pullers[q]
-	if !known || last.conn == conn || clientID != "" && clientID == last.clientID {
+	switch {
+	case !known:
+		return ""
+	case last.same(conn, clientID) && offset < last.floor:
+		return "the member that had the queue before has committed more"
+	case last.same(conn, clientID):
 		return ""
 	}
 	committed, some := t.broker.offsets.get(q.Group, q.Topic, q.Queue)
@@ -83,19 +105,9 @@ func (t *progressTable) refuses(conn *transport.Conn, q groupQueue, offset int64
 	return "another client has pulled the queue since: only its commits count"
 }
 
-// redirect answers a pull of a queue whose offset was reset, unless it is already there.
-func (t *progressTable) redirect(p *pullRequest) bool {
-	at, reset := t.resets[groupQueue{p.group, p.queue.Topic, p.queue.ID}]
-	if !reset {
-		return false
-	}
-	first, end := t.broker.store.Bounds(p.queue)
-	p.reply.Send(proto.RespPullOffsetMoved, &proto.PullMessageResponse{Next: int64(at), Min: int64(first), Max: int64(end)}, nil)
-	return true
-}
-
-// expire forgets pullers that are gone.
+// expire forgets pullers that are gone, and resets of which everybody has heard who can be alive.
 func (t *progressTable) expire() {
+	t.expireResets()
 	maps.DeleteFunc(t.pullers, func(q groupQueue, p puller) bool {
 		return p.conn.Closed() && t.broker.clients.consumers[q.Group] == nil
 	})
@@ -105,7 +117,7 @@ func (t *progressTable) expire() {
 func (t *progressTable) forget(match func(groupQueue) bool) {
 	maps.DeleteFunc(t.pullers, func(q groupQueue, _ puller) bool { return match(q) })
 	before := len(t.resets)
-	maps.DeleteFunc(t.resets, func(q groupQueue, _ message.QueueOffset) bool { return match(q) })
+	maps.DeleteFunc(t.resets, func(q groupQueue, _ *groupReset) bool { return match(q) })
 	t.dirty = t.dirty || len(t.resets) < before
 }
 
@@ -117,6 +129,12 @@ func (t *clientTable) memberOf(group string, conn *transport.Conn) string {
 		}
 	}
 	return ""
+}
+
+// pushes reports whether the members of a group go on where the group is, and nowhere else.
+func (t *clientTable) pushes(group string) bool {
+	g := t.consumers[group]
+	return g != nil && g.consumeType == proto.ConsumePush
 }
 
 func (q groupQueue) key() store.QueueKey { return store.QueueKey{Topic: q.Topic, ID: q.Queue} }

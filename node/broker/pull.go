@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/gantrymq/gantry/node/env"
@@ -9,6 +10,7 @@ import (
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/gantrymq/gantry/transport/wire"
 )
 
 // pull handles PULL_MESSAGE and LITE_PULL_MESSAGE (class PullMessageProcessor).
@@ -22,7 +24,7 @@ func (b *Broker) pull(in *transport.Incoming) {
 	}
 	wanted, r := b.admitPull(in, &header)
 	if r.code != 0 {
-		in.Reply().Error(r.code, r.remark)
+		refusePull(in.Reply(), r)
 		return
 	}
 	b.progress.pulled(in.Conn, &header)
@@ -53,7 +55,7 @@ func (b *Broker) admitPull(in *transport.Incoming, header *proto.PullMessage) (*
 		return nil, refused(proto.RespServiceNotAvailable, "the broker is shutting down: pull from another one")
 	}
 	if !b.options.Perm.Readable() {
-		return nil, refused(proto.RespNoPermission, "the broker[%s] pulling message is forbidden", b.address)
+		return nil, forbids(proto.ForbiddenBroker, "the broker[%s] pulling message is forbidden", b.address)
 	}
 	group, err := b.findGroup(in, header.ConsumerGroup)
 	if err != nil {
@@ -68,13 +70,13 @@ func (b *Broker) admitPull(in *transport.Incoming, header *proto.PullMessage) (*
 // refuseQueue answers a group that must not pull from a queue, or a queue that there is not.
 func (b *Broker) refuseQueue(group *groupConfig, queue store.QueueKey) refusal {
 	if !group.ConsumeEnable {
-		return refused(proto.RespNoPermission, "subscription group no permission, %s", group.Name)
+		return forbids(proto.ForbiddenGroup, "subscription group no permission, %s", group.Name)
 	}
 	switch topic := b.topics.byName[queue.Topic]; {
 	case topic == nil:
 		return refused(proto.RespTopicNotExist, "topic[%s] not exist, apply first please!", queue.Topic)
 	case !topic.Perm.Readable():
-		return refused(proto.RespNoPermission, "the topic[%s] pulling message is forbidden", queue.Topic)
+		return forbids(proto.ForbiddenTopic, "the topic[%s] pulling message is forbidden", queue.Topic)
 	case queue.ID < 0 || queue.ID >= topic.ReadQueues:
 		return refused(proto.RespInvalidParameter, "queueId[%d] is illegal, topic:[%s] topicConfig.readQueueNums:[%d]", queue.ID, queue.Topic, topic.ReadQueues)
 	}
@@ -122,12 +124,28 @@ func (b *Broker) refuseSubscriber(header *proto.PullMessage, subscription *proto
 func (b *Broker) refuseGroup(group *groupConfig, topic string) refusal {
 	members := b.clients.consumers[group.Name]
 	if members != nil && members.model == proto.Broadcasting && !group.ConsumeBroadcastEnable {
-		return refused(proto.RespNoPermission, "the consumer group[%s] can not consume by broadcast way", group.Name)
+		return forbids(proto.ForbiddenBroadcast, "the consumer group[%s] can not consume by broadcast way", group.Name)
 	}
 	if !b.groups.mayRead(group.Name, topic) {
-		return refused(proto.RespNoPermission, "the consumer group[%s] is forbidden for topic[%s]", group.Name, topic)
+		return forbids(proto.ForbiddenSubscription, "the consumer group[%s] is forbidden for topic[%s]", group.Name, topic)
 	}
 	return refusal{}
+}
+
+// forbids is a refusal for want of a permission; kind, one of the Forbidden constants, says which.
+func forbids(kind int32, format string, args ...any) refusal {
+	r := refused(proto.RespNoPermission, format, args...)
+	r.forbidden = kind
+	return r
+}
+
+// refusePull answers a pull with what it is refused for.
+func refusePull(reply transport.Reply, r refusal) {
+	var fields wire.Fields
+	if r.forbidden != 0 {
+		fields.Add("forbiddenType", strconv.Itoa(int(r.forbidden)))
+	}
+	reply.SendFields(r.code, r.remark, nil, fields, nil)
 }
 
 // pullRequest is a pull that was admitted.
@@ -149,7 +167,7 @@ type pullRequest struct {
 func (b *Broker) answerPull(p *pullRequest) {
 	if p.held {
 		if r := b.refuseAgain(p); r.code != 0 {
-			p.reply.Error(r.code, r.remark)
+			refusePull(p.reply, r)
 			return
 		}
 	}

@@ -1,9 +1,12 @@
 package broker
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/store"
@@ -13,11 +16,11 @@ import (
 	"go.uber.org/zap"
 )
 
-// resetsFile is Gantry's own: a Java broker forgets resets that no client has taken when it stops.
+// resetsFile is Gantry's own: a Java broker forgets resets that no client has heard of when it stops.
 const resetsFile = "pendingResets.json"
 
 // resetOffset handles INVOKE_BROKER_TO_RESET_OFFSET: a group goes on elsewhere in a topic, in all queues by store time, or in one of
-// them at an offset. The offsets are durable when it is answered. Members that consume are told with their next pull; until then
+// them at an offset. The offsets are durable when it is answered. Members that consume are told with their next pull, each for itself; until then
 // their commits do not count.
 func (b *Broker) resetOffset(in *transport.Incoming) {
 	var h proto.ResetOffset
@@ -104,24 +107,115 @@ func (b *Broker) offsetAtTime(key store.QueueKey, wall int64) (message.QueueOffs
 	return b.store.OffsetAt(key, wall, false)
 }
 
-// reset makes offsets count from now on, durably, whatever clients commit that have not heard of it. It waits for the disk.
+// groupReset is a reset of one queue, and who has heard of it.
+type groupReset struct {
+	Offset message.QueueOffset `json:"offset"`
+	// Told are the clients that have heard of it. Others may still be where they were before: a member that was paused or cut off, and
+	// believes that the queue is its own.
+	Told []string `json:"told,omitempty"`
+
+	inForce bool        // it is durable; until then nobody is told, and nobody's commits count
+	until   env.Instant // when one that somebody has heard of is forgotten
+}
+
+func (r *groupReset) taken() bool { return len(r.Told) > 0 }
+
+// resetMemory is how long a client may be away that has not heard of a reset which another one has taken. Later, it could undo the reset until its
+// successor pulls the next time.
+const resetMemory = 10 * time.Minute
+
+const resetPending = "the offset was reset: pull, and go on where the answer says"
+
+// mayCommit reports whether a client's commits count. Who sends no heartbeats may be a tool.
+func (r *groupReset) mayCommit(clientID string) bool {
+	return r.taken() && (clientID == "" || slices.Contains(r.Told, clientID))
+}
+
+// client names a client of a group, even one that sends no heartbeats.
+func (t *progressTable) client(group string, conn *transport.Conn) string {
+	return cmp.Or(t.broker.clients.memberOf(group, conn), conn.Remote().String())
+}
+
+// target is where a client must go that has not heard of a reset. One that takes the queue over begins there anyway.
+func (t *progressTable) target(r *groupReset, q groupQueue) message.QueueOffset {
+	committed, _ := t.broker.offsets.get(q.Group, q.Topic, q.Queue)
+	return max(r.Offset, message.QueueOffset(committed))
+}
+
+// hears reports whether a client that pulls at an offset has heard of a reset, and notes it if it has.
+func (t *progressTable) hears(r *groupReset, q groupQueue, conn *transport.Conn, offset int64) bool {
+	client := t.client(q.Group, conn)
+	switch {
+	case !r.inForce || slices.Contains(r.Told, client):
+		return true
+	case offset != int64(t.target(r, q)):
+		return false
+	}
+	if !r.taken() {
+		r.until = t.broker.env.Clock.Now().Add(resetMemory)
+	}
+	r.Told, t.dirty = append(r.Told, client), true
+	return true
+}
+
+// redirect answers a pull of a client that has not heard of a reset.
+func (t *progressTable) redirect(p *pullRequest) bool {
+	q := groupQueue{p.group, p.queue.Topic, p.queue.ID}
+	r := t.resets[q]
+	if r == nil || !r.inForce || slices.Contains(r.Told, t.client(p.group, p.reply.Conn())) {
+		return false
+	}
+	first, end := t.broker.store.Bounds(p.queue)
+	p.reply.Send(proto.RespPullOffsetMoved, &proto.PullMessageResponse{Next: int64(t.target(r, q)), Min: int64(first), Max: int64(end)}, nil)
+	return true
+}
+
+func (t *progressTable) expireResets() {
+	now := t.broker.env.Clock.Now()
+	before := len(t.resets)
+	maps.DeleteFunc(t.resets, func(_ groupQueue, r *groupReset) bool { return r.taken() && r.until.Reached(now) })
+	t.dirty = t.dirty || len(t.resets) < before
+}
+
+// reset makes offsets count from now on, durably, whatever clients commit that have not heard of it. It waits for the disk. After an
+// error nobody is told, and only a restart may find it in force.
 func (t *progressTable) reset(offsets map[groupQueue]int64) error {
+	resets, before := map[groupQueue]*groupReset{}, maps.Clone(t.resets)
 	// order does not matter: each has its own place
 	for q, at := range offsets {
-		t.resets[q] = message.QueueOffset(at)
+		resets[q] = &groupReset{Offset: message.QueueOffset(at)}
 	}
+	maps.Copy(t.resets, resets)
 	// First of all a restart must know that it is to tell the clients.
 	err := t.save()
 	if err == nil {
 		err = t.broker.offsets.reset(offsets)
 	}
 	for _, q := range sortedQueues(offsets) {
-		t.broker.waiting.release(q.Group, q.key())
+		switch r := resets[q]; {
+		case err == nil:
+			r.inForce = true
+			// Whoever has pulled may hear that it is to go back.
+			delete(t.pullers, q)
+			t.broker.waiting.release(q.Group, q.key())
+		case t.resets[q] == r:
+			t.withdraw(q, before[q])
+		}
 	}
 	return err
 }
 
-// saveTaken makes durable which resets were taken.
+// withdraw puts a former reset, or none, in the place of one that could not be made durable.
+func (t *progressTable) withdraw(q groupQueue, before *groupReset) {
+	t.dirty = true
+	if before == nil {
+		delete(t.resets, q)
+		return
+	}
+	t.resets[q] = before
+}
+
+// saveTaken makes durable who has heard of which resets.
 func (t *progressTable) saveTaken() error {
 	if !t.dirty {
 		return nil
@@ -129,18 +223,18 @@ func (t *progressTable) saveTaken() error {
 	return t.save()
 }
 
-// pendingReset is a line of the file.
-type pendingReset struct {
+// resetLine is a line of the file.
+type resetLine struct {
 	groupQueue
-	Offset message.QueueOffset `json:"offset"`
+	groupReset
 }
 
 func (t *progressTable) save() error {
 	t.change.Acquire(nil, env.Never)
 	defer t.change.Release()
-	list := []pendingReset{}
+	list := []resetLine{}
 	for _, q := range sortedQueues(t.resets) {
-		list = append(list, pendingReset{q, t.resets[q]})
+		list = append(list, resetLine{q, *t.resets[q]})
 	}
 	text, err := json.Marshal(map[string]any{"resets": list})
 	if err != nil {
@@ -157,13 +251,16 @@ func (t *progressTable) save() error {
 func (t *progressTable) load() error {
 	return loadDocument(t.broker.env, resetsFile, func(content []byte) error {
 		var in struct {
-			Resets []pendingReset `json:"resets"`
+			Resets []resetLine `json:"resets"`
 		}
 		if err := json.Unmarshal(content, &in); err != nil {
 			return err
 		}
-		for _, r := range in.Resets {
-			t.resets[r.groupQueue] = r.Offset
+		for _, line := range in.Resets {
+			r := line.groupReset
+			// One that was interrupted before the offsets had it may be in force or not: nobody was told that it is.
+			r.inForce, r.until = true, t.broker.env.Clock.Now().Add(resetMemory)
+			t.resets[line.groupQueue] = &r
 		}
 		return nil
 	})

@@ -41,6 +41,7 @@ func (b *Broker) runtimeTable(now env.Instant) map[string]string {
 		"subscriptionConflictsTotal": number(b.clients.conflictsSeen),
 	}
 	b.showLog(table)
+	b.showLoad(table)
 	b.delays.show(table)
 	b.stats.show(table, now)
 	b.filters.show(table, number)
@@ -53,7 +54,7 @@ func (b *Broker) runtimeTable(now env.Instant) map[string]string {
 
 // absentParts are keys of parts that this broker has not: thread pools and their queues, timers, and a dispatcher behind the log.
 var absentParts = []string{
-	"sendThreadPoolQueueSize", "sendThreadPoolQueueCapacity", "sendThreadPoolQueueHeadWaitTimeMills",
+	"sendThreadPoolQueueCapacity",
 	"pullThreadPoolQueueSize", "pullThreadPoolQueueCapacity", "pullThreadPoolQueueHeadWaitTimeMills",
 	"litePullThreadPoolQueueSize", "litePullThreadPoolQueueCapacity", "litePullThreadPoolQueueHeadWaitTimeMills",
 	"queryThreadPoolQueueSize", "queryThreadPoolQueueCapacity", "queryThreadPoolQueueHeadWaitTimeMills",
@@ -66,6 +67,16 @@ var absentParts = []string{
 func showRuntime(d time.Duration) string {
 	d = d.Truncate(time.Second)
 	return fmt.Sprintf("[ %d days, %d hours, %d minutes, %d seconds ]", d/(24*time.Hour), d/time.Hour%24, d/time.Minute%60, d/time.Second%60)
+}
+
+// showLoad adds what waits, and what was refused because too much did. Sends wait for the disk, not for a thread.
+func (b *Broker) showLoad(table map[string]string) {
+	backlog := b.store.Backlog()
+	table["sendThreadPoolQueueSize"] = number(int64(backlog.Appends))
+	table["sendThreadPoolQueueHeadWaitTimeMills"] = number(backlog.Oldest.Milliseconds())
+	table["sendWaitingBytes"] = number(int64(backlog.Bytes))
+	table["unansweredRequests"] = number(int64(b.server.Unanswered()))
+	table["refusedRequests"] = number(b.server.Refused())
 }
 
 func (b *Broker) showLog(table map[string]string) {

@@ -23,7 +23,7 @@ import (
 func (b *Broker) send(in *transport.Incoming) {
 	var header proto.SendMessage
 	if err := proto.DecodeSendMessage(in.Command.Code, in.Command.Fields, &header); err != nil {
-		in.Reply().Error(proto.RespInvalidParameter, err.Error())
+		b.refuse(in, refused(proto.RespInvalidParameter, "%v", err))
 		return
 	}
 	topic, refusal := b.admitSend(in, &header)
@@ -61,16 +61,17 @@ func recordBytes(records []message.Record) (bytes int64) {
 
 // refusal is an answer that is not success.
 type refusal struct {
-	code   int32
-	remark string
+	code      int32
+	remark    string
+	forbidden int32 // of pulls without a permission, one of the Forbidden constants
 }
 
 func refused(code int32, format string, args ...any) refusal {
-	return refusal{code, fmt.Sprintf(format, args...)}
+	return refusal{code: code, remark: fmt.Sprintf(format, args...)}
 }
 
 func (b *Broker) refuse(in *transport.Incoming, r refusal) {
-	b.stats.sendFailed++
+	b.stats.sendRefused(in.Reply())
 	in.Reply().Error(r.code, r.remark)
 }
 
@@ -170,7 +171,7 @@ func (b *Broker) buildRecords(in *transport.Incoming, header *proto.SendMessage,
 	if r.code != 0 {
 		return nil, r
 	}
-	records, r := b.addRecord(base, properties)
+	records, r := b.addRecord(base, b.stamped(properties))
 	if r.code == 0 {
 		b.redirect(&records[0], in, header, level)
 	}
@@ -259,7 +260,7 @@ func (b *Broker) buildInnerBatch(base message.Record, properties []byte) ([]mess
 		return nil, refused(proto.RespMessageIllegal, "the property %s is set by the broker", message.PropertyInnerCount)
 	}
 	base.SysFlags |= message.FlagInnerBatch | message.FlagNeedsUnwrap
-	records, r := b.addRecord(base, properties)
+	records, r := b.addRecord(base, b.stamped(properties))
 	if r.code != 0 {
 		return nil, r
 	}
@@ -269,7 +270,7 @@ func (b *Broker) buildInnerBatch(base message.Record, properties []byte) ([]mess
 }
 
 // emptyBody: a message without a body would stop consumers of the 4.x Java client.
-var emptyBody = refusal{proto.RespMessageIllegal, "the message has no body: put at least one byte into it"}
+var emptyBody = refusal{code: proto.RespMessageIllegal, remark: "the message has no body: put at least one byte into it"}
 
 func (b *Broker) buildBatch(body []byte, base message.Record) ([]message.Record, refusal) {
 	for element, err := range message.DecodeBatch(body) {
@@ -286,6 +287,28 @@ func (b *Broker) buildBatch(body []byte, base message.Record) ([]message.Record,
 		}
 	}
 	return b.pending, refusal{}
+}
+
+// stamped are the properties with the region of this broker and the trace switch, as Apache's broker stores them: consumers trace only
+// messages that have a region. Messages within a batch have neither.
+func (b *Broker) stamped(sent []byte) []byte {
+	_, region := message.PropertyBytes(sent, message.PropertyRegion)
+	_, switched := message.PropertyBytes(sent, message.PropertyTraceOn)
+	if region || switched {
+		// A consumer sends on what it has received, perhaps from a broker elsewhere.
+		properties := message.ParseProperties(sent)
+		properties.Delete(message.PropertyRegion)
+		properties.Delete(message.PropertyTraceOn)
+		sent = encodeProperties(properties)
+	}
+	b.scratch = append(b.scratch[:0], sent...)
+	if n := len(sent); n > 0 && sent[n-1] != 2 {
+		b.scratch = append(b.scratch, 2)
+	}
+	b.scratch = append(b.scratch, message.PropertyRegion+"\x01"...)
+	b.scratch = append(b.scratch, b.options.Region...)
+	b.scratch = append(b.scratch, "\x02"+message.PropertyTraceOn+"\x01true\x02"...)
+	return b.scratch
 }
 
 // addRecord completes a record's properties: a unique key if the sender gave none, and the cluster.
@@ -424,7 +447,7 @@ func (d *sendDone) Appended(result store.AppendResult) {
 		}
 		d.reply.SendFields(sendCode(result.Status), result.Reason, d, nil, nil)
 	} else {
-		b.stats.sendFailed++
+		b.stats.sendRefused(d.reply)
 		d.reply.Error(sendCode(result.Status), result.Reason)
 	}
 	d.reply, d.flows = transport.Reply{}, sendFlows{}

@@ -169,6 +169,23 @@ func TestARecordHasAUniqueKeyAndTheClusterAndKeepsWhatWasSent(t *testing.T) {
 	require.NotEqual(t, found[1].Get("UNIQ_KEY"), found[2].Get("UNIQ_KEY"))
 }
 
+// TestARecordHasTheRegionOfItsBroker: consumers trace only messages that say their region, so a sent one says it, once.
+func TestARecordHasTheRegionOfItsBroker(t *testing.T) {
+	w := newWorld(t)
+	w.succeeds(sendRequest("orders", 0, "x", "a\x01b"))
+	w.succeeds(sendRequest("orders", 0, "x", "MSG_REGION\x01elsewhere\x02TRACE_ON\x01false\x02a\x01b\x02"))
+	w.succeeds(sendRequest("orders", 0, "x", ""))
+	records := w.records("orders", 0)
+	require.Len(t, records, 3)
+	for i, record := range records {
+		properties := message.ParseProperties(record.Properties)
+		require.Equal(t, "DefaultRegion", properties.Get("MSG_REGION"))
+		require.Equal(t, "true", properties.Get("TRACE_ON"))
+		require.Equal(t, 1, bytes.Count(record.Properties, []byte("MSG_REGION")))
+		require.Equal(t, []string{"b", "b", ""}[i], properties.Get("a"))
+	}
+}
+
 // batchTopic makes a topic whose batches are stored whole.
 func (w *world) batchTopic(name string) {
 	w.t.Helper()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/transport"
 )
 
 // statistics counts what goes through the broker (classes BrokerStatsManager and StoreStatsService), in memory only. It has no task and
@@ -27,6 +28,7 @@ type statistics struct {
 	all, ordinary struct{ sent, pulled *flow } // ordinary ones are those of topics that are not the broker's own
 	missed        *flow                        // pulls that found nothing
 	sendFailed    int64
+	onewayFailed  int64 // of these, those whose senders do not hear of it
 	sendTimes     latencies
 	pullTimes     latencies
 	uncounted     int64 // flows that were not made because a table was full
@@ -113,6 +115,14 @@ func (s *statistics) sent(to sendFlows, now env.Instant, messages, bytes int64, 
 		s.ordinary.sent.add(now, a)
 	}
 	s.sendTimes.add(now, took)
+}
+
+// sendRefused counts a send that was not stored. One without an answer leaves no other trace.
+func (s *statistics) sendRefused(reply transport.Reply) {
+	s.sendFailed++
+	if reply.Oneway() {
+		s.onewayFailed++
+	}
 }
 
 func (s *statistics) pullsFrom(q groupQueue, now env.Instant) pullFlows {

@@ -11,6 +11,7 @@ func (s *statistics) show(table map[string]string, now env.Instant) {
 	sent, pulled := &s.all.sent.total, &s.all.pulled.total
 	table["putMessageTimesTotal"] = number(sent.messages)
 	table["putMessageFailedTimes"], table["sendFailedTotal"] = number(s.sendFailed), number(s.sendFailed)
+	table["sendOnewayFailedTotal"] = number(s.onewayFailed)
 	table["putMessageSizeTotal"] = number(sent.bytes)
 	table["putMessageAverageSize"] = decimal(float64(sent.bytes) / float64(max(sent.messages, 1)))
 	table["putMessageDistributeTime"] = s.sendTimes.String()
