@@ -69,16 +69,17 @@ type arrival struct {
 // The records' QueueOffset, LogOffset, StoredAt and checksums are set here, and the number of the first message of an inner batch (INNER_BASE).
 // Append does not wait.
 func (s *Store) Append(key QueueKey, records []message.Record, done Completion) {
-	s.append(key, records, done, s.env.Clock.Now().Add(s.options.FlushTimeout))
+	now := s.env.Clock.Now()
+	s.append(key, records, done, now, now.Add(s.options.FlushTimeout))
 }
 
 // AppendUntilKnown is Append for records that the broker makes itself: however long the disk takes, done is called when
 // the outcome is settled. AppendOK is stored, AppendFailed says that the store is fenced, and anything else that nothing was stored.
 func (s *Store) AppendUntilKnown(key QueueKey, records []message.Record, done Completion) {
-	s.append(key, records, done, env.Never)
+	s.append(key, records, done, s.env.Clock.Now(), env.Never)
 }
 
-func (s *Store) append(key QueueKey, records []message.Record, done Completion, deadline env.Instant) {
+func (s *Store) append(key QueueKey, records []message.Record, done Completion, now, deadline env.Instant) {
 	if result, ok := s.admit(); !ok {
 		done.Appended(result)
 		return
@@ -90,7 +91,7 @@ func (s *Store) append(key QueueKey, records []message.Record, done Completion, 
 	}
 	s.roll(size)
 	queue := s.queueFor(key)
-	w := waitingAppend{done: done, since: s.env.Clock.Now(), deadline: deadline}
+	w := waitingAppend{done: done, since: now, deadline: deadline}
 	w.first = s.place(queue, &records[0])
 	for i := 1; i < len(records); i++ {
 		w.more = append(w.more, s.place(queue, &records[i]))
