@@ -19,7 +19,7 @@ help: ## List the targets
 	@sed -nE 's/^([a-z0-9]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-9s %s\n", $$1, $$2 }'
 
 run: ## Start a name server and a broker in one process
-	go run ./cmd/gantry standalone $(ARGS)
+	go build -o bin/ ./cmd/gantry && exec bin/gantry standalone $(ARGS)
 
 build: ## Build bin/gantry and bin/gantrysim, static binaries
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/gantry ./cmd/gantrysim
@@ -56,7 +56,7 @@ fuzz: ## Fuzz every target, FUZZTIME seconds in all
 		go test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $$each $$(dirname $$file); done
 
 e2e: ## Run real processes on loopback, kill them, start them again
-	go test -count=1 -timeout 20m -run '^TestEndToEnd' ./cmd/gantry
+	GANTRY_E2E=all go test -count=1 -timeout 20m -run '^TestEndToEnd' ./cmd/gantry ./cmd/gantry/acceptance
 
 bench: ## Run the benchmarks COUNT times, in the form that benchstat reads
 	go test -run '^$$' -bench . -benchmem -count $(COUNT) -timeout 0 ./...

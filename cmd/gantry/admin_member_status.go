@@ -61,7 +61,7 @@ func (f *adminFlags) consumerStatus(ctx context.Context, s *session, q *statusQu
 	v := newGroupStatusView(q.group, infos, append(failed, silent...))
 	v.whole = q.clientID != ""
 	if !v.whole {
-		v.Problems = diagnoseGroup(infos, s.queuesOf(ctx, infos), time.Now())
+		v.Problems = append(twins(lists), diagnoseGroup(infos, s.queuesOf(ctx, infos), time.Now())...)
 	}
 	return f.report(v, len(infos), v.Failed)
 }
@@ -118,6 +118,24 @@ func diagnoseGroup(infos []memberInfo, queues map[string][]client.Queue, now tim
 		problems = append(problems, stuckQueues(&infos[i], now)...)
 	}
 	return append(problems, sharedQueues(infos, queues)...)
+}
+
+// twins finds members with one client id. Each of them takes the queues of that id, so that all of their messages come twice. A member that has
+// just connected again may look like two until its old connection has ended.
+func twins(lists []memberList) []string {
+	problems := []string{}
+	for _, list := range lists {
+		seen := map[string]string{}
+		for _, c := range list.connection.Members {
+			other, twice := seen[c.ClientID]
+			problem := c.ClientID + " is connected twice: if these are two members, give them different instance names, or each message is consumed by both"
+			if twice && other != c.Address && !slices.Contains(problems, problem) {
+				problems = append(problems, problem)
+			}
+			seen[c.ClientID] = c.Address
+		}
+	}
+	return problems
 }
 
 // subscriptionText tells what is subscribed, for comparison.

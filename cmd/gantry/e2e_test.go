@@ -116,7 +116,8 @@ func TestEndToEndMistakesAreNamed(t *testing.T) {
 	file := filepath.Join(directory, "broker.conf")
 	require.NoError(t, os.WriteFile(file, []byte("brokerName=a\nbrokerRole=SLAVE\nlistenProt=10911\n"), 0o644))
 	for line, want := range map[string][]string{
-		"mqbroker --listenProt 1": {"mqbroker: there is no option --listenProt: did you mean --listenPort? (see mqbroker -h)\n"},
+		"gantry standalone --address here": {"gantry: --address: \"here\" is not an IP address, such as 192.168.1.2\n"},
+		"mqbroker --listenProt 1":          {"mqbroker: there is no option --listenProt: did you mean --listenPort? (see mqbroker -h)\n"},
 		"mqbroker -c " + file: {
 			"mqbroker: 2 mistakes\n",
 			file + ": brokerRole=SLAVE is refused, because this version keeps one copy of each message",

@@ -137,7 +137,7 @@ func (f *inspectFlags) findStore() error {
 			return f.explain(err)
 		}
 	}
-	advice := "name the broker's storePathRootDir with --dir, or its configuration file with -c"
+	advice := "name the broker's storePathRootDir with --dir (that of a standalone is ~/gantry-data/store), or its configuration file with -c"
 	if f.file != "" {
 		advice = "name the broker's directory with --dir, or correct storePathRootDir in " + f.file
 	}

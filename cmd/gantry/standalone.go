@@ -143,6 +143,9 @@ func startStandalone(options StandaloneOptions, out Output) (*standalone, error)
 
 // startStandaloneWith lets the caller change the broker's settings.
 func startStandaloneWith(options StandaloneOptions, out Output, change func(*config.Broker)) (*standalone, error) {
+	if _, err := netip.ParseAddr(options.Address); err != nil {
+		return nil, wrongUsage("--address: %q is not an IP address, such as 192.168.1.2", options.Address)
+	}
 	data, err := filepath.Abs(options.Data)
 	if err != nil {
 		return nil, wrongUsage("--data %s: %w", options.Data, err)

@@ -159,6 +159,11 @@ func TestAGroupAtSeveralBrokersIsOneLine(t *testing.T) {
 		"billing      2  5.3.2-SNAPSHOT  PUSH  CLUSTERING  2.00           6",
 		"idle         0  OFFLINE         -     -           0.00           0",
 	), shown(t, v, false))
+	require.Equal(t, lines(
+		"Group  Count  Version  Type  Model  TPS  Diff total",
+		"",
+		"There is no consumer group yet: the first consumer of a group makes it.",
+	), shown(t, &groupsView{}, false))
 	kind, model := shortType(&client.ConsumerConnection{ConsumeType: proto.ConsumePull, Model: proto.Clustering, Members: make([]proto.Connection, 1)})
 	require.Equal(t, "PULL ", kind+" "+model)
 }
@@ -266,4 +271,15 @@ func TestMessagesThatAConsumerTookAreShown(t *testing.T) {
 	require.Equal(t, lines("Message id  Result    Ordered  ms  Remark", "7F          CR_LATER  false     7  busy"), shown(t, handed, false))
 	resent := &resentView{Messages: []resentEntry{{"7F", sentView{Broker: "broker-a", Queue: 1, Offset: 2, Result: "SEND_OK", MessageID: "80"}}}}
 	require.Equal(t, lines("Copy of  Broker    Queue  Offset  Result   Message id", "7F       broker-a      1       2  SEND_OK  80"), shown(t, resent, false))
+}
+
+func TestMembersWithOneClientIDAreAProblem(t *testing.T) {
+	list := func(broker string, members ...proto.Connection) memberList {
+		return memberList{client.Broker{Name: broker}, &client.ConsumerConnection{Members: members}}
+	}
+	twin, other := proto.Connection{ClientID: "one", Address: "10.0.0.5:1"}, proto.Connection{ClientID: "two", Address: "10.0.0.5:3"}
+	again := proto.Connection{ClientID: "one", Address: "10.0.0.5:2"}
+	require.Empty(t, twins([]memberList{list("broker-a", twin, other), list("broker-b", twin, other)}), "one connection to each broker")
+	require.Equal(t, []string{"one is connected twice: if these are two members, give them different instance names, or each message is consumed by both"},
+		twins([]memberList{list("broker-a", twin, other, again), list("broker-b", twin, again, other)}))
 }

@@ -125,5 +125,9 @@ func (v *groupsView) write(out io.Writer, width int) error {
 		}
 		t.Add(g.Group, number(g.Members), version, orDash(g.Type), orDash(g.Model), strconv.FormatFloat(g.PerSecond, 'f', 2, 64), number(g.Diff))
 	}
-	return t.Write(out, width)
+	if err := t.Write(out, width); err != nil || len(v.Groups) > 0 || len(v.Failed) > 0 {
+		return err
+	}
+	_, err := io.WriteString(out, "\nThere is no consumer group yet: the first consumer of a group makes it.\n")
+	return err
 }

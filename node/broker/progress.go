@@ -35,6 +35,7 @@ type progressTable struct {
 	resets  map[groupQueue]*groupReset
 	dirty   bool           // resetsFile is to be written
 	change  *env.Semaphore // of the task that writes it
+	turn    *env.Semaphore // of the task that resets offsets
 }
 
 // puller is who has pulled a queue last.
@@ -46,7 +47,10 @@ type puller struct {
 }
 
 func newProgressTable(b *Broker) *progressTable {
-	return &progressTable{broker: b, pullers: map[groupQueue]puller{}, resets: map[groupQueue]*groupReset{}, change: env.NewSemaphore(b.env.Tasks, 1)}
+	return &progressTable{
+		broker: b, pullers: map[groupQueue]puller{}, resets: map[groupQueue]*groupReset{},
+		change: env.NewSemaphore(b.env.Tasks, 1), turn: env.NewSemaphore(b.env.Tasks, 1),
+	}
 }
 
 // pulled notes who has pulled, and takes the commit that the pull may carry. Who has to hear of a reset first does not count as having pulled.

@@ -180,6 +180,8 @@ func (t *progressTable) expireResets() {
 // reset makes offsets count from now on, durably, whatever clients commit that have not heard of it. It waits for the disk. After an
 // error nobody is told, and only a restart may find it in force.
 func (t *progressTable) reset(offsets map[groupQueue]int64) error {
+	t.turn.Acquire(nil, env.Never)
+	defer t.turn.Release()
 	resets, before := map[groupQueue]*groupReset{}, maps.Clone(t.resets)
 	// order does not matter: each has its own place
 	for q, at := range offsets {
@@ -199,6 +201,7 @@ func (t *progressTable) reset(offsets map[groupQueue]int64) error {
 			delete(t.pullers, q)
 			t.broker.waiting.release(q.Group, q.key())
 		case t.resets[q] == r:
+			// Otherwise the topic or the group was deleted meanwhile.
 			t.withdraw(q, before[q])
 		}
 	}

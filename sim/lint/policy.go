@@ -13,7 +13,7 @@ package lint
 // Transport and store do not know each other: node/broker is the only place where they
 // meet. Only commands, the root package and tests may name a world.
 const policy = `
-	NONE < node/env, transport/wire, transport/message, linearizability, sim/lint, sim/planted, interop/...,
+	NONE < node/env, transport/wire, transport/message, linearizability, sim/lint, sim/planted, interop/..., cmd/gantry/acceptance,
 		node/filter/filtertest;
 
 	node/env       < store/segment, node/replica, node/env/osenv, node/env/envtest, sim;
@@ -49,6 +49,7 @@ const policy = `
 		< sim/oracle < sim/scenario < cmd/gantrysim;
 	# What filters mean is told twice. The node knows nothing of the second telling.
 	node/filter/filtertest < sim/oracle, sim/scenario;
+	transport/assign < sim/scenario;
 
 	# Neither the simulator nor the operating system is an obstacle for a test of any package.
 	sim, node/env/envtest, node/env/osenv < TESTS;

@@ -1,0 +1,96 @@
+package acceptance_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// Tests wait most of their time, so more of them run side by side than there are processors.
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(ending{m}, goleak.Cleanup(func(code int) {
+		if builtIn != "" {
+			_ = os.RemoveAll(builtIn)
+		}
+		os.Exit(code)
+	}))
+}
+
+// ending ends the shared cluster before leaks are looked for: a process has goroutines that copy what it says.
+type ending struct{ tests *testing.M }
+
+func (e ending) Run() int {
+	code := e.tests.Run()
+	if sharedCluster != nil {
+		for _, node := range sharedCluster.nodes {
+			node.kill()
+		}
+		if code != 0 {
+			fmt.Println(sharedCluster.transcripts())
+		}
+	}
+	return code
+}
+
+// endToEnd marks a test that runs real processes. Tests run side by side: most of their time is waiting.
+func endToEnd(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("runs real processes")
+	}
+	t.Parallel()
+}
+
+// slow marks a test that waits for times that are usual in production.
+func slow(t *testing.T) {
+	t.Helper()
+	if os.Getenv("GANTRY_E2E") != "all" {
+		t.Skip("takes long: make e2e runs it")
+	}
+}
+
+// builtIn is the directory of the binary and of the shared cluster, once a test has needed it.
+var builtIn string
+
+// build makes the binary once for all tests.
+var build = sync.OnceValues(func() (binary string, err error) {
+	if builtIn, err = os.MkdirTemp("", "gantry-acceptance-"); err != nil {
+		return "", err
+	}
+	binary = filepath.Join(builtIn, "gantry")
+	if output, err := exec.Command("go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, output)
+	}
+	return binary, nil
+})
+
+// sharedCluster is what shared returns, once it was called.
+var sharedCluster *cluster
+
+// startShared starts it.
+var startShared = sync.OnceValue(func() error {
+	if _, err := build(); err != nil {
+		return err
+	}
+	c := &cluster{directory: filepath.Join(builtIn, "cluster")}
+	sharedCluster = c
+	if err := c.startNames(); err != nil {
+		return err
+	}
+	for _, name := range []string{"broker-a", "broker-b"} {
+		if err := c.startBroker(name); err != nil {
+			return err
+		}
+	}
+	return c.connect()
+})
