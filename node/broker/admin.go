@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -148,7 +149,7 @@ func (b *Broker) dropTopic(name string) error {
 	if err := b.modes.forget(func(m proto.SetMessageRequestMode) bool { return m.Topic == name }); err != nil {
 		return err
 	}
-	if err := b.offsets.forgetTopic(name); err != nil {
+	if err := errors.Join(b.offsets.forgetTopic(name), b.progress.saveTaken()); err != nil {
 		return err
 	}
 	// Sends of a burst under way may not have been handed to the disk yet.

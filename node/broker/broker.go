@@ -123,9 +123,7 @@ func (b *Broker) Start() error {
 	if err := b.listen(); err != nil {
 		return errors.Join(err, b.offsets.close(), b.store.Close())
 	}
-	if err := b.delays.start(); err != nil {
-		return errors.Join(err, b.offsets.close(), b.store.Close())
-	}
+	b.delays.start()
 	b.tasks.Go("save offsets", b.offsets.saveLoop)
 	b.tasks.Go("expire clients", b.clients.expireLoop)
 	b.waiting.start()
@@ -161,6 +159,9 @@ func (b *Broker) load() error {
 	if err := b.modes.load(); err != nil {
 		return err
 	}
+	if err := b.delays.load(); err != nil {
+		return err
+	}
 	if err := b.withinQueues(); err != nil {
 		return err
 	}
@@ -183,9 +184,10 @@ func (b *Broker) Close() error {
 	b.stop.Broadcast()
 	b.names.leave()
 	b.waiting.close()
+	// Who waits for the answer of a name server waits no longer.
+	b.outgoing.Close()
 	b.server.Shutdown(b.options.ShutdownGrace)
 	b.tasks.Wait()
-	b.outgoing.Close()
 	return errors.Join(b.delays.close(), b.offsets.close(), b.store.Close())
 }
 

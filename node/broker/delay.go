@@ -51,14 +51,8 @@ const (
 	saveCursorsEvery = 10 * time.Second
 )
 
-// start reads the cursors; tasks do the rest.
-func (d *delays) start() error {
-	if err := d.load(); err != nil {
-		return err
-	}
-	d.tasks.Go("deliver delayed messages", d.run)
-	return nil
-}
+// start leaves the rest to tasks.
+func (d *delays) start() { d.tasks.Go("deliver delayed messages", d.run) }
 
 // arrived is told of each message that is to wait.
 func (d *delays) arrived() { d.wake.Signal() }

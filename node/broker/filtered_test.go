@@ -232,6 +232,10 @@ func TestMessagesThatCannotBeJudgedAreCountedAndToldOf(t *testing.T) {
 	require.Equal(t, "SQL92 size > 5", told[0].ContextMap()["expression"])
 	require.EqualValues(t, 1, told[0].ContextMap()["first"])
 	require.Contains(t, told[0].ContextMap()["error"], `"large" is not`)
+	w.succeeds(deleteGroupRequest("g", false))
+	runtime = w.runtime()
+	require.NotContains(t, runtime, "filterFailures_g")
+	require.Equal(t, "3", runtime["filterFailures"])
 }
 
 // TestAMessageWithAnotherTagOfTheSameHashIsNotBrought: "Aa" and "BB" have the same hash.

@@ -1,6 +1,8 @@
 package broker_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -78,6 +80,28 @@ func TestAHeldPullEndsWhenItsGroupIsKeptOut(t *testing.T) {
 	w.pass(time.Second)
 	require.NotNil(t, *held)
 	require.EqualValues(t, proto.RespNoPermission, (*held).Code)
+}
+
+func TestBansHaveALimit(t *testing.T) {
+	w := prepareWorld(t)
+	table := map[string]map[string]int32{"g": {}}
+	for n := range 10_000 {
+		table["g"][fmt.Sprint("topic", n)] = 4
+		if n > 0 {
+			table[fmt.Sprint("group", n)] = map[string]int32{"orders": 4}
+		}
+	}
+	text, err := json.Marshal(map[string]any{"forbiddenTable": table, "subscriptionGroupTable": map[string]any{}})
+	require.NoError(t, err)
+	w.write("config/subscriptionGroup.json", string(text))
+	w.start()
+	w.refused(forbiddenRequest("g", "orders", forbid), proto.RespSystemError, "more than 10000")
+	w.refused(forbiddenRequest("h", "orders", forbid), proto.RespSystemError, "more than 10000")
+	require.False(t, w.readable("group1", "bills", forbid), "its group has bans, and few")
+	require.True(t, w.readable("g", "topic1", permit))
+	require.False(t, w.readable("g", "orders", forbid))
+	require.True(t, w.readable("group2", "orders", permit))
+	require.False(t, w.readable("h", "orders", forbid))
 }
 
 func TestABanThatCannotBeIsRefused(t *testing.T) {

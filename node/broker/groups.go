@@ -124,17 +124,17 @@ func (t *groupTable) find(name string) (*groupConfig, error) {
 	if t.broker.options.NoAutoGroups && !proto.IsSystemGroup(name) {
 		return nil, fmt.Errorf("group %s does not exist and is not made by itself (autoCreateSubscriptionGroup=false): create it first", name)
 	}
-	if len(t.byName) >= t.broker.options.GroupsMax {
-		return nil, fmt.Errorf("group %s was not made: the broker has %d groups already", name, len(t.byName))
-	}
 	return t.make(name)
 }
 
-// make adds a group, durably.
+// make adds a group by itself, durably, if there are not too many.
 func (t *groupTable) make(name string) (*groupConfig, error) {
 	err := t.update(name, func(old *groupConfig) (*groupConfig, error) {
-		if old != nil {
+		switch {
+		case old != nil:
 			return old, nil
+		case len(t.byName) >= t.broker.options.GroupsMax:
+			return nil, fmt.Errorf("group %s was not made: the broker has %d groups already", name, len(t.byName))
 		}
 		return newGroupConfig(name), nil
 	})

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -211,6 +212,7 @@ func (b *Broker) deleteGroup(in *transport.Incoming) {
 // dropGroup removes what belongs to a group that is in the table no more, durably.
 func (b *Broker) dropGroup(name string, cleanOffsets bool) error {
 	b.stats.forgetGroup(name)
+	delete(b.filters.failures, name)
 	b.waiting.releaseAll(func(h *heldPull) bool { return h.group == name })
 	if err := b.modes.forget(func(m proto.SetMessageRequestMode) bool { return m.ConsumerGroup == name }); err != nil {
 		return err
@@ -221,8 +223,5 @@ func (b *Broker) dropGroup(name string, cleanOffsets bool) error {
 	ofGroup := func(q groupQueue) bool { return q.Group == name }
 	b.locks.forget(ofGroup)
 	b.progress.forget(ofGroup)
-	if err := b.offsets.forgetGroup(name); err != nil {
-		return err
-	}
-	return b.progress.saveTaken()
+	return errors.Join(b.offsets.forgetGroup(name), b.progress.saveTaken())
 }

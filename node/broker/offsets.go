@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,25 +129,45 @@ func (t *offsetTable) enqueue(c pendingCommit) {
 	t.work.Signal()
 }
 
-// reset sets offsets whatever clients have committed meanwhile, durably. It waits for the disk.
-func (t *offsetTable) reset(offsets map[groupQueue]int64) error {
+// reset sets offsets whatever clients have committed meanwhile, durably. Those that do not count any more when it is their turn are taken
+// out of the table. It waits for the disk. After an error the offsets are what they were, but a restart may find the new ones.
+func (t *offsetTable) reset(offsets map[groupQueue]int64, counts func(groupQueue) bool) error {
 	return t.exclusive(func() error {
+		maps.DeleteFunc(offsets, func(q groupQueue, _ int64) bool { return !counts(q) })
 		t.pending = slices.DeleteFunc(t.pending, func(c pendingCommit) bool {
-			// order does not matter: one is enough
-			for q := range offsets {
-				if c.entry.key == offsetKey(q.Group, q.Topic) && c.entry.queue == q.Queue {
-					c.refuse(proto.RespSystemError, resetPending)
-					return true
-				}
+			topic, group, _ := strings.Cut(c.entry.key, "@")
+			_, reset := offsets[groupQueue{group, topic, c.entry.queue}]
+			if reset {
+				c.refuse(proto.RespSystemError, resetPending)
 			}
-			return false
+			return reset
 		})
+		before := map[groupQueue]int64{}
 		// order does not matter: each has its own place
 		for q, offset := range offsets {
+			if old, some := t.get(q.Group, q.Topic, q.Queue); some {
+				before[q] = old
+			}
 			t.put(offsetKey(q.Group, q.Topic), q.Queue, offset)
 		}
-		return t.save()
+		err := t.save()
+		if err != nil {
+			t.restore(offsets, before)
+		}
+		return err
 	})
+}
+
+// restore puts back what a reset has changed that could not be made durable.
+func (t *offsetTable) restore(changed, before map[groupQueue]int64) {
+	// order does not matter: each has its own place
+	for q := range changed {
+		if old, some := before[q]; some {
+			t.put(offsetKey(q.Group, q.Topic), q.Queue, old)
+			continue
+		}
+		delete(t.byKey[offsetKey(q.Group, q.Topic)], q.Queue)
+	}
 }
 
 // forgetTopic drops the offsets of a topic that was deleted, durably: a topic of the same name that is made later begins at 0, and

@@ -56,6 +56,10 @@ func newProgressTable(b *Broker) *progressTable {
 // pulled notes who has pulled, and takes the commit that the pull may carry. Who has to hear of a reset first does not count as having pulled.
 func (t *progressTable) pulled(conn *transport.Conn, header *proto.PullMessage) {
 	q := groupQueue{header.ConsumerGroup, header.Topic, header.QueueID}
+	if !t.broker.exists(q) {
+		// It was deleted while the filter of the pull was compiled.
+		return
+	}
 	if r := t.resets[q]; r != nil && !t.hears(r, q, conn, header.QueueOffset) {
 		return
 	}
@@ -139,6 +143,11 @@ func (t *clientTable) memberOf(group string, conn *transport.Conn) string {
 func (t *clientTable) pushes(group string) bool {
 	g := t.consumers[group]
 	return g != nil && g.consumeType == proto.ConsumePush
+}
+
+// exists reports whether there are the group and the topic of a queue.
+func (b *Broker) exists(q groupQueue) bool {
+	return b.groups.byName[q.Group] != nil && b.topics.byName[q.Topic] != nil
 }
 
 func (q groupQueue) key() store.QueueKey { return store.QueueKey{Topic: q.Topic, ID: q.Queue} }

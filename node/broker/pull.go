@@ -178,6 +178,11 @@ func (b *Broker) answerPull(p *pullRequest) {
 	resume := p.reply.Conn().BeginWait()
 	result, err := b.read(p, buffer)
 	p.reply.Conn().EndWait(resume)
+	if b.progress.redirect(p) {
+		// The group was reset while this pull read. Were it held now, it would not hear of that for long.
+		b.giveBuffer(buffer)
+		return
+	}
 	if err != nil {
 		b.giveBuffer(buffer)
 		p.reply.Error(proto.RespSystemError, fmt.Sprintf("queue %s at %d: %v", p.queue, p.from, err))

@@ -158,8 +158,13 @@ func (b *Broker) place(r, original *message.Record, group *groupConfig, dead boo
 		b.toDeadLetters(r, &properties, group.Name)
 		return
 	}
-	r.Topic = []byte(proto.RetryTopic(group.Name))
-	r.QueueID = int32(env.IntN(b.env.Rand, int(group.RetryQueues)))
+	name := proto.RetryTopic(group.Name)
+	queues := group.RetryQueues
+	if topic := b.topics.byName[name]; topic != nil {
+		// A client or a tool may have made it, with fewer queues.
+		queues = min(queues, max(topic.ReadQueues, 1))
+	}
+	r.Topic, r.QueueID = []byte(name), int32(env.IntN(b.env.Rand, int(queues)))
 	if level == 0 {
 		level = retryLevelMin + int(original.Redeliveries)
 	}

@@ -56,6 +56,8 @@ func (t *requestModeTable) set(mode proto.SetMessageRequestMode) error {
 	return t.update(func(modes []proto.SetMessageRequestMode) ([]proto.SetMessageRequestMode, error) {
 		i, found := slices.BinarySearchFunc(modes, mode, compareModes)
 		switch {
+		case !t.broker.exists(groupQueue{Group: mode.ConsumerGroup, Topic: mode.Topic}):
+			return nil, errDeleted
 		case found:
 			modes[i] = mode
 			return modes, nil

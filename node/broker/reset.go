@@ -3,6 +3,7 @@ package broker
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -177,11 +178,20 @@ func (t *progressTable) expireResets() {
 	t.dirty = t.dirty || len(t.resets) < before
 }
 
-// reset makes offsets count from now on, durably, whatever clients commit that have not heard of it. It waits for the disk. After an
-// error nobody is told, and only a restart may find it in force.
+// errDeleted: a request has waited, and what it wants to change is gone.
+var errDeleted = errors.New("the topic or the group was deleted meanwhile")
+
+// reset makes offsets count from now on, durably, whatever clients commit that have not heard of it. It waits for the disk. Offsets whose
+// topic or group is deleted meanwhile are taken out of the table. After an error nobody is told, and only a restart may find it in force.
 func (t *progressTable) reset(offsets map[groupQueue]int64) error {
 	t.turn.Acquire(nil, env.Never)
 	defer t.turn.Release()
+	// order does not matter: one is enough
+	for q := range offsets {
+		if !t.broker.exists(q) {
+			return errDeleted
+		}
+	}
 	resets, before := map[groupQueue]*groupReset{}, maps.Clone(t.resets)
 	// order does not matter: each has its own place
 	for q, at := range offsets {
@@ -191,7 +201,8 @@ func (t *progressTable) reset(offsets map[groupQueue]int64) error {
 	// First of all a restart must know that it is to tell the clients.
 	err := t.save()
 	if err == nil {
-		err = t.broker.offsets.reset(offsets)
+		// One that was forgotten meanwhile would come back with a topic of the same name, whose first messages it would pass over.
+		err = t.broker.offsets.reset(offsets, func(q groupQueue) bool { return t.resets[q] == resets[q] })
 	}
 	for _, q := range sortedQueues(offsets) {
 		switch r := resets[q]; {

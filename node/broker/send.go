@@ -130,7 +130,11 @@ func (b *Broker) admitQueue(in *transport.Incoming, topic *proto.TopicConfig, he
 	if !b.isDead(name, in, header) {
 		return topic, refusal{}
 	}
-	return topic, b.prepareRedelivery(in, group, true)
+	r := b.prepareRedelivery(in, group, true)
+	if b.groups.byName[name] == nil {
+		return nil, refused(proto.RespSubscriptionGroupNotExist, "subscription group not exist, %s: it was deleted meanwhile", name)
+	}
+	return topic, r
 }
 
 // buildRecords makes the records of a single message or a batch. They borrow from the request and from the broker, so they

@@ -27,6 +27,7 @@ type Ledger struct {
 	// IndexInDoubt says that files of the key index are damaged: until they are repaired a search may miss something.
 	IndexInDoubt bool
 
+	named  map[numberOf]*Sent // see Named
 	byBody map[string]*Sent
 	round  int // number of the verification
 }
@@ -209,6 +210,39 @@ func (l *Ledger) Saw(r *message.Record, key store.QueueKey) error {
 	return nil
 }
 
+// numberOf is a number in a queue.
+type numberOf struct {
+	key    store.QueueKey
+	number message.QueueOffset
+}
+
+// Named is for a message that is lost, and whose number the store keeps all the same: nobody may get it.
+func (l *Ledger) Named(m *Sent) {
+	if l.named == nil {
+		l.named = map[numberOf]*Sent{}
+	}
+	for n := range max(m.Inner, 1) {
+		l.named[numberOf{m.Key, m.Place.Queue + message.QueueOffset(n)}] = m
+	}
+}
+
+// ForgetNamed is for files that are damaged again, so that nothing may be left that knows numbers of messages.
+func (l *Ledger) ForgetNamed() { l.named = nil }
+
+// numbersFit compares the numbers of a record, which may hold several messages, with what it says of itself and with those that are taken.
+func (l *Ledger) numbersFit(r *message.Record, m *Sent) error {
+	if base, ok := message.PropertyBytes(r.Properties, message.PropertyInnerBase); m.Inner > 0 && (!ok || string(base) != strconv.FormatInt(int64(r.QueueOffset), 10)) {
+		return fmt.Errorf("message %d is an inner batch of %d and says that it begins with %q", r.QueueOffset, m.Inner, base)
+	}
+	for n := range max(m.Inner, 1) {
+		number := r.QueueOffset + message.QueueOffset(n)
+		if other := l.named[numberOf{m.Key, number}]; other != nil {
+			return fmt.Errorf("message %d has the number of another one, which is lost: %v", number, other)
+		}
+	}
+	return nil
+}
+
 // known compares a record that was read with what was sent.
 func (l *Ledger) known(r *message.Record, key store.QueueKey) (*Sent, error) {
 	m := l.byBody[string(r.Body)]
@@ -222,7 +256,7 @@ func (l *Ledger) known(r *message.Record, key store.QueueKey) (*Sent, error) {
 	case m.Owed() && (m.Place != store.Place{Log: r.LogOffset, Queue: r.QueueOffset}):
 		return nil, fmt.Errorf("message %d at %d was acknowledged or read as %v", r.QueueOffset, r.LogOffset, m.Place)
 	}
-	return m, nil
+	return m, l.numbersFit(r, m)
 }
 
 func (l *Ledger) check(r *message.Record, key store.QueueKey) error {

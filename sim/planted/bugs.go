@@ -104,7 +104,7 @@ var Bugs = []Bug{
 	{
 		Name:     "skip the directory sync after a roll of a queue",
 		Edits:    []Edit{{"store/segment/file.go", "\tif err == nil {\n\t\terr = h.disk.SyncDir(dir)\n", "\tif err == nil && dir[:3] != \"con\" {\n\t\terr = h.disk.SyncDir(dir)\n"}},
-		Scenario: "store-crash", Seeds: 30,
+		Scenario: "store-crash", Seeds: 40,
 	},
 	{
 		Name:     "checkpoint ahead of the queue entries",
@@ -117,9 +117,13 @@ var Bugs = []Bug{
 		Scenario: "store-crash", Seeds: 30,
 	},
 	{
-		Name:     "key index ahead of the log",
-		Edits:    []Edit{{"store/keys.go", "\tfor s.flushed < k.files.Next() {\n", "\tfor false {\n"}},
-		Scenario: "store-crash", Seeds: 123,
+		Name: "key index ahead of the log",
+		Edits: []Edit{
+			{"store/keys.go", "\tfor s.flushed < k.files.Next() {\n", "\tfor false {\n"},
+			{"store/keys.go", "next > s.flushed || next > 0 && next < s.Start()", "next > 0 && next < s.Start()"},
+			{"store/flush.go", "s.env.Clock.Now().Add(s.options.FlushEvery)", "s.env.Clock.Now().Add(20 * s.options.FlushEvery)"}, // a long time to see it
+		},
+		Scenario: "store-crash", Seeds: 207,
 	},
 	{
 		Name:     "roll the key index without saving the full file",
@@ -134,42 +138,42 @@ var Bugs = []Bug{
 	{
 		Name:     "recover a torn record as if it were whole",
 		Edits:    []Edit{{"store/scan.go", "err = verifySeal(raw, l.record.Properties)", "err = nil"}, {"store/scan.go", "message.DecodeRecord(raw, &l.record, true)", "message.DecodeRecord(raw, &l.record, false)"}},
-		Scenario: "store-crash", Seeds: 30,
+		Scenario: "store-crash", Seeds: 63,
 	},
 	{
 		Name:     "deliver a damaged message",
 		Edits:    []Edit{{"store/read.go", "\t\t\tif !sealFits(record) {\n\t\t\t\terr = fmt", "\t\t\tif false {\n\t\t\t\terr = fmt"}},
-		Scenario: "disk-faults", Seeds: 195,
+		Scenario: "disk-faults", Seeds: 340,
 	},
 	{
 		Name:     "read the log from where it is durable, not from where the queues are",
 		Edits:    []Edit{{"store/recover.go", "\tcase state.own:\n\t\treturn state.saved, nil\n", "\tcase state.own && state.durable >= start:\n\t\treturn state.durable, nil\n"}},
-		Scenario: "store-crash", Seeds: 33,
+		Scenario: "store-crash", Seeds: 75,
 	},
 	{
 		Name:     "take the entries that a crash left in the cache for synced",
 		Edits:    []Edit{{"store/replay.go", "s.loadQueues(from, r.rebuild)", "s.loadQueues(message.LogOffset(s.log.End()), r.rebuild)"}, {"store/replay.go", "q.min, q.first, q.synced = min(q.min, number), min(q.first, at), min(q.synced, at)", "q.min, q.first = min(q.min, number), min(q.first, at)"}},
-		Scenario: "store-crash", Seeds: 48,
+		Scenario: "store-crash", Seeds: 80,
 	},
 	{
 		Name:     "cut the log at the end of the file only",
 		Edits:    []Edit{{"store/segment/row.go", "\treturn r.last().Erase(offset-r.last().start, r.size)\n", "\treturn nil\n"}},
-		Scenario: "store-crash", Seeds: 30,
+		Scenario: "store-crash", Seeds: 36,
 	},
 	{
 		Name:     "leave what recovery cut off the log",
 		Edits:    []Edit{{"store/recover.go", "if err := s.log.Cut(int64(r.at)); err != nil {", "if err := error(nil); err != nil {"}},
-		Scenario: "store-crash", Seeds: 30,
+		Scenario: "store-crash", Seeds: 36,
 	},
 	{
 		Name:     "leave what a full disk refused",
 		Edits:    []Edit{{"store/write.go", "if err := s.log.Cut(int64(s.written)); err != nil {", "if err := error(nil); err != nil {"}},
-		Scenario: "disk-faults", Seeds: 141,
+		Scenario: "disk-faults", Seeds: 300,
 	},
 	{
 		Name:     "leave a watermark behind an end-of-file marker",
 		Edits:    []Edit{{"store/write.go", "if i+1 < len(batch.pieces) {", "if false {"}},
-		Scenario: "store-crash", Seeds: 30,
+		Scenario: "store-crash", Seeds: 200,
 	},
 	{
 		Name:     "leave the slots of the key index torn",
@@ -183,8 +187,8 @@ var Bugs = []Bug{
 	},
 	{
 		Name:     "save queue entries before their records are flushed",
-		Edits:    []Edit{{"store/queue.go", "for until := q.endBefore(flushed); q.saved < until; {", "for until := q.max; q.saved < until; {"}},
-		Scenario: "store-crash", Seeds: 429,
+		Edits:    []Edit{{"store/queue.go", "for until := q.endBefore(flushed); q.saved < until; {", "for until := q.end; q.saved < until; {"}},
+		Scenario: "store-crash", Seeds: 1062,
 	},
 	{
 		Name:     "remove a topic without a tombstone",
@@ -204,22 +208,22 @@ var Bugs = []Bug{
 	{
 		Name:     "leave the files of a topic whose removal a crash interrupted",
 		Edits:    []Edit{{"store/load.go", "if err := s.finishDrop(q); err != nil {", "if err := error(nil); err != nil {"}},
-		Scenario: "store-crash", Seeds: 30,
+		Scenario: "store-crash", Seeds: 726,
 	},
 	{
 		Name:     "remove files of the log that a restart reads",
 		Edits:    []Edit{{"store/clean.go", "|| end > s.readFrom {", "{"}},
-		Scenario: "store-crash", Seeds: 30,
+		Scenario: "store-crash", Seeds: 66,
 	},
 	{
 		Name:     "remove files of the log before their time",
 		Edits:    []Edit{{"store/clean.go", ">= s.options.KeepFor.Milliseconds()", ">= s.options.KeepFor.Milliseconds()/2"}},
-		Scenario: "store-crash", Seeds: 30,
+		Scenario: "store-crash", Seeds: 48,
 	},
 	{
 		Name:     "remove the oldest file without syncing the directory",
 		Edits:    []Edit{{"store/segment/row.go", "\tr.files = slices.Delete(r.files, 0, 1)\n\treturn errors.Join(first.Drop(), r.disk.SyncDir(r.dir))", "\tr.files = slices.Delete(r.files, 0, 1)\n\treturn first.Drop()"}},
-		Scenario: "store-crash", Seeds: 30,
+		Scenario: "store-crash", Seeds: 105,
 	},
 	{
 		Name:     "move the minimum of a queue too far after cleaning",
@@ -239,7 +243,7 @@ var Bugs = []Bug{
 	{
 		Name:     "claim that a search is complete while the key index is behind",
 		Edits:    []Edit{{"store/find.go", "\treturn k.files.Next() >= target && k.skipped == 0\n", "\treturn true\n"}},
-		Scenario: "disk-faults", Seeds: 30,
+		Scenario: "disk-faults", Seeds: 60,
 	},
 	{
 		Name:     "lose the crash marker with the power",
@@ -259,36 +263,36 @@ var Bugs = []Bug{
 	{
 		Name:     "ignore a failed sync of a queue",
 		Edits:    []Edit{{"store/checkpoint.go", "\t\t\ts.queuesFailed = fmt.Errorf(\"queue %s could not be synced; the next start will read the log from %v: %w\", q.key, s.saved, err)\n\t\t\treturn s.queuesFailed\n", "\t\t\ts.report(\"queue not synced\", fmt.Errorf(\"%w\", err))\n"}},
-		Scenario: "disk-faults", Seeds: 60,
+		Scenario: "disk-faults", Seeds: 900,
 	},
 	{
 		Name:     "retry a failed sync of a queue",
 		Edits:    []Edit{{"store/checkpoint.go", "\t\t\ts.queuesFailed = fmt.Errorf(\"queue %s could not be synced; the next start will read the log from %v: %w\", q.key, s.saved, err)\n\t\t\treturn s.queuesFailed\n", "\t\t\treturn fmt.Errorf(\"queue not synced: %w\", err)\n"}},
-		Scenario: "disk-faults", Seeds: 1053,
+		Scenario: "disk-faults", Seeds: 2265,
 	},
 	{
 		Name:     "roll a file of the log eight bytes late",
 		Edits:    []Edit{{"store/append.go", "message.FitsFile(size, int(left))", "message.FitsFile(size-24-message.EndOfFileSize, int(left))"}},
-		Scenario: "disk-faults", Seeds: 96,
+		Scenario: "disk-faults", Seeds: 1071,
 	},
 	{
 		Name:     "take damage for the end of the log",
 		Edits:    []Edit{{"store/replay.go", "\tif scanner.at < durable {", "\tif scanner.at < durable && s == nil {"}},
-		Scenario: "damaged-files", Seeds: 51,
+		Scenario: "damaged-files", Seeds: 633,
 	},
 	{
 		Name:     "believe what a crash left of the key index",
 		Edits:    []Edit{{"store/index/repair.go", "x.options.inDoubt() || name != mark.File || count != mark.Count", "name != mark.File || count < mark.Count"}},
-		Scenario: "store-crash", Seeds: 249,
+		Scenario: "disk-faults", Seeds: 723,
 	},
 	{
 		Name:     "repair vouches for what is in the cache",
 		Edits:    []Edit{{"store/repair.go", "state.saved, state.durable = min(state.saved, end), min(state.durable, end)", "state.saved, state.durable = min(state.saved, end), end"}},
-		Scenario: "damaged-files", Seeds: 864,
+		Scenario: "damaged-files", Seeds: 630,
 	},
 	{
 		Name:     "write each checkpoint over the last one",
 		Edits:    []Edit{{"store/checkpoint.go", "slotsAt[c.sequence&1]", "slotsAt[0]"}},
-		Scenario: "disk-faults", Seeds: 339,
+		Scenario: "disk-faults", Seeds: 306,
 	},
 }

@@ -40,7 +40,7 @@ var consumerBugs = []Bug{
 			{"client/push_orderly.go", "if !a.dropped && (!c.locks() || a.calls == 0) {", "if !a.dropped {"},
 			{"client/push_orderly.go", "patienceForCalls = 500 * time.Millisecond", "patienceForCalls = 0 * time.Millisecond"},
 		},
-		Scenario: "orderly", Seeds: 30,
+		Scenario: "orderly", Seeds: 45,
 	},
 	{
 		Name:     "go on behind the first message that does not match when a held pull is woken",
@@ -76,7 +76,7 @@ var consumerBugs = []Bug{
 			{"client/localoffsets.go", "\t\terr = file.Sync(0, int64(len(text)))\n", "\t\terr = nil\n"},
 			{"client/localoffsets.go", "\treturn disk.SyncDir(s.dir)\n", "\treturn nil\n"},
 		},
-		Scenario: "broadcast", Seeds: 30,
+		Scenario: "broadcast", Seeds: 51,
 	},
 	{
 		Name:     "do not store local offsets at the end",

@@ -17,4 +17,12 @@
 //	orderly.go   consumption in order; orderly_locks.go: clients that ask for locks and commit without regard to them; raw.go: how they speak
 //	filters.go   tags and SQL92 expressions
 //	broadcast.go broadcasting, and offsets in files
+//	longpoll.go  held pulls; longpoll_clients.go: who pulls; longpoll_judge.go: what is right; longpoll_last.go: what is demanded at the end;
+//	             longpoll_fleeting.go: a topic that comes and goes;
+//	             raw_line.go: many requests on one connection
+//	groups.go    groups that share queues; groups_ledger.go: what they have handled and committed, and where resets sent them; groups_quiet.go:
+//	             what is demanded when nothing is broken
+//	retry.go     handlers that fail by a plan; retry_ledger.go: each copy of a message and why there is one; retry_quiet.go: delays to the moment
+//	fleet_await.go  small things that both need
+//	flow.go      producers that overload brokers; flow_limits.go: limits of brokers and consumers; flow_last.go: pressure without faults
 package scenario

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gantrymq/gantry/client"
 	"github.com/gantrymq/gantry/linearizability"
+	"github.com/gantrymq/gantry/node/broker"
 	"github.com/gantrymq/gantry/sim"
 	"github.com/gantrymq/gantry/sim/cluster"
 	"github.com/gantrymq/gantry/sim/fault"
@@ -33,6 +34,10 @@ type fleetBounds struct {
 	producers, members int64
 	shortest, longest  time.Duration // safety phase
 	think              time.Duration
+	// brokers, if not nil, changes the options of the brokers.
+	brokers func(d *draw, o *broker.Options)
+	// also are kinds of faults that every run has, more often than others.
+	also []fault.Kind
 }
 
 // newFleet draws the options and sets the machines up.
@@ -51,6 +56,9 @@ func newFleet(r *run, bounds fleetBounds) *fleet {
 		f.topics = append(f.topics, fmt.Sprintf("topic%d", i))
 	}
 	options, flush := f.brokerOptions()
+	if bounds.brokers != nil {
+		bounds.brokers(d, &options)
+	}
 	f.storeOptions = options.Store
 	f.cluster = cluster.New(f.kernel, cluster.Config{NameServers: 2, Brokers: 2, Broker: options})
 	links := sim.DefaultLinks()
@@ -66,11 +74,11 @@ func newFleet(r *run, bounds fleetBounds) *fleet {
 	}
 	f.churn.draw(d)
 	f.observer = f.kernel.AddMachine("observer", observerAddress).Boot("observer")
-	f.addFaults(flush, links)
+	f.addFaults(flush, links, bounds.also)
 	return f
 }
 
-func (f *fleet) addFaults(flush store.FlushMode, links sim.LinkOptions) {
+func (f *fleet) addFaults(flush store.FlushMode, links sim.LinkOptions, also []fault.Kind) {
 	var machines []*sim.Machine
 	for _, c := range f.clients {
 		machines = append(machines, c.machine)
@@ -80,7 +88,7 @@ func (f *fleet) addFaults(flush store.FlushMode, links sim.LinkOptions) {
 	}
 	f.injector = fault.NewInjector(f.cluster, machines, f.observer, links, sim.DefaultDisk())
 	f.Schedule = fault.Draw(f.kernel.Stream("schedule of faults"), fault.Options{
-		Kinds: f.faultKinds(flush), Every: f.draw.duration("time between faults", time.Second, 15*time.Second),
+		Kinds: append(f.faultKinds(flush), also...), Every: f.draw.duration("time between faults", time.Second, 15*time.Second),
 		Within: f.work.for_, Drop: f.options.Drop,
 	})
 }
@@ -165,7 +173,7 @@ const (
 	// A member that lost its power is a member until its broker misses its heartbeats (2 min), and its locks last a minute from the
 	// last restart of the broker. Then queues are shared out anew, every 20 s.
 	consumeWithin = 5 * time.Minute
-	finallyWithin = 5 * time.Minute
+	finallyWithin = 8 * time.Minute
 )
 
 // demandConsumption: nothing is broken any more, so every queue takes messages and all are consumed soon.

@@ -21,14 +21,17 @@ type fleetMember struct {
 	life    int // counts consumers, so that handlers of former ones are known
 	// options are those of the next consumer.
 	options func(m *fleetMember) []client.PushOption
+	// instead, if not nil, is the task of a machine that has no push consumer.
+	instead func(m *fleetMember, e env.Env)
 
 	// ticking is called at each tick, or nil.
 	ticking   func(m *fleetMember)
 	consumer  *client.PushConsumer // of the present life, or nil
 	consuming bool
-	leave     bool // the consumer is to close in order
-	closed    bool // the last one has
-	ticks     int  // time that the machine has lived through, in units of tickEvery, without pauses
+	leave     bool          // the consumer is to close in order
+	rest      time.Duration // how long the machine then is without one, at least
+	closed    bool          // the last one has
+	ticks     int           // time that the machine has lived through, in units of tickEvery, without pauses
 	ticked    env.Instant
 	gapEnded  env.Instant // when the last pause was noticed
 }
@@ -52,6 +55,10 @@ func (m *fleetMember) boot() {
 	e := m.env
 	m.ticked = e.Clock.Now()
 	e.Tasks.Go("tick", func() { m.tick(e) })
+	if m.instead != nil {
+		e.Tasks.Go("member", func() { m.instead(m, e) })
+		return
+	}
 	e.Tasks.Go("member", func() {
 		for {
 			m.live(e)
@@ -106,7 +113,7 @@ func (m *fleetMember) live(e env.Env) {
 	}
 	m.consuming, m.leave, m.closed = false, false, true
 	m.f.kernel.Mark("a member left")
-	e.Tasks.Sleep(time.Duration(m.random.Between(0, int64(5*time.Second))))
+	e.Tasks.Sleep(m.rest + time.Duration(m.random.Between(0, int64(5*time.Second))))
 }
 
 // alive reports whether a consumer of this member runs still.

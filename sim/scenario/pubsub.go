@@ -40,6 +40,7 @@ type pubsub struct {
 	busy         int // client tasks that have not ended
 	observer     env.Env
 	storeOptions store.Options
+	crowded      bool // too many clients send to one queue at once for the search of linearizability
 }
 
 // workload is what the clients do, drawn from the seed.

@@ -9,7 +9,7 @@ import (
 	"github.com/gantrymq/gantry/node/env"
 )
 
-// rawClient speaks the protocol by hand: one request after the other, with a header in JSON. It owes nothing to the code that is tested.
+// rawClient speaks the protocol by hand (rawLine does it with many requests at once): one request after the other, with a header in JSON. It owes nothing to the code that is tested.
 type rawClient struct {
 	env    env.Env
 	conns  map[string]env.Conn // by address
@@ -22,14 +22,20 @@ type rawHeader struct {
 	Language string            `json:"language"`
 	Version  int               `json:"version"`
 	Opaque   int               `json:"opaque"`
-	Flag     int               `json:"flag"` // 1: a response
+	Flag     int               `json:"flag"` // 1: a response, 2: no answer is wanted
 	Fields   map[string]string `json:"extFields"`
+	Remark   string            `json:"remark,omitempty"`
 }
 
 // rawAnswer is a response with any code.
 type rawAnswer struct {
 	rawHeader
 	body []byte
+}
+
+// String tells code and remark.
+func (a *rawAnswer) String() string {
+	return fmt.Sprintf("code %d (%s) with %v and a body of %d bytes", a.Code, a.Remark, a.Fields, len(a.body))
 }
 
 // rawPatience is how long an answer may take.
@@ -62,13 +68,7 @@ func (c *rawClient) call(address string, code int32, fields map[string]string, b
 }
 
 func (c *rawClient) exchange(conn env.Conn, header rawHeader, body []byte) (*rawAnswer, error) {
-	text, err := json.Marshal(header)
-	if err != nil {
-		return nil, err
-	}
-	frame := binary.BigEndian.AppendUint32(nil, uint32(4+len(text)+len(body)))
-	frame = binary.BigEndian.AppendUint32(frame, uint32(len(text)))
-	if err := conn.Write(append(append(frame, text...), body...)); err != nil {
+	if err := conn.Write(header.frame(body)); err != nil {
 		return nil, err
 	}
 	for {
@@ -78,6 +78,17 @@ func (c *rawClient) exchange(conn env.Conn, header rawHeader, body []byte) (*raw
 		}
 		// The broker asks something itself, such as to share out queues.
 	}
+}
+
+// frame is the request as it goes over the wire.
+func (h rawHeader) frame(body []byte) []byte {
+	text, err := json.Marshal(h)
+	if err != nil {
+		panic(err) // there are only numbers and texts
+	}
+	frame := binary.BigEndian.AppendUint32(nil, uint32(4+len(text)+len(body)))
+	frame = binary.BigEndian.AppendUint32(frame, uint32(len(text)))
+	return append(append(frame, text...), body...)
 }
 
 // readRaw reads one frame.

@@ -60,6 +60,7 @@ type storeRun struct {
 	harmed      []harm // since the last repair
 	repairs     int
 	final       bool // nothing is damaged any more
+	vouched     bool // the checkpoint was valid when the machine was down last, and nobody has harmed it since
 }
 
 // storeWork is what is done to the store, drawn from the seed.
@@ -277,6 +278,7 @@ func (c *storeRun) down(style sim.CrashStyle) {
 		c.lossy = true
 	}
 	c.machine.Crash(style)
+	c.demandCheckpoint()
 }
 
 // close closes the store in order and looks at its files.

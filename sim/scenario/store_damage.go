@@ -3,6 +3,7 @@ package scenario
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -40,6 +41,7 @@ type harm struct {
 	// silent: the first file of the log is missing, and no start reads it: it looks as if it was old and cleaned away.
 	silent  bool
 	durable message.LogOffset // what the checkpoint vouched for, before
+	saved   message.LogOffset // before it files of queues have all entries; 0 if these are to be built again
 	start   message.LogOffset // of the log, before
 }
 
@@ -118,6 +120,9 @@ func (c *storeRun) files(path string) []string {
 // newHarm is harm to a file that is not done yet.
 func (c *storeRun) newHarm(path string) harm {
 	h := harm{path: path, from: -1, to: -1, durable: c.vouchedFor()}
+	if state := c.checkpoint(); state.Own && state.Entries != math.MaxInt64 {
+		h.saved = state.Saved
+	}
 	if of := c.files(logFiles); len(of) > 0 {
 		h.start = message.LogOffset(startOf(of[0]))
 	}
@@ -127,8 +132,12 @@ func (c *storeRun) newHarm(path string) harm {
 // harm remembers what was done to a file.
 func (c *storeRun) harm(h harm) {
 	c.harmed, c.ledger.Spoiled = append(c.harmed, h), c.spoiled
+	c.ledger.ForgetNamed()
 	if strings.HasPrefix(h.path, indexFiles) {
 		c.ledger.IndexInDoubt = true
+	}
+	if h.path == checkpointFile {
+		c.vouched = false
 	}
 	if h.path == droppedFile && h.content != nil {
 		// Nothing else knows which topics were removed.
@@ -148,8 +157,15 @@ func (c *storeRun) rotAt(h *harm, own *sim.Stream) bool {
 		return false
 	}
 	h.at, h.flip = own.Between(0, size-1), byte(1<<own.IntN(8))
+	if newest := int64(h.durable) - startOf(h.path); strings.HasPrefix(h.path, logFiles) && newest > 0 && newest <= size && own.Chance(0.3) {
+		// Of the last message of a queue nothing else in the log knows the number.
+		h.at = own.Between(max(newest-lastMessages, 0), newest-1)
+	}
 	return c.corrupt(h)
 }
+
+// lastMessages is how many bytes of log the newest messages take.
+const lastMessages = 4 << 10
 
 // checkpointUsed is how many bytes of the checkpoint mean something.
 const checkpointUsed = 512
@@ -223,6 +239,16 @@ func startOf(path string) int64 {
 func (c *storeRun) vouchedFor() message.LogOffset {
 	content, _ := c.machine.Disk().Durable(checkpointFile)
 	return min(store.ParseCheckpoint(content).Durable, c.checkpoint().Durable)
+}
+
+// demandCheckpoint is for a machine that is down: a crash or a failed write may leave an older checkpoint, but never none. Without one a start
+// does not know how much of the log was durable, and would take damage for a torn end.
+func (c *storeRun) demandCheckpoint() {
+	valid := c.checkpoint().Own
+	if c.vouched && !valid && c.kernel.Failure() == nil {
+		c.failSafety("no valid checkpoint is left")
+	}
+	c.vouched = valid
 }
 
 func (c *storeRun) checkpoint() store.CheckpointInfo {

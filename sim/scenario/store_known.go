@@ -2,6 +2,8 @@ package scenario
 
 import (
 	"strings"
+
+	"github.com/gantrymq/gantry/sim"
 )
 
 // leftOut reports whether harm is not done because the store is known not to notice it, or not to mend it. Each case goes as soon as
@@ -26,4 +28,13 @@ const indexHeader = 40
 // A start does not look behind the end of a queue, nor at entries in front of it.
 func onlyChecksSee(h harm) bool {
 	return (strings.HasPrefix(h.path, indexFiles) || strings.HasPrefix(h.path, queueFiles)) && h.content == nil
+}
+
+// afterRepair is how the machine goes down after a repair: what that has done is durable. Only one that was killed and repeated finds its
+// own checkpoint in the cache, takes it for done, and does not make it durable: there the power stays.
+func (c *storeRun) afterRepair(own *sim.Stream, killed bool) sim.CrashStyle {
+	if killed {
+		return sim.KillProcess
+	}
+	return sim.CrashStyle(own.IntN(2))
 }

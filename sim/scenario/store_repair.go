@@ -73,7 +73,7 @@ func (c *storeRun) repair() bool {
 		c.failSafety("the repair cannot be planned: %v", err)
 		return false
 	}
-	c.killWhileRepairing(own, choice)
+	killed := c.killWhileRepairing(own, choice)
 	err = c.do("repair", func(e env.Env) error {
 		_, err := store.Repair(e, c.options, choice, nil)
 		return err
@@ -86,7 +86,11 @@ func (c *storeRun) repair() bool {
 	if choice == store.CutDamage && len(plan.Report.Lost) > 0 {
 		c.kernel.Mark("repaired with a cut")
 	}
-	return c.judgeRepair(plan, choice)
+	if !c.judgeRepair(plan, choice) {
+		return false
+	}
+	c.down(c.afterRepair(own, killed))
+	return c.kernel.Failure() == nil
 }
 
 func (c *storeRun) planRepair(choice store.RepairChoice) (plan store.RepairPlan, err error) {
@@ -112,8 +116,8 @@ func (c *storeRun) putAllBack() bool {
 	return back
 }
 
-// killWhileRepairing interrupts a repair, which can be repeated.
-func (c *storeRun) killWhileRepairing(own *sim.Stream, choice store.RepairChoice) {
+// killWhileRepairing interrupts a repair, which can be repeated. It reports whether it has.
+func (c *storeRun) killWhileRepairing(own *sim.Stream, choice store.RepairChoice) (killed bool) {
 	for own.Chance(0.3) && c.kernel.Failure() == nil {
 		e := c.machine.Node("store", ".")
 		done := false
@@ -125,10 +129,12 @@ func (c *storeRun) killWhileRepairing(own *sim.Stream, choice store.RepairChoice
 		})
 		if !c.until("repair", time.Duration(own.Between(0, int64(8*time.Millisecond))), func() bool { return done }) {
 			c.kernel.Mark("killed while repairing")
+			killed = true
 		}
 		c.down(sim.CrashStyle(own.IntN(2)))
 		c.machine.Boot("store")
 	}
+	return killed
 }
 
 // judgeRepair compares what a repair has announced with what was harmed: it gives up what is gone, and nothing else, and a check finds
@@ -145,12 +151,35 @@ func (c *storeRun) judgeRepair(plan store.RepairPlan, choice store.RepairChoice)
 	if slices.ContainsFunc(plan.Steps, func(step string) bool { return strings.HasPrefix(step, "rename "+droppedFile) }) {
 		c.ledger.Revive(brief.Topic)
 	}
+	if choice == store.BridgeDamage {
+		c.keepNumbers(plan, given)
+	}
 	c.giveUp(given.has)
 	c.ledger.Gaps = c.ledger.Gaps || choice == store.BridgeDamage && len(given) > 0
 	c.unnoticed()
 	c.must("check after the repair", func(e env.Env) error { return oracle.Files(e, c.options) })
-	c.down(sim.KillProcess)
 	return c.kernel.Failure() == nil
+}
+
+// keepNumbers notes which numbers a bridge keeps: of the messages in it that the files of queues know, unless the plan says otherwise. That
+// is only so if nothing but the log is harmed.
+func (c *storeRun) keepNumbers(plan store.RepairPlan, given ranges) {
+	saved := message.LogOffset(math.MaxInt64)
+	for _, h := range c.harmed {
+		if h.from < 0 || h.content != nil {
+			return
+		}
+		saved = min(saved, h.saved)
+	}
+	if slices.ContainsFunc(plan.Steps, func(step string) bool { return strings.Contains(step, "may be given again") }) {
+		return
+	}
+	for _, m := range c.ledger.Messages {
+		if m.Owed() && given.has(m) && m.Place.Log+message.LogOffset(m.RecordSize()) <= saved && m.Key.Topic != brief.Topic {
+			c.kernel.Mark("a bridge keeps a number")
+			c.ledger.Named(m)
+		}
+	}
 }
 
 // tooClose reports whether a message stands so near behind what is gone that a bridge needs its room.

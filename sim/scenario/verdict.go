@@ -12,7 +12,11 @@ import (
 // judge compares what the clients saw with what may be, and then looks at the disks.
 func (p *pubsub) judge() {
 	p.History = p.recorder.History()
-	err := oracle.History(p.History, p.Logs)
+	check := oracle.History
+	if p.crowded {
+		check = oracle.CrowdedHistory
+	}
+	err := check(p.History, p.Logs)
 	switch {
 	case errors.Is(err, oracle.ErrUndecided):
 		p.Undecided = err.Error()
