@@ -68,6 +68,9 @@ func newCore(e env.Env, c *config, r role, setUp func(k *core)) (*core, error) {
 		k.fields.Add(fieldNamespaced, "true")
 		k.fields.Add(fieldNamespace, c.spaceV2)
 	}
+	if c.stream = r == roleConsumer || r == roleLitePull; c.stream {
+		k.fields.Add(fieldRequestType, requestTypeStream)
+	}
 	k.ids = newIdentity(e, c)
 	k.names = newNameServers(k)
 	k.brokers = newBrokers()
@@ -77,6 +80,12 @@ func newCore(e env.Env, c *config, r role, setUp func(k *core)) (*core, error) {
 	k.startLoops(r)
 	return k, nil
 }
+
+// All requests of consumers that are polled tell that they are such (class StreamTypeRPCHook).
+const (
+	fieldRequestType  = "ReqT"
+	requestTypeStream = "0"
+)
 
 func (k *core) startLoops(r role) {
 	if _, static := k.config.resolver.(Static); !static {

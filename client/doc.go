@@ -62,7 +62,7 @@
 //
 // # Not done here
 //
-// Static topics are refused (ErrNoBroker). Access keys are not spoken. What lite pull consumers do is not traced.
+// Static topics are refused (ErrNoBroker). Access keys are not spoken. Traces tell what lite pull consumers handed out, not what became of it.
 //
 // # Files
 //

@@ -73,7 +73,7 @@ func (p *Producer) attempt(call *env.Call, s *sending, to target, deadline env.I
 	if !ok {
 		return SendResult{}, fmt.Errorf("%w: %s has no master now", ErrNoBroker, to.BrokerName)
 	}
-	done, err := p.runHooks(call, s, p.config.space.bareQueue(to.Queue), address, deadline)
+	done, err := p.runHooks(call, s, to.Queue, address, deadline)
 	if err != nil {
 		return SendResult{}, err
 	}

@@ -158,7 +158,7 @@ func (h *heartbeats) announce() {
 // pulls of groups they do not know.
 func (h *heartbeats) ensure(call *env.Call, address string, deadline env.Instant) {
 	p := h.peer(address)
-	if p.heard {
+	if p.heard || h.producerGroup == "" && h.consumerGroup == "" {
 		return
 	}
 	if !p.sending {

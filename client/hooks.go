@@ -73,8 +73,8 @@ func (p *Producer) runHooks(call *env.Call, s *sending, queue Queue, address str
 		return noHooks, nil
 	}
 	return p.surround(call, SendAttempt{
-		Group: p.config.group, Message: s.message, Messages: max(1, len(s.batch)), UniqueID: s.uniqueID, Mode: s.mode,
-		Try: len(s.attempts) + 1, Queue: queue, Address: address,
+		Group: p.config.space.bare(p.config.group), Message: s.message, Messages: max(1, len(s.batch)), UniqueID: s.uniqueID, Mode: s.mode,
+		Try: len(s.attempts) + 1, Queue: p.config.space.bareQueue(queue), Address: address,
 	}, deadline)
 }
 

@@ -48,7 +48,7 @@ func (i *identity) learn(local netip.Addr) {
 	}
 }
 
-// clientID is "<address>@<instance>[@<unit>]". It stays the same from the first time on.
+// clientID is "<address>@<instance>[@<unit>][@STREAM]". It stays the same from the first time on.
 func (i *identity) clientID() string {
 	if i.id != "" {
 		return i.id
@@ -60,6 +60,9 @@ func (i *identity) clientID() string {
 	i.id = i.hostAddress().String() + "@" + instance
 	if i.config.unit != "" {
 		i.id += "@" + i.config.unit
+	}
+	if i.config.stream {
+		i.id += "@STREAM"
 	}
 	return i.id
 }

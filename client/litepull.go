@@ -30,8 +30,9 @@ type LitePullConsumer struct {
 // polling is the state of a lite pull consumer that its engine looks at.
 type polling struct {
 	mode      mode
-	fixed     []Queue // with modeAssign: what is to be held, sorted
-	beginning bool    // a call starts the engine
+	fixed     []Queue           // with modeAssign: what is to be held, sorted
+	filters   map[string]Filter // of WithAssignFilter, by topics as brokers name them
+	beginning bool              // a call starts the engine
 	changed   env.Cond
 	watched   map[string]*watch // by topic
 	watching  bool              // the task that looks at them runs
@@ -65,7 +66,11 @@ func NewLitePullConsumer(e env.Env, options ...LitePullOption) (*LitePullConsume
 		// A name that is made up would be another one at the next start, and the offsets would be lost.
 		c.instance = cmp.Or(c.instance, "DEFAULT")
 	}
-	l := &polling{watched: map[string]*watch{}}
+	l := &polling{watched: map[string]*watch{}, filters: map[string]Filter{}}
+	// order does not matter: they go to another table
+	for topic, filter := range c.lite.filters {
+		l.filters[c.space.full(topic)] = filter
+	}
 	p := &PushConsumer{config: c, push: &c.push, assigned: map[Queue]*assignment{}, context: context.Background(), lite: l}
 	if len(c.subscriptions) > 0 {
 		l.mode = modeSubscribe
@@ -75,6 +80,9 @@ func NewLitePullConsumer(e env.Env, options ...LitePullOption) (*LitePullConsume
 		l.changed = k.env.Tasks.NewCond()
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := p.startTracing(e); err != nil {
 		return nil, err
 	}
 	return &LitePullConsumer{p, l}, nil
@@ -125,8 +133,8 @@ func (l *polling) settle(wanted mode) error {
 }
 
 // Subscribe adds a topic, or changes its filter, and shares its queues with the other members of the group: all members must subscribe
-// the same. It returns before queues are held. Errors are ErrMode after Assign, and a *ResponseError if a broker
-// refuses an SQL filter; then nothing has changed. Topics that do not exist yet are waited for.
+// the same. It returns before queues are held. Errors are ErrMode after Assign, a *proto.NameError, and a *ResponseError
+// if a broker refuses an SQL filter; then nothing has changed. Topics that do not exist yet are waited for.
 func (c *LitePullConsumer) Subscribe(ctx context.Context, topic string, filter Filter) error {
 	call, err := c.enter(ctx)
 	if err != nil {
@@ -136,7 +144,12 @@ func (c *LitePullConsumer) Subscribe(ctx context.Context, topic string, filter F
 	if err := c.settle(modeSubscribe); err != nil {
 		return err
 	}
-	return c.engine.subscribe(call, c.space().full(topic), filter)
+	err = c.engine.subscribe(call, c.space().full(topic), filter)
+	if len(c.engine.topics()) == 0 {
+		// Refused: nothing was decided by it.
+		c.mode = modeNone
+	}
+	return err
 }
 
 // Unsubscribe gives a topic up. It returns before its queues are given up.
@@ -180,7 +193,7 @@ func (c *LitePullConsumer) Assign(ctx context.Context, queues ...Queue) error {
 		if c.engine.reader.subscriptions[queue.Topic] != nil {
 			continue
 		}
-		filter, found := c.engine.config.lite.filters[c.space().bare(queue.Topic)]
+		filter, found := c.filters[queue.Topic]
 		if !found {
 			filter = Tags(proto.SubscribeAll)
 		}

@@ -34,8 +34,9 @@ func (c *LitePullConsumer) CommitOffsets(ctx context.Context, offsets map[Queue]
 		return err
 	}
 	defer call.Leave()
+	queues := slices.SortedFunc(maps.Keys(offsets), Queue.Compare)
 	var list []*assignment
-	for _, queue := range slices.SortedFunc(maps.Keys(offsets), Queue.Compare) {
+	for _, queue := range queues {
 		a, err := c.held(queue)
 		if err != nil {
 			return err
@@ -45,9 +46,9 @@ func (c *LitePullConsumer) CommitOffsets(ctx context.Context, offsets map[Queue]
 		}
 		list = append(list, a)
 	}
-	for _, a := range list {
+	for i, a := range list {
 		// The application's word counts more than that of the broker.
-		a.marked, a.floor = offsets[c.space().bareQueue(a.queue)], 0
+		a.marked, a.floor = offsets[queues[i]], 0
 	}
 	return c.store(call, list)
 }

@@ -78,6 +78,7 @@ func liteConfigOf(options []LitePullOption) *config {
 func (c *config) liteChecks() []check {
 	l := &c.lite
 	return append(append([]check{
+		c.traceCheck(),
 		atLeast("WithAutoCommit", l.commitEvery, time.Second),
 		{l.totalMessages >= 1, "WithTotalLimit", strconv.Itoa(l.totalMessages), "a number from 1"},
 		atLeast("WithWatchInterval", l.watchEvery, 10*time.Millisecond),

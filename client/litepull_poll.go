@@ -76,6 +76,8 @@ func (c *LitePullConsumer) handOut(most int) []*Received {
 	for _, m := range messages {
 		a.finish(m.Offset)
 	}
+	// What becomes of them is not known here. As in Java, to be handed out counts as success.
+	p.traceEnd(p.traceBegin(messages), nil)
 	switch {
 	case a == nil:
 	case full:

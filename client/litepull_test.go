@@ -165,6 +165,22 @@ func TestByHandNothingIsCommittedButWhatTheApplicationSays(t *testing.T) {
 	require.Equal(t, int64(-1), c.a.committedAt(orders(1)))
 }
 
+func TestTheApplicationMayCommitLessThanWhereTheBrokerBegins(t *testing.T) {
+	c := newGroupCluster(t, 1)
+	c.a.put(orders(0), 9)
+	c.a.minOffset = 5
+	var offset client.QueueOffset
+	c.run(time.Minute, func() {
+		p := c.lite(client.WithAutoCommit(0))
+		must(p.Assign(background, orders(0)))
+		offset = must1(p.Poll(background, 1))[0].Offset
+		must(p.CommitOffsets(background, map[client.Queue]client.QueueOffset{orders(0): 3}))
+		must(p.Close(background))
+	})
+	require.Equal(t, client.QueueOffset(5), offset)
+	require.Equal(t, int64(3), c.a.committedAt(orders(0)))
+}
+
 func TestACommitThatTheBrokerRefusesIsAnErrorAndTriedAgain(t *testing.T) {
 	c := newGroupCluster(t, 1)
 	c.a.put(orders(0), 5)

@@ -14,7 +14,7 @@ import (
 // out has names without it. Names that have it already, and those of the system, stay as they are. Sent messages have the property
 // INSTANCE_ID.
 //
-// Exceptions: an Admin returns names as brokers have them, and strategies see such, as in Java.
+// Exceptions: an Admin returns names as brokers have them, but in messages, and strategies see such, as in Java; what a strategy returns may be either.
 func WithNamespace(namespaceName string) Option {
 	return option(func(c *config) { c.space = namespace(namespaceName) })
 }

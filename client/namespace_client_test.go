@@ -3,12 +3,15 @@ package client_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/gantrymq/gantry/client"
 	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/assign"
 	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/gantrymq/gantry/transport/wire"
 	"github.com/stretchr/testify/require"
 )
 
@@ -182,4 +185,92 @@ func TestANamespaceMustBeAName(t *testing.T) {
 	c := newGroupCluster(t, 1)
 	_, err := client.NewProducer(c.app, client.WithGroup("g"), c.nameServers(), client.WithNamespace("a%b"))
 	require.ErrorContains(t, err, "WithNamespace")
+}
+
+func TestNamesThatHaveTheNamespaceAlreadyMeanTheSame(t *testing.T) {
+	c := spaced(t)
+	c.a.put(shopOrders(), 2, "TAGS", "paid")
+	c.a.put(shopOrders(), 3, "TAGS", "open")
+	var polled []*client.Received
+	c.run(time.Minute, func() {
+		l := c.lite(inShop, client.WithAutoCommit(0), client.WithAssignFilter("shop%orders", client.Tags("open")))
+		must(l.Assign(background, shopOrders()))
+		polled = must1(l.Poll(background, 9))
+		must(l.CommitOffsets(background, map[client.Queue]client.QueueOffset{shopOrders(): 4}))
+		must(l.Close(background))
+	})
+	require.Len(t, polled, 3)
+	require.Equal(t, int64(4), c.a.committed["shop%consumers@shop%orders@0"])
+}
+
+func TestHooksInANamespaceSeeBareNames(t *testing.T) {
+	c := spaced(t)
+	var seen []string
+	c.run(time.Minute, func() {
+		p := c.producer(inShop, client.WithSendHook(client.SendHook{Name: "see", Before: func(a client.SendAttempt) {
+			seen = append(seen, a.Group+" "+a.Message.Topic+" "+a.Queue.Topic)
+		}}))
+		must1(p.Send(background, hello()))
+		must(p.SendOneway(background, hello()))
+		must(p.Close(background))
+	})
+	require.Equal(t, []string{"producers orders orders", "producers orders orders"}, seen)
+}
+
+func TestQueuesThatAreFixedMayBeNamedWithoutTheNamespace(t *testing.T) {
+	c := spaced(t)
+	c.a.put(shopOrders(), 2)
+	box := &inbox{}
+	c.run(time.Minute, func() {
+		p := c.push(inShop, client.WithHandler(box.handle), client.WithStrategy(assign.Fixed{Queues: []client.Queue{orders(0)}}))
+		c.eventually("they come", func() bool { return len(box.bodies) == 2 })
+		must(p.Close(background))
+	})
+}
+
+func TestNamesMustNotBeTooLongWithTheirNamespace(t *testing.T) {
+	c := newGroupCluster(t, 1)
+	long := client.WithNamespace(strings.Repeat("n", 60))
+	_, err := client.NewProducer(c.app, client.WithGroup(strings.Repeat("g", 60)), c.nameServers(), long)
+	require.ErrorContains(t, err, "WithGroup")
+	_, err = client.NewPullConsumer(c.app, client.WithGroup("g"), c.nameServers(), long, client.WithSubscription(strings.Repeat("t", 100), client.Tags("*")))
+	require.ErrorContains(t, err, "WithSubscription")
+}
+
+func TestRepliesAreOfNoNamespace(t *testing.T) {
+	c := spaced(t)
+	c.names.routes["DefaultCluster_REPLY_TOPIC"] = route(1, c.a)
+	request := &client.Received{}
+	request.Properties.Set("CLUSTER", "DefaultCluster")
+	request.Properties.Set("CORRELATION_ID", "17")
+	request.Properties.Set("REPLY_TO_CLIENT", "somebody")
+	c.run(time.Minute, func() {
+		p := c.producer(inShop)
+		must1(p.Send(background, must1(client.Reply(request, []byte("yes")))))
+		must(p.Close(background))
+	})
+	require.Equal(t, int32(proto.ReqSendReplyMessageV2), c.a.sends[0].code)
+	require.Equal(t, "DefaultCluster_REPLY_TOPIC", c.a.sends[0].header.Topic)
+}
+
+func TestAnOrderlyConsumerInANamespaceLocksAndIsReset(t *testing.T) {
+	c := spaced(t)
+	c.a.put(shopOrders(), 2)
+	box := &inbox{}
+	locked := ""
+	c.run(time.Minute, func() {
+		p := c.push(inShop, client.WithOrderlyHandler(box.handle))
+		c.eventually("they are consumed", func() bool { return len(box.bodies) == 2 })
+		locked = c.a.groups.locks[shopOrders()]
+		table := &proto.ResetOffsets{Offsets: []proto.QueueOffset{{Queue: shopOrders(), Offset: 1}}}
+		must1(c.ask(c.a, &transport.Request{
+			Code: proto.ReqResetConsumerClientOffset, Header: &proto.ResetOffset{Topic: "shop%orders", Group: "shop%consumers", Timestamp: -1},
+			Body: table.Marshal(wire.LanguageGo),
+		}))
+		c.eventually("one comes again", func() bool { return len(box.bodies) == 3 })
+		must(p.Close(background))
+	})
+	require.NotEmpty(t, locked)
+	require.Empty(t, c.a.groups.locks, "they are unlocked")
+	require.Equal(t, int64(2), c.a.committed["shop%consumers@shop%orders@0"])
 }

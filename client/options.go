@@ -63,6 +63,7 @@ type config struct {
 	instance                string     // "instanceName"; "": made up
 	unit                    string     // "unitName"
 	process                 int        // 0: made up
+	stream                  bool       // a consumer that is polled ("enableStreamRequestType")
 	requestTimeout          time.Duration
 	dialTimeout             time.Duration
 	routeRefreshEvery       time.Duration

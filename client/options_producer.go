@@ -64,22 +64,24 @@ func WithOutputLimit(bytes int) ProducerOption {
 	return producerOption(func(c *config) { c.outputMax = bytes })
 }
 
-// WithTrace records every message that a producer stored, or that the handler of a push consumer got and what became of it, in a topic
-// for message traces ("enableTrace"). It costs little: a producer of its own sends the records, a few at a time, in the background.
+// WithTrace records every message that a producer stored, or that the handler of a push consumer got and what became of it, or that a lite pull
+// consumer handed out, in a topic for message traces ("enableTrace"). It costs little: a producer of its own sends the records, a few at a
+// time, in the background.
 func WithTrace(options TraceOptions) TraceOption {
 	return traceOption(func(c *config) { c.trace = &options })
 }
 
-// TraceOption configures producers and push consumers.
+// TraceOption configures producers, push consumers and lite pull consumers.
 type TraceOption interface {
 	ProducerOption
-	PushOption
+	QueueOption
 }
 
 type traceOption func(*config)
 
 func (o traceOption) applyProducer(c *config) { o(c) }
 func (o traceOption) applyPush(c *config)     { o(c) }
+func (o traceOption) applyLitePull(c *config) { o(c) }
 
 // WithDecompressionLimit bounds what a compressed body of a message that comes in may unpack to, in bytes; a longer one is an error. The
 // default is 64 MiB.

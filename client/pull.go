@@ -155,7 +155,7 @@ func (c *PullConsumer) Queues(ctx context.Context, topic string) ([]Queue, error
 // Pull reads up to count messages of a queue from an offset on. If there are none yet, the broker holds the
 // request (see WithHold), but not beyond the deadline of ctx.
 //
-// Errors are ErrClosed, the error of ctx, ErrTopicNotFound, ErrNoBroker, ErrTimeout, ErrNotSent and *ResponseError. A pull
+// Errors are ErrOption for a count below 1, ErrClosed, the error of ctx, ErrTopicNotFound, ErrNoBroker, ErrTimeout, ErrNotSent and *ResponseError. A pull
 // changes nothing, so it can be repeated after any of them.
 func (c *PullConsumer) Pull(ctx context.Context, queue Queue, offset QueueOffset, count int) (PullResult, error) {
 	call, err := c.core.enter(ctx)
@@ -164,7 +164,7 @@ func (c *PullConsumer) Pull(ctx context.Context, queue Queue, offset QueueOffset
 	}
 	defer call.Leave()
 	if count < 1 {
-		return PullResult{}, fmt.Errorf("pull %s: %d messages cannot be asked for: give a number above 0", queue, count)
+		return PullResult{}, fmt.Errorf("%w: pull %s: %d messages cannot be asked for: give a number above 0", ErrOption, queue, count)
 	}
 	queue = c.config.space.fullQueue(queue)
 	deadline := c.core.deadline(call, c.config.pullTimeout)

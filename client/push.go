@@ -61,14 +61,21 @@ func NewPushConsumer(e env.Env, options ...PushOption) (*PushConsumer, error) {
 	if _, err := newCore(e, c, rolePush, p.setUp); err != nil {
 		return nil, err
 	}
-	if c.trace == nil {
-		return p, nil
-	}
-	var err error
-	if p.tracer, err = startTracer(e, c, traceOfConsumer); err != nil {
-		return nil, errors.Join(err, p.Close(context.Background()))
+	if err := p.startTracing(e); err != nil {
+		return nil, err
 	}
 	return p, nil
+}
+
+// startTracing starts the tracer of a new consumer if there is to be one. With an error the consumer is closed.
+func (c *PushConsumer) startTracing(e env.Env) (err error) {
+	if c.config.trace == nil {
+		return nil
+	}
+	if c.tracer, err = startTracer(e, c.config, traceOfConsumer); err != nil {
+		return errors.Join(err, c.Close(context.Background()))
+	}
+	return nil
 }
 
 func (c *PushConsumer) setUp(k *core) {
@@ -167,8 +174,8 @@ func (c *PushConsumer) consumerData() *proto.ConsumerData {
 	return data
 }
 
-// Subscribe adds a topic, or changes its filter. Pulls that have begun keep the old one. The error is a *ResponseError if a broker
-// refuses an SQL filter; then nothing has changed.
+// Subscribe adds a topic, or changes its filter. Pulls that have begun keep the old one. Errors are a *proto.NameError, and a *ResponseError
+// if a broker refuses an SQL filter; then nothing has changed.
 func (c *PushConsumer) Subscribe(ctx context.Context, topic string, filter Filter) error {
 	call, err := c.core.enter(ctx)
 	if err != nil {
@@ -226,10 +233,13 @@ func (c *PushConsumer) Assigned(ctx context.Context) ([]Queue, error) {
 	return c.config.space.bareQueues(c.queues()), nil
 }
 
+// queues are those held, but for those that are being given up.
 func (c *PushConsumer) queues() []Queue {
-	queues := make([]Queue, len(c.order))
-	for i, a := range c.order {
-		queues[i] = a.queue
+	var queues []Queue
+	for _, a := range c.order {
+		if !a.dropped {
+			queues = append(queues, a.queue)
+		}
 	}
 	return queues
 }

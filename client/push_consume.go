@@ -123,8 +123,8 @@ func (c *PushConsumer) callHandler(ctx context.Context, messages []*Received) (e
 
 // settle deals with what a handler made of a batch.
 func (c *PushConsumer) settle(b batch, err error, took time.Duration) {
-	commit := errors.Is(err, CommitNow)
-	if commit {
+	commit, part := errors.Is(err, CommitNow), (*PartError)(nil)
+	if commit && !errors.As(err, &part) {
 		err = nil
 	}
 	c.traceEnd(b.traced, err)

@@ -24,7 +24,8 @@ var Reject = errors.New("message is rejected")
 var (
 	// CommitNow: the messages are consumed, and everything up to them is committed (COMMIT). Without WithManualCommit it means the same as nil.
 	CommitNow = errors.New("commit")
-	// RollbackNow: everything since the last commit comes again, after the pause of WithSuspendTime or SuspendFor (ROLLBACK).
+	// RollbackNow: everything since the last commit comes again, after the pause of WithSuspendTime or SuspendFor (ROLLBACK). Without WithManualCommit
+	// it is an error like any other.
 	RollbackNow = errors.New("roll back")
 )
 

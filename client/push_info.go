@@ -51,7 +51,7 @@ func (c *PushConsumer) properties() map[string]string {
 		proto.RunningNameServers:     strings.Join(c.core.names.addresses, ";"),
 		proto.RunningThreads:         strconv.Itoa(p.concurrency),
 		proto.RunningOrdered:         strconv.FormatBool(p.inOrder),
-		proto.RunningConsumeType:     proto.ConsumePush.String(),
+		proto.RunningConsumeType:     c.consumerData().ConsumeType.String(),
 		proto.RunningClientVersion:   wire.VersionDescription(wire.OwnVersion),
 		proto.RunningStartedAt:       strconv.FormatInt(int64(c.startedAt), 10),
 		"consumerGroup":              c.config.group,

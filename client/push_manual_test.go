@@ -83,3 +83,16 @@ func TestWithoutManualCommitItsAnswersAreSuccessAndFailure(t *testing.T) {
 	_, err := client.NewPushConsumer(c.app, client.WithGroup("g"), c.nameServers(), client.WithHandler(s.handle), client.WithManualCommit())
 	require.ErrorContains(t, err, "WithManualCommit")
 }
+
+func TestACommitOfTheFirstMessagesOfACallLeavesTheOthersToComeAgain(t *testing.T) {
+	c := newGroupCluster(t, 1)
+	c.a.put(orders(0), 3)
+	s := &script{answers: []error{client.ConsumedFirst(1, client.CommitNow)}}
+	c.run(time.Minute, func() {
+		p := c.push(client.WithOrderlyHandler(s.handle), client.WithManualCommit(), client.WithBatchSize(3), client.WithSuspendTime(20*time.Millisecond))
+		c.eventually("it is called again", func() bool { return len(s.offsets) == 2 })
+		must(p.Close(background))
+	})
+	require.Equal(t, []int{0, 1}, s.offsets)
+	require.Equal(t, int64(1), c.a.committedAt(orders(0)))
+}

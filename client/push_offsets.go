@@ -156,12 +156,17 @@ func (c *PushConsumer) persistOne(a *assignment, deadline env.Instant) error {
 		a.changed.Wait()
 	}
 	epoch, offset := a.epoch, a.committed()
-	if offset == a.stored || !c.mayCommit(a, offset) || deadline.Reached(c.core.env.Clock.Now()) {
+	if offset == a.stored || !c.mayCommit(a, offset) {
 		return nil
+	}
+	if deadline.Reached(c.core.env.Clock.Now()) {
+		return fmt.Errorf("%w: the offset of %s was not sent", ErrTimeout, a.queue)
 	}
 	a.storing = true
 	err := c.store.write(a.queue, offset, deadline)
 	a.storing = false
+	// A broker that did not answer may have stored it, and a queue that was moved meanwhile may have to go back.
+	a.stored = offsetUnknown
 	if err == nil && a.epoch == epoch {
 		a.stored = offset
 	}

@@ -95,7 +95,30 @@ func (c *PushConsumer) rebalanceOnce() bool {
 		}
 	}
 	c.rebalance.err = join(failures)
-	return c.giveUp(surplus) && len(failures) == 0
+	return c.giveUpTopics(surplus) && len(failures) == 0
+}
+
+// giveUpTopics is giveUp for queues of topics that are not subscribed any more.
+func (c *PushConsumer) giveUpTopics(surplus []*assignment) bool {
+	done := c.giveUp(surplus)
+	if len(surplus) > 0 {
+		// What they had pulled counted for limits of all topics together.
+		c.wakeAll()
+	}
+	for _, topic := range topicsOf(surplus) {
+		c.tellQueues(topic)
+	}
+	return done
+}
+
+// topicsOf lists the topics of some queues, each once, sorted.
+func topicsOf(list []*assignment) []string {
+	var topics []string
+	for _, a := range list {
+		topics = append(topics, a.queue.Topic)
+	}
+	slices.Sort(topics)
+	return slices.Compact(topics)
 }
 
 // share decides which queues of a topic this consumer is to hold.
@@ -209,8 +232,12 @@ func (c *PushConsumer) allocate(queues []Queue, members []string) (share []Queue
 	if err != nil {
 		return nil, fmt.Errorf("strategy %s: %w", c.push.strategy.Name(), err)
 	}
+	share = slices.Clone(share)
+	for i := range share {
+		share[i] = c.config.space.fullQueue(share[i])
+	}
 	// What the topic does not have cannot be consumed.
-	return slices.DeleteFunc(slices.Clone(share), func(q Queue) bool { return !slices.Contains(queues, q) }), nil
+	return slices.DeleteFunc(share, func(q Queue) bool { return !slices.Contains(queues, q) }), nil
 }
 
 // byBroker goes over the queues of each broker name, by name.

@@ -66,19 +66,20 @@ func (c *consumed) append(dst []byte) []byte {
 
 // tracedCall is a call of the handler that traces tell of.
 type tracedCall struct {
-	messages []*consumption // nil for those whose brokers want no traces of them
+	messages []*consumption // nil for those that are not to be traced
 	began    env.Instant
 }
 
 // traceBegin notes messages that are going to a handler or a loop. It returns nil if there is nothing to be told.
 func (c *PushConsumer) traceBegin(messages []*Received) *tracedCall {
-	if c.tracer == nil {
+	if c.tracer == nil || len(messages) == 0 {
 		return nil
 	}
 	call := &tracedCall{began: c.core.env.Clock.Now()}
 	requestID := c.core.ids.uniqueID()
 	for _, m := range messages {
-		if m.Properties.Get(message.PropertyTraceOn) == "false" {
+		// A trace of the consumption of traces would be consumed as well, and so on.
+		if m.Properties.Get(message.PropertyTraceOn) == "false" || m.Topic == c.tracer.options.Topic {
 			call.messages = append(call.messages, nil)
 			continue
 		}

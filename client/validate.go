@@ -111,7 +111,7 @@ func dialable(address string) bool {
 }
 
 func (c *config) groupCheck() check {
-	err := proto.ValidateGroup(c.group)
+	err := proto.ValidateGroup(c.space.full(c.group))
 	if c.group == proto.DefaultProducerGroup || c.group == proto.DefaultConsumerGroup {
 		err = errors.New("a name of your own: this one is reserved")
 	}
@@ -193,7 +193,7 @@ func (c *config) consumerChecks() []check {
 	}
 	for _, s := range c.subscriptions {
 		k := check{ok: true}
-		if err := proto.ValidateTopic(s.topic); err != nil {
+		if err := proto.ValidateTopic(c.space.full(s.topic)); err != nil {
 			k = check{false, "WithSubscription", strconv.Quote(s.topic), "the name of a topic; " + err.Error()}
 		}
 		checks = append(checks, k)

@@ -19,7 +19,8 @@
 //     messages and offsets.
 //   - To a change of a group or of settings: it is durable, if settings have a file. A group that was deleted with its offsets has neither.
 //   - To the commit of an offset: it is durable. Commits that want no answer may be lost in a crash, up to SaveOffsetsEvery. A commit counts
-//     only if it comes from the client that has pulled the queue last, and from the owner of its lock if there is one.
+//     only if it comes from the client that has pulled the queue last, and from the owner of its lock if there is one, and if it is not
+//     behind the end of the queue.
 //     Where a loss of power has taken messages (ASYNC_FLUSH), offsets behind them are set to the end of their queue at the next start.
 //   - To a ban (a group is kept from a topic): it is durable, and pulls that are held are refused, too.
 //   - To a lock of a queue: who owns it is durable. Nobody else moves the offset while it lasts.

@@ -18,7 +18,7 @@ import (
 //	notices of changed members           TestAClientWithoutHeartbeatsLeavesAndTheOthersAreTold
 //	locks in memory, by the calendar     TestALockOutlivesTheBroker, TestOnlyTheOwnerOfALockMovesTheOffset, TestALockLastsAsLongWhateverTheCalendarSays
 //	commits of anybody                   TestAMemberThatHasLostAQueueDoesNotMoveItsOffset, TestWhatWasConsumedCountsIfNobodyElseIsAtWork
-//	offsets beyond a lost tail           TestAGroupDoesNotPassOverMessagesThatTakeThePlaceOfLostOnes
+//	offsets beyond a lost tail           TestAGroupDoesNotPassOverMessagesThatTakeThePlaceOfLostOnes, TestAMemberThatHasConsumedLostMessagesDoesNotCommitThemAgain
 //	commits that a crash takes           TestACommitThatIsAnsweredSurvivesAPowerLoss
 //	resets that are lost                 TestAResetIsSeenByWhoConsumesAndNeverLost
 //	a question that deletes offsets      TestTheSmallestOffsetOfAllGroupsIsToldAndNothingIsDeleted

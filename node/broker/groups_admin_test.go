@@ -200,7 +200,7 @@ func TestADeletedGroupLosesItsOwnBansOnly(t *testing.T) {
 func TestACommitThatWaitsForTheDiskDoesNotOutliveItsGroup(t *testing.T) {
 	w := newWorld(t, noAutoGroups)
 	w.succeeds(updateGroupRequest("g", nil))
-	w.succeeds(sendRequest("orders", 0, "x", ""))
+	w.fillQueue("orders", 0, 40)
 	w.slowDisk(500 * time.Millisecond)
 	tool := w.addClient("tool")
 	var removed *wire.Command

@@ -66,3 +66,30 @@ func TestAResetBeyondTheEndOfALogThatLostItsTailIsSetRightToo(t *testing.T) {
 	require.EqualValues(t, proto.RespPullOffsetMoved, moved.Code)
 	require.Equal(t, end, moved.Fields.String("nextBeginOffset"))
 }
+
+// TestAMemberThatHasConsumedLostMessagesDoesNotCommitThemAgain: it lives on, and commits as far as it is now and then. Were that taken, who has
+// the queue next would miss as many of the messages that come later.
+func TestAMemberThatHasConsumedLostMessagesDoesNotCommitThemAgain(t *testing.T) {
+	w := newWorld(t, func(o *broker.Options) { o.Store.Flush, o.Store.FlushEvery = store.AsyncFlush, 10*time.Second })
+	w.succeeds(sendRequest("orders", 0, "kept", ""))
+	w.pass(11 * time.Second)
+	for range 50 {
+		w.succeeds(sendRequest("orders", 0, "lost", ""))
+	}
+	w.succeeds(commitRequest("g", "orders", 0, 51))
+	w.restart(sim.PowerLoss)
+	end := w.end("orders", 0)
+	from, err := strconv.ParseInt(end, 10, 64)
+	require.NoError(t, err)
+	require.Less(t, from, int64(42), "messages were lost; otherwise this test shows nothing")
+	w.refused(commitRequest("g", "orders", 0, 51), proto.RespSystemError, "the queue ends at "+end)
+	w.oneway(commitRequest("g", "orders", 0, 51))
+	w.committed("g", "orders", 0, end)
+	for range 9 {
+		w.succeeds(sendRequest("orders", 0, "new", ""))
+	}
+	w.call(pullAndCommit(from, from+10))
+	w.committed("g", "orders", 0, end)
+	w.call(pullAndCommit(from, from+9))
+	w.committed("g", "orders", 0, strconv.FormatInt(from+9, 10))
+}

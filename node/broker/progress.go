@@ -2,6 +2,7 @@ package broker
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"strings"
 
@@ -25,10 +26,10 @@ func (k groupQueue) compare(other groupQueue) int {
 // progressTable decides whose commits move the offset of a group. A commit counts if it comes from the client that has pulled the queue
 // last, which is the one that the members' division gives it to: one that has lost the queue and hears of it late must not move the offset of
 // its successor. A member that takes a queue over moves no offset back: it may have asked for the offset before its predecessor has committed for
-// the last time, or be one that was away and believes that the queue is still its own. While a lock is held only its owner's count, and after
-// a reset only those of clients that have heard of it.
+// the last time, or be one that was away and believes that the queue is still its own. While a lock is held only its owner's count, after
+// a reset only those of clients that have heard of it, and never one behind the end of the queue.
 //
-// The pullers are in memory only: after a restart any commit counts until somebody pulls.
+// The pullers are in memory only: after a restart commits of all members count until somebody pulls, unless they move an offset back.
 type progressTable struct {
 	broker  *Broker
 	pullers map[groupQueue]puller
@@ -93,11 +94,18 @@ func (t *progressTable) refuses(conn *transport.Conn, q groupQueue, offset int64
 	if r := t.resets[q]; r != nil && (offset < int64(r.Offset) || !r.mayCommit(clientID)) {
 		return resetPending
 	}
+	if _, end := t.broker.store.Bounds(q.key()); offset > int64(end) {
+		// It has consumed what a loss of power has taken since, or the queue of a topic that was made again.
+		return fmt.Sprintf("the queue ends at %d: whoever goes on behind that would miss what comes next", end)
+	}
 	if owner := t.broker.locks.owner(q); owner != "" && owner != clientID {
 		return "the queue is locked by another member of the group, " + owner
 	}
 	last, known := t.pullers[q]
 	switch {
+	case !known && clientID != "" && t.broker.clients.pushes(q.Group) && offset < t.broker.offsets.newest(q.Group, q.Topic, q.Queue):
+		// It may not have heard yet that it has lost the queue.
+		return "the group has committed more since the broker was started: pull first"
 	case !known:
 		return ""
 	case last.same(conn, clientID) && offset < last.floor:

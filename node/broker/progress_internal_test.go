@@ -3,6 +3,7 @@ package broker
 import (
 	"testing"
 
+	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/stretchr/testify/require"
 )
@@ -12,12 +13,12 @@ import (
 func TestAPullOfAQueueThatIsGoneLeavesNothing(t *testing.T) {
 	b := &Broker{
 		topics: &topicTable{byName: map[string]*proto.TopicConfig{}}, groups: &groupTable{byName: map[string]*groupConfig{"g": newGroupConfig("g")}},
-		offsets: &offsetTable{byKey: map[string]map[int32]int64{}}, locks: &lockTable{},
+		offsets: &offsetTable{byKey: map[string]map[int32]int64{}}, locks: &lockTable{}, store: &store.Store{},
 	}
 	b.clients = newClientTable(b)
 	b.progress = &progressTable{broker: b, pullers: map[groupQueue]puller{}}
 	pull := func() {
-		b.progress.pulled(nil, &proto.PullMessage{ConsumerGroup: "g", Topic: "orders", QueueOffset: 6, Flags: proto.PullCommit, CommitOffset: 5})
+		b.progress.pulled(nil, &proto.PullMessage{ConsumerGroup: "g", Topic: "orders", Flags: proto.PullCommit})
 	}
 	pull()
 	require.Empty(t, b.progress.pullers)
@@ -25,5 +26,5 @@ func TestAPullOfAQueueThatIsGoneLeavesNothing(t *testing.T) {
 	b.topics.byName["orders"] = &proto.TopicConfig{}
 	pull()
 	require.Len(t, b.progress.pullers, 1)
-	require.Equal(t, map[string]map[int32]int64{"orders@g": {0: 5}}, b.offsets.byKey)
+	require.Equal(t, map[string]map[int32]int64{"orders@g": {0: 0}}, b.offsets.byKey)
 }

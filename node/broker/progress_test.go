@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gantrymq/gantry/sim"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/stretchr/testify/require"
@@ -58,4 +59,18 @@ func TestWhoChoosesOffsetsByItselfMayGoBack(t *testing.T) {
 	two.pull(3)
 	require.Empty(t, two.commit(4))
 	require.Equal(t, "4", w.offset())
+}
+
+func TestAfterARestartNoMemberMovesAnOffsetBackBeforeAnybodyPulls(t *testing.T) {
+	w, one, two := shared(t)
+	one.pull(0)
+	require.Empty(t, one.commit(9))
+	w.restart(sim.KillProcess)
+	for _, p := range []*peer{one, two} {
+		p.call(heartbeat(p.name, "g", nil))
+	}
+	require.Contains(t, two.commit(4), "has committed more")
+	require.Equal(t, "9", w.offset())
+	require.Empty(t, two.commit(11))
+	require.Equal(t, "11", w.offset())
 }

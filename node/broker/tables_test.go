@@ -137,6 +137,8 @@ func TestATopicThatOnlyTheStoreKnowsIsAddedToTheTable(t *testing.T) {
 func TestTheTablesAreReadAsAStartWouldReadThem(t *testing.T) {
 	w := newWorld(t)
 	w.succeeds(updateTopicRequest("orders", nil))
+	w.fillQueue("orders", 0, 3)
+	w.fillQueue("orders", 1, 7)
 	w.succeeds(commitRequest("g", "orders", 1, 7))
 	w.pass(10 * time.Second)
 	w.succeeds(commitRequest("g", "orders", 0, 3))

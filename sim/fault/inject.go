@@ -20,7 +20,8 @@ type Injector struct {
 	links   sim.LinkOptions
 	disks   sim.DiskOptions
 
-	ackVictim bool // the broker of the next acknowledgement loses its power
+	stuck     env.Instant // when the last stuck sync is over
+	ackVictim bool        // the broker of the next acknowledgement loses its power
 	// Log lists what was done.
 	Log []string
 }
@@ -138,6 +139,7 @@ func (i *Injector) sicken(broker *cluster.Node, f Fault, random *sim.Stream) {
 		o.SyncMax, o.WriteMax = 60*time.Millisecond, 3*time.Millisecond
 	case StuckSync:
 		o.StuckUntil = i.env.Clock.Now().Add(f.For)
+		i.stuck = max(i.stuck, o.StuckUntil)
 	case FailSync:
 		o.SyncError = 0.2
 	case FailWrite:
@@ -229,6 +231,8 @@ func (i *Injector) Acknowledged(broker string) {
 }
 
 // Heal ends all faults and starts whatever is down: the beginning of the liveness phase.
+//
+// A sync that is stuck already stays so for its time: see Over.
 func (i *Injector) Heal() {
 	i.healed, i.ackVictim = true, false
 	i.note("everything heals")
@@ -244,3 +248,6 @@ func (i *Injector) Heal() {
 	}
 	i.cluster.Start()
 }
+
+// Over reports whether nothing is left of the faults, once Heal was called.
+func (i *Injector) Over() bool { return i.healed && i.stuck.Reached(i.env.Clock.Now()) }

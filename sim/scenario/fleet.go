@@ -180,7 +180,7 @@ const (
 func (f *fleet) demandConsumption() {
 	if !f.until("restart", restartWithin, func() bool {
 		f.restartFenced()
-		return f.allReady()
+		return f.allReady() && f.injector.Over()
 	}) {
 		f.failLiveness("after everything healed, nodes do not run within %s: %v", restartWithin, f.notReady())
 		return

@@ -23,7 +23,7 @@ const (
 func (p *pubsub) demandProgress() {
 	if !p.until("restart", restartWithin, func() bool {
 		p.restartFenced()
-		return p.allReady()
+		return p.allReady() && p.injector.Over()
 	}) {
 		p.failLiveness("after everything healed, nodes do not run within %s: %v", restartWithin, p.notReady())
 		return

@@ -159,7 +159,7 @@ func (l *locker) unlock(queue client.Queue) {
 	}
 }
 
-// commit says who it is, and commits an offset without looking whether it has the lock.
+// commit says who it is, and commits an offset, one that every queue has, without looking whether it has the lock.
 func (l *locker) commit(queue client.Queue) {
 	beat := &proto.HeartbeatData{ClientID: l.id, Consumers: []proto.ConsumerData{{Group: lockersGroup, Model: proto.Clustering}}}
 	if _, _, ok := l.ask(queue, proto.ReqHeartbeat, nil, beat.Marshal()); !ok {
@@ -167,7 +167,7 @@ func (l *locker) commit(queue client.Queue) {
 	}
 	call := l.now()
 	_, code, ok := l.ask(queue, proto.ReqUpdateConsumerOffset, map[string]string{
-		"consumerGroup": lockersGroup, "topic": queue.Topic, "queueId": fmt.Sprint(queue.QueueID), "commitOffset": fmt.Sprint(l.random.IntN(1000)),
+		"consumerGroup": lockersGroup, "topic": queue.Topic, "queueId": fmt.Sprint(queue.QueueID), "commitOffset": "0",
 	}, nil)
 	switch {
 	case !ok:

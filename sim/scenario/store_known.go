@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/store"
 )
 
 // leftOut reports whether harm is not done because the store is known not to notice it, or not to mend it. Each case goes as soon as
@@ -30,10 +31,11 @@ func onlyChecksSee(h harm) bool {
 	return (strings.HasPrefix(h.path, indexFiles) || strings.HasPrefix(h.path, queueFiles)) && h.content == nil
 }
 
-// afterRepair is how the machine goes down after a repair: what that has done is durable. Only one that was killed and repeated finds its
-// own checkpoint in the cache, takes it for done, and does not make it durable: there the power stays.
-func (c *storeRun) afterRepair(own *sim.Stream, killed bool) sim.CrashStyle {
-	if killed {
+// afterRepair is how the machine goes down after a repair: what that has done is durable. One that had nothing to do leaves all to the next
+// start. And one that was killed and repeated finds its own checkpoint in the cache, takes it for done, and does not make it durable: there the
+// power stays.
+func (c *storeRun) afterRepair(own *sim.Stream, plan store.RepairPlan, killed bool) sim.CrashStyle {
+	if killed || len(plan.Steps) == 0 {
 		return sim.KillProcess
 	}
 	return sim.CrashStyle(own.IntN(2))

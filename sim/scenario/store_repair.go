@@ -89,7 +89,7 @@ func (c *storeRun) repair() bool {
 	if !c.judgeRepair(plan, choice) {
 		return false
 	}
-	c.down(c.afterRepair(own, killed))
+	c.down(c.afterRepair(own, plan, killed))
 	return c.kernel.Failure() == nil
 }
 
