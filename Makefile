@@ -13,10 +13,10 @@ COUNT ?= 10
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race crash sim hunt meta planted fuzz e2e bench rewrite interop check clean
+.PHONY: help run build test race crash sim hunt meta planted fuzz e2e bench rewrite interop interop-table check clean
 
 help: ## List the targets
-	@sed -nE 's/^([a-z0-9]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 run: ## Start a name server and a broker in one process
 	go build -o bin/ ./cmd/gantry && exec bin/gantry standalone $(ARGS)
@@ -64,8 +64,11 @@ bench: ## Run the benchmarks COUNT times, in the form that benchstat reads
 rewrite: ## Write the expected output of script tests anew; review the diff
 	go test $$(grep -rlE --include='*_test.go' 'flag\.Bool\("rewrite"' . | xargs -r dirname | sort -u) -rewrite
 
-interop: ## Run other people's clients and store against ours (clients: Node.js; store: Java, Maven; skipped without)
-	go test -count=1 -timeout 15m -tags interop ./interop/...
+interop: ## Run other people's clients, tools, servers and store against ours (Node.js, Java, Maven; skipped without)
+	go test -count=1 -timeout 20m -parallel 4 -tags interop ./interop/...
+
+interop-table: ## Write the results of the last make interop into interop/README.md
+	go test -count=1 -tags interop -run '^TestTheTableIsWrittenFromTheResults$$' ./interop -table
 
 check: ## The quick gate: formatting, vet, the rules of sim/lint, go.mod
 	@! gofmt -l . | grep . || { echo 'gofmt -w the files above'; exit 1; }

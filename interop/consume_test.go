@@ -11,7 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheyConsumeWhatOurProducerSends(t *testing.T) { withEachPeer(t, testOursToTheirs) }
+func TestTheyConsumeWhatOurProducerSends(t *testing.T) {
+	withEachPeer(t, testOursToTheirs, rowPush, rowProperties, rowZlib)
+}
 
 func testOursToTheirs(t *testing.T, p *peer) {
 	c := startCluster(t, 1)
@@ -107,7 +109,7 @@ func bySlot(all []delivery) map[slot]delivery {
 	return m
 }
 
-func TestTheyConsumeWhatIsSentWhileTheyWait(t *testing.T) { withEachPeer(t, testHeldPulls) }
+func TestTheyConsumeWhatIsSentWhileTheyWait(t *testing.T) { withEachPeer(t, testHeldPulls, rowPush) }
 
 // testHeldPulls: a consumer that has nothing to consume is woken by each message.
 func testHeldPulls(t *testing.T, p *peer) {
@@ -123,7 +125,7 @@ func testHeldPulls(t *testing.T, p *peer) {
 	consumer.finish(t)
 }
 
-func TestTheyConsumeOnlyTheTagsTheyWant(t *testing.T) { withEachPeer(t, testTags) }
+func TestTheyConsumeOnlyTheTagsTheyWant(t *testing.T) { withEachPeer(t, testTags, rowTags) }
 
 func testTags(t *testing.T, p *peer) {
 	c := startCluster(t, 1)
@@ -145,7 +147,7 @@ func testTags(t *testing.T, p *peer) {
 	require.Equal(t, map[string]int{"red": 20, "Aa": 20}, count)
 }
 
-func TestOursAndTheirsFilterAlike(t *testing.T) { withEachPeer(t, testSameFilter) }
+func TestOursAndTheirsFilterAlike(t *testing.T) { withEachPeer(t, testSameFilter, rowTags) }
 
 // testSameFilter: the peer sends, and the same filter is given to it and to us.
 func testSameFilter(t *testing.T, p *peer) {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestNothingAcknowledgedToThemIsLostWhenTheBrokerIsKilled(t *testing.T) {
-	withEachPeer(t, testCrash)
+	withEachPeer(t, testCrash, rowCrash)
 }
 
 func testCrash(t *testing.T, p *peer) {

@@ -27,7 +27,9 @@ func requireRoundTrip(t *testing.T, p *peer, s settings, topic string) {
 	consumer.finish(t)
 }
 
-func TestTheyNeedOneNameServerOfAList(t *testing.T) { withEachPeer(t, testNameServerList) }
+func TestTheyNeedOneNameServerOfAList(t *testing.T) {
+	withEachPeer(t, testNameServerList, rowDiscovery)
+}
 
 func testNameServerList(t *testing.T, p *peer) {
 	c := startCluster(t, 2)
@@ -37,7 +39,7 @@ func testNameServerList(t *testing.T, p *peer) {
 	requireRoundTrip(t, p, c.settings("second-only"), "theirs")
 }
 
-func TestTheyAskAnEndpointForNameServers(t *testing.T) { withEachPeer(t, testEndpoint) }
+func TestTheyAskAnEndpointForNameServers(t *testing.T) { withEachPeer(t, testEndpoint, rowDiscovery) }
 
 func testEndpoint(t *testing.T, p *peer) {
 	c := startCluster(t, 2)

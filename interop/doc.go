@@ -1,5 +1,5 @@
-// Package interop runs other people's clients against the real binary: name servers and a broker are processes on
-// loopback, the clients are programs of their own, and Gantry's client library is the judge. Its tests have the
+// Package interop runs other people's clients against the real binary, and Gantry's client against Apache's servers: name servers and
+// brokers are processes on loopback, the clients are programs of their own, and Gantry's client library is the judge. Its tests have the
 // build tag interop, because they need what Go does not bring along; `make interop` runs them.
 //
 // # The peers
@@ -9,6 +9,8 @@
 //	           stays there until package-lock.json changes.
 //	official   Apache's client for Go, in official/: a module of its own, so that Gantry's go.mod does not get its
 //	           dependencies.
+//	java       Apache's client for Java, in javaclient/: Maven builds it into a temporary directory, as all that is Java. Needs a
+//	           JDK from 11 on, Maven, and, until the jars are in ~/.m2, Maven Central; left out, loudly, where there is none.
 //
 // # How a peer is driven
 //
@@ -36,19 +38,30 @@
 // javastore/pom.xml; ROCKETMQ_VERSION=5.5.1 in the environment tests another one. A Java store takes three seconds to close.
 // Not compared: consume queue extensions, batch queues, light queues, timer files, RocksDB, and what a loss of power does to Java's mappings.
 //
+// # The Java client
+//
+// Beyond what every peer does, TestJavaClient asks Apache's Java client for all that it can do, with a name server and two brokers of
+// Gantry's: the program in javaclient/ then takes calls (class Call), each a line of JSON, that run side by side until they end or are
+// stopped. TestJavaAdmin runs the commands of Apache's mqadmin, which javaadmin/ does in one process, as each start takes seconds.
+// TestOurClientAtApache is the other direction: Apache's name server and broker are started from the same jars, and Gantry's client
+// library and `gantry admin` do to them what the Java client does to ours, with the Java client as a second judge.
+//
+// # The table
+//
+// A test says with covers which rows (capabilities_test.go) it shows for which column. What became of it goes to results/results.jsonl
+// at the end of a run. `go test -tags interop -run TestTheTableIsWrittenFromTheResults ./interop -table` writes the table in README.md
+// from there.
+//
 // # What is not covered
 //
-// The broker does not serve these yet, so nothing here asks for them: messages that a consumer sends back
-// (CONSUMER_SEND_MSG_BACK) and dead letters; delayed, transactional and recalled messages; consumption in order
-// (LOCK_BATCH_MQ) and by pop; filters in SQL92; look-up by key; access keys and signatures; TLS; traces;
-// request and reply; slaves.
-//
-// Of Java only the store is run here, not the client.
+// The broker does not serve these yet, so nothing here asks for them: transactional and recalled messages, consumption by pop, access
+// keys and signatures, slaves.
 //
 // # Who owns what
 //
 // The binary and the peers are made once for all tests. Each test has processes and directories of its own, so tests run
-// side by side; their processes are killed when it ends. All addresses are on loopback.
+// side by side; their processes are killed when it ends. Tests that start virtual machines take turns (takeJavaTurn), so that there are
+// never more than three. All addresses are on loopback.
 //
 // # Files
 //
@@ -66,10 +79,25 @@
 //	group_test.go       sharing queues, going on where the group stopped
 //	discovery_test.go   finding name servers
 //	crash_test.go       killing the broker
+//	java_test.go        building and running what is Java, taking turns
+//	javapeer_test.go    the Java client as a peer
+//	javacalls_test.go   the Java client as a program that takes calls
+//	servers_test.go     a name server and brokers, whosever
+//	javaclient_test.go  what the Java client can do: sending
+//	javapush_test.go    the same: push consumers
+//	javapull_test.go    the same: the others, queries, encryption
+//	javaadmin_test.go   Apache's mqadmin
+//	apache_test.go      Apache's servers
+//	ourclient_test.go   our client at Apache's servers: sending
+//	ourmember_test.go   the same: push consumers
+//	ourpull_test.go     the same: the others, queries, encryption
+//	ouradmin_test.go    our admin commands there
+//	results_test.go     noting results, writing the table
+//	capabilities_test.go its rows and columns
 //	store_test.go       one directory, Gantry's store and Java's in turn
 //	storecases_test.go  the same: keys in two index files, delayed messages, full files, removed files
 //	killedstore_test.go a process that appends until it is killed
-//	javastore_test.go   building and running javastore/
+//	javastore_test.go   running javastore/
 //	ourstore_test.go    opening, reading and filling a directory with Gantry's store
 //	letter_test.go      the messages that are put
 //	shelf_test.go       what must be in the directory, compared with what was read

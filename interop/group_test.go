@@ -36,7 +36,7 @@ func bodiesOf(all []delivery) map[string]bool {
 	return bodies
 }
 
-func TestTheirGroupGoesOnWhereItStopped(t *testing.T) { withEachPeer(t, testGoOn) }
+func TestTheirGroupGoesOnWhereItStopped(t *testing.T) { withEachPeer(t, testGoOn, rowCommitted) }
 
 func testGoOn(t *testing.T, p *peer) {
 	c := startCluster(t, 1)
@@ -66,7 +66,9 @@ func testGoOn(t *testing.T, p *peer) {
 	require.Equal(t, third, bodiesOf(consumer.finish(t)))
 }
 
-func TestTheirGroupGoesOnWhereOursStopped(t *testing.T) { withEachPeer(t, testGoOnAfterOurs) }
+func TestTheirGroupGoesOnWhereOursStopped(t *testing.T) {
+	withEachPeer(t, testGoOnAfterOurs, rowCommitted)
+}
 
 func testGoOnAfterOurs(t *testing.T, p *peer) {
 	c := startCluster(t, 1)
@@ -90,7 +92,7 @@ func testGoOnAfterOurs(t *testing.T, p *peer) {
 	c.requireCommitted(t, "group", "ours")
 }
 
-func TestTheirConsumersShareTheQueues(t *testing.T) { withEachPeer(t, testShare) }
+func TestTheirConsumersShareTheQueues(t *testing.T) { withEachPeer(t, testShare, rowShare) }
 
 func testShare(t *testing.T, p *peer) {
 	const queues = 6

@@ -4,47 +4,12 @@ package interop_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
-	"strings"
-	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
-
-// installJavaStore builds the program around Apache's message store. Other releases than the one in pom.xml are
-// tested with the environment variable ROCKETMQ_VERSION.
-var installJavaStore = sync.OnceValues(func() (missing string, err error) {
-	for _, program := range []string{"java", "mvn"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return "the Java store is left out: install a JDK from 11 on and Maven to run it (" + err.Error() + ")", nil
-		}
-	}
-	directory, err := workshop()
-	if err != nil {
-		return "", err
-	}
-	arguments := []string{"-q", "-B", "-Doutput=" + filepath.Join(directory, "javastore"), "compile"}
-	if version := os.Getenv("ROCKETMQ_VERSION"); version != "" {
-		arguments = append(arguments, "-Drocketmq.version="+version)
-	}
-	return "", run("javastore", "mvn", arguments...)
-})
-
-// needJavaStore skips a test where there is no Java.
-func needJavaStore(t *testing.T) {
-	t.Helper()
-	missing, err := installJavaStore()
-	require.NoError(t, err)
-	if missing != "" {
-		t.Skip(missing)
-	}
-}
 
 // javaSettings are the argument of the program.
 type javaSettings struct {
@@ -141,29 +106,18 @@ func runJava(t *testing.T, command string, s javaSettings, orders []javaOrder) j
 	settings, err := json.Marshal(s)
 	require.NoError(t, err)
 	var out, complaints bytes.Buffer
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	java := exec.CommandContext(ctx, "java", slices.Concat(javaOptions(t), []string{"interop.Main", command, string(settings)})...)
+	java := javaStore.command("interop.Main", command, string(settings))
 	java.Stdin, java.Stdout, java.Stderr = bytes.NewReader(lines(t, orders)), &out, &complaints
-	err = java.Run()
+	javaSeats <- struct{}{}
+	defer func() { <-javaSeats }()
+	require.NoError(t, java.Start())
+	timeout := time.AfterFunc(patience, func() { _ = java.Process.Kill() })
+	err = java.Wait()
+	timeout.Stop()
 	answers, ended := parseJava(t, out.Bytes(), s.Halt)
 	require.NoError(t, err, "java %s said\n%s", command, shortened(complaints.String()))
 	require.True(t, ended, "java %s did not end as it should:\n%s", command, shortened(complaints.String()))
 	return answers
-}
-
-// javaOptions keep the start short, and the logs out of the home directory.
-func javaOptions(t *testing.T) []string {
-	t.Helper()
-	built := filepath.Join(madeIn, "javastore")
-	jars, err := os.ReadFile(filepath.Join(built, "classpath"))
-	require.NoError(t, err)
-	classes := filepath.Join(built, "classes")
-	return []string{
-		"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m",
-		"-Duser.home=" + built, "-Drmq.logback.configurationFile=" + filepath.Join(classes, "log.xml"),
-		"-cp", classes + string(os.PathListSeparator) + strings.TrimSpace(string(jars)),
-	}
 }
 
 // lines encodes each on a line.

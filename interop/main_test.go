@@ -10,11 +10,16 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gantrymq/gantry"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if err := saveResults(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
 		if madeIn != "" {
 			_ = os.RemoveAll(madeIn)
 		}
@@ -33,6 +38,10 @@ var workshop = sync.OnceValues(func() (string, error) {
 	}
 	madeIn = directory
 	binary := filepath.Join(directory, "gantry")
+	// Members of broadcasting groups keep their offsets there, not in the user's home.
+	if err := os.Setenv(gantry.EnvironmentOffsets, filepath.Join(directory, "offsets")); err != nil {
+		return "", err
+	}
 	if err := run("..", "go", "build", "-o", binary, "./cmd/gantry"); err != nil {
 		return "", err
 	}

@@ -19,6 +19,8 @@ type peer struct {
 	command func(role, settings string) *exec.Cmd
 	// untagged is the tag that a message sent without one has.
 	untagged string
+	// java says that it runs in a virtual machine.
+	java bool
 	// createsTopics says that a send to an unknown topic goes to a broker that may make it.
 	createsTopics bool
 }
@@ -26,10 +28,11 @@ type peer struct {
 var peers = []*peer{
 	{name: "ali-ons", install: installAliOns, command: aliOns, untagged: "null"},
 	{name: "official", install: installOfficial, command: official, createsTopics: true},
+	{name: "java", install: javaClient.install, command: javaPeer, createsTopics: true, java: true},
 }
 
-// withEachPeer runs a test for every peer, side by side.
-func withEachPeer(t *testing.T, test func(t *testing.T, p *peer)) {
+// withEachPeer runs a test for every peer, side by side. It shows the capabilities of those rows of the table.
+func withEachPeer(t *testing.T, test func(t *testing.T, p *peer), rows ...row) {
 	t.Helper()
 	t.Parallel()
 	for _, p := range peers {
@@ -40,6 +43,10 @@ func withEachPeer(t *testing.T, test func(t *testing.T, p *peer)) {
 			if missing != "" {
 				t.Skip(missing)
 			}
+			if p.java {
+				takeJavaTurn(t)
+			}
+			covers(t, p.name, rows...)
 			test(t, p)
 		})
 	}

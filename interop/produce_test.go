@@ -45,7 +45,9 @@ func small(topic string, count int) []order {
 	return orders
 }
 
-func TestOurConsumerReadsWhatTheySend(t *testing.T) { withEachPeer(t, testTheirsToOurs) }
+func TestOurConsumerReadsWhatTheySend(t *testing.T) {
+	withEachPeer(t, testTheirsToOurs, rowSync, rowProperties, rowZlib)
+}
 
 func testTheirsToOurs(t *testing.T, p *peer) {
 	c := startCluster(t, 1)
@@ -141,6 +143,7 @@ func testUnknownTopic(t *testing.T, p *peer) {
 	producer := p.producer(t, c.settings("their-producers"))
 	said := producer.send(t, order{Topic: "unknown", Tag: "first", Body: []byte("a new topic")})[0]
 	if p.createsTopics {
+		covers(t, p.name, rowNewTopic)
 		require.Empty(t, said.Error)
 		require.Equal(t, "a new topic", string(c.stored(t, "unknown")[said.slot()].Body))
 	} else {

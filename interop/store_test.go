@@ -27,7 +27,7 @@ type move struct {
 func withEachFlavour(t *testing.T, test func(m *move)) {
 	t.Helper()
 	t.Parallel()
-	needJavaStore(t)
+	javaStore.need(t)
 	for seed, checksums := range []bool{false, true} {
 		t.Run(map[bool]string{false: "default", true: "careful"}[checksums], func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,66 @@
+//go:build interop
+
+package interop_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// startApache starts Apache's name server and one broker, each in a virtual machine, with small files.
+func startApache(t *testing.T) servers {
+	t.Helper()
+	home := t.TempDir()
+	s := servers{names: pairNames[:1], nameServer: freeAddress(t), brokers: []string{freeAddress(t)}}
+	javaServer(t, javaAdmin, "org.apache.rocketmq.namesrv.NamesrvStartup", home, map[string]string{
+		"listenPort": portOf(t, s.nameServer), "bindAddress": loopback, "kvConfigPath": filepath.Join(home, "kv.json"),
+		"configStorePath": filepath.Join(home, "namesrv.properties"),
+	}).announced(t, `(The Name Server boot success)`)
+	javaServer(t, javaClient, "org.apache.rocketmq.broker.BrokerStartup", home, map[string]string{
+		"brokerClusterName": clusterName, "brokerName": s.names[0], "brokerId": "0", "namesrvAddr": s.nameServer,
+		"brokerIP1": loopback, "bindAddress": loopback, "listenPort": portOf(t, s.brokers[0]), "haListenPort": portOf(t, freeAddress(t)),
+		"storePathRootDir": filepath.Join(home, "store"), "mappedFileSizeCommitLog": "16777216", "mappedFileSizeConsumeQueue": "60000",
+		"maxHashSlotNum": "10000", "maxIndexNum": "40000", "messageDelayLevel": delays, "enablePropertyFilter": "true",
+		"traceTopicEnable": "true", "timerWheelEnable": "false",
+		// The machine may be slow and its disk rather full.
+		"waitTimeMillsInSendQueue": "5000", "osPageCacheBusyTimeOutMills": "10000", "diskMaxUsedSpaceRatio": "95", "diskSpaceWarningLevelRatio": "95",
+	}).announced(t, `(boot success)`)
+	return s
+}
+
+// javaServer starts a class with a properties file.
+func javaServer(t *testing.T, project *javaProject, class, home string, properties map[string]string) *process {
+	t.Helper()
+	var text strings.Builder
+	for key, value := range properties {
+		fmt.Fprintf(&text, "%s=%s\n", key, value)
+	}
+	file := filepath.Join(t.TempDir(), "server.properties")
+	require.NoError(t, os.WriteFile(file, []byte(text.String()), 0o600))
+	// Of two limits of the heap, the later counts.
+	command := project.command("-Xmx512m", "-Drocketmq.home.dir="+home, class, "-c", file)
+	command.Dir, command.Env = home, append(command.Env, "ROCKETMQ_HOME="+home)
+	return launch(t, command)
+}
+
+// freeAddress is one on loopback at which nobody listens. The broker wants the port two below, too: if that is taken, it does not start.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", loopback+":0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, listener.Close()) }()
+	return listener.Addr().String()
+}
+
+func portOf(t *testing.T, address string) string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	return port
+}
