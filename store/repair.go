@@ -101,7 +101,7 @@ func (r *repair) run() error {
 	if err := r.refuse(); err != nil {
 		return err
 	}
-	if err := r.secureBridges(); err != nil || len(r.report.Damage) == 0 {
+	if err := r.secureEarlier(); err != nil || len(r.report.Damage) == 0 {
 		return err
 	}
 	if r.hurt[partDropped] {
@@ -191,8 +191,8 @@ func (r *repair) distrust() error {
 	return r.step(func() error { return writeCheckpoint(r.env.Disk, &state) }, "let the next start build all queues again from the log [%d, %d)", r.report.Start, end)
 }
 
-// secureBridges makes durable the bridges of a repair that was interrupted: they may be in the cache only.
-func (r *repair) secureBridges() error {
+// secureEarlier makes durable what a repair has done that was interrupted: its bridges may be in the cache only.
+func (r *repair) secureEarlier() error {
 	if !r.rebuilds() || !r.apply {
 		return nil
 	}
@@ -204,7 +204,21 @@ func (r *repair) secureBridges() error {
 			return err
 		}
 	}
-	return nil
+	// So may what it has noted, and the removal of files.
+	state := r.state
+	if err := writeCheckpoint(r.env.Disk, &state); err != nil {
+		return err
+	}
+	directories, err := listQueues(r.env.Disk)
+	if err != nil {
+		return err
+	}
+	for _, d := range directories {
+		if err := r.env.Disk.SyncDir(d.path()); err != nil {
+			return err
+		}
+	}
+	return r.env.Disk.SyncDir(".")
 }
 
 func (r *repair) repairLog() error {

@@ -132,6 +132,8 @@ func (r *replay) runAll() error {
 	if err != nil {
 		return err
 	}
+	// Without words of ours nothing is known to be durable; still, no start has to read what was cleaned away.
+	durable = max(durable, s.Start())
 	r.state.saved, r.state.durable, r.state.entries, r.state.own = durable, durable, entriesUnknown, true
 	if err := s.putCheckpoint(r.state); err != nil {
 		return err

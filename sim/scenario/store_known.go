@@ -31,11 +31,10 @@ func onlyChecksSee(h harm) bool {
 	return (strings.HasPrefix(h.path, indexFiles) || strings.HasPrefix(h.path, queueFiles)) && h.content == nil
 }
 
-// afterRepair is how the machine goes down after a repair: what that has done is durable. One that had nothing to do leaves all to the next
-// start. And one that was killed and repeated finds its own checkpoint in the cache, takes it for done, and does not make it durable: there the
-// power stays.
-func (c *storeRun) afterRepair(own *sim.Stream, plan store.RepairPlan, killed bool) sim.CrashStyle {
-	if killed || len(plan.Steps) == 0 {
+// afterRepair is how the machine goes down after a repair: what that has done is durable, also if it was killed and repeated. One that had
+// nothing to do leaves all to the next start.
+func (c *storeRun) afterRepair(own *sim.Stream, plan store.RepairPlan) sim.CrashStyle {
+	if len(plan.Steps) == 0 {
 		return sim.KillProcess
 	}
 	return sim.CrashStyle(own.IntN(2))

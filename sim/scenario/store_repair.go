@@ -73,7 +73,7 @@ func (c *storeRun) repair() bool {
 		c.failSafety("the repair cannot be planned: %v", err)
 		return false
 	}
-	killed := c.killWhileRepairing(own, choice)
+	c.killWhileRepairing(own, choice)
 	err = c.do("repair", func(e env.Env) error {
 		_, err := store.Repair(e, c.options, choice, nil)
 		return err
@@ -89,7 +89,7 @@ func (c *storeRun) repair() bool {
 	if !c.judgeRepair(plan, choice) {
 		return false
 	}
-	c.down(c.afterRepair(own, plan, killed))
+	c.down(c.afterRepair(own, plan))
 	return c.kernel.Failure() == nil
 }
 
@@ -116,8 +116,8 @@ func (c *storeRun) putAllBack() bool {
 	return back
 }
 
-// killWhileRepairing interrupts a repair, which can be repeated. It reports whether it has.
-func (c *storeRun) killWhileRepairing(own *sim.Stream, choice store.RepairChoice) (killed bool) {
+// killWhileRepairing interrupts a repair, which can be repeated.
+func (c *storeRun) killWhileRepairing(own *sim.Stream, choice store.RepairChoice) {
 	for own.Chance(0.3) && c.kernel.Failure() == nil {
 		e := c.machine.Node("store", ".")
 		done := false
@@ -129,12 +129,10 @@ func (c *storeRun) killWhileRepairing(own *sim.Stream, choice store.RepairChoice
 		})
 		if !c.until("repair", time.Duration(own.Between(0, int64(8*time.Millisecond))), func() bool { return done }) {
 			c.kernel.Mark("killed while repairing")
-			killed = true
 		}
 		c.down(sim.CrashStyle(own.IntN(2)))
 		c.machine.Boot("store")
 	}
-	return killed
 }
 
 // judgeRepair compares what a repair has announced with what was harmed: it gives up what is gone, and nothing else, and a check finds
