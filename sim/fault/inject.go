@@ -250,4 +250,4 @@ func (i *Injector) Heal() {
 }
 
 // Over reports whether nothing is left of the faults, once Heal was called.
-func (i *Injector) Over() bool { return i.healed && i.stuck.Reached(i.env.Clock.Now()) }
+func (i *Injector) Over() bool { return i.healed && i.env.Clock.Now() >= i.stuck }
