@@ -64,19 +64,20 @@ func (t *progressTable) pulled(conn *transport.Conn, header *proto.PullMessage) 
 	if r := t.resets[q]; r != nil && !t.hears(r, q, conn, header.QueueOffset) {
 		return
 	}
-	t.pullers[q] = t.puller(q, conn, header.QueueOffset)
+	t.pullers[q] = t.puller(q, conn, header)
 	if header.Flags.Has(proto.PullCommit) && header.CommitOffset >= 0 && t.refuses(conn, q, header.CommitOffset) == "" {
 		t.broker.offsets.set(q.Group, q.Topic, q.Queue, header.CommitOffset)
 	}
 }
 
-// puller is who pulls now.
-func (t *progressTable) puller(q groupQueue, conn *transport.Conn, at int64) puller {
-	p := puller{conn: conn, clientID: t.broker.clients.memberOf(q.Group, conn), at: at}
+// puller is who pulls now. Before its first heartbeat a push consumer is known by the commits that its pulls carry: others do not send
+// any that way.
+func (t *progressTable) puller(q groupQueue, conn *transport.Conn, header *proto.PullMessage) puller {
+	p := puller{conn: conn, clientID: t.broker.clients.memberOf(q.Group, conn), at: header.QueueOffset}
 	switch last, known := t.pullers[q]; {
 	case known && last.same(conn, p.clientID):
 		p.floor = last.floor
-	case t.broker.clients.pushes(q.Group):
+	case t.broker.clients.pushes(q.Group) || header.Flags.Has(proto.PullCommit):
 		// Who chooses the offsets by itself may want to go back.
 		p.floor = t.broker.offsets.newest(q.Group, q.Topic, q.Queue)
 	}

@@ -74,3 +74,17 @@ func TestAfterARestartNoMemberMovesAnOffsetBackBeforeAnybodyPulls(t *testing.T) 
 	require.Empty(t, two.commit(11))
 	require.Equal(t, "11", w.offset())
 }
+
+func TestAPullThatComesBeforeAHeartbeatMovesNoOffsetBack(t *testing.T) {
+	w, one, two := shared(t)
+	one.pull(0)
+	require.Empty(t, one.commit(9))
+	w.restart(sim.KillProcess)
+	two.call(pullAndCommit(5, 4))
+	require.Equal(t, "9", w.offset())
+	two.call(heartbeat(two.name, "g", nil))
+	two.call(pullAndCommit(8, 7))
+	require.Equal(t, "9", w.offset())
+	require.Empty(t, two.commit(10))
+	require.Equal(t, "10", w.offset())
+}
