@@ -148,7 +148,12 @@ func (q *queueLog) createFile(at position) error {
 	if len(fillers) == 0 {
 		return nil
 	}
-	if err := q.row.WriteAt(fillers, start); err != nil {
+	err := q.row.WriteAt(fillers, start)
+	if err == nil {
+		// Nothing tells them from a hole, should a loss of power take them and leave what stands behind.
+		err = q.row.Sync(start, offset)
+	}
+	if err != nil {
 		// Without them the file would seem to begin with unwritten entries.
 		return errors.Join(err, q.row.RemoveAll())
 	}

@@ -191,7 +191,7 @@ func (r *repair) distrust() error {
 	return r.step(func() error { return writeCheckpoint(r.env.Disk, &state) }, "let the next start build all queues again from the log [%d, %d)", r.report.Start, end)
 }
 
-// secureEarlier makes durable what a repair has done that was interrupted: its bridges may be in the cache only.
+// secureEarlier makes durable what a repair has done that was interrupted: its bridges may be in the system's cache only.
 func (r *repair) secureEarlier() error {
 	if !r.rebuilds() || !r.apply {
 		return nil
@@ -204,7 +204,13 @@ func (r *repair) secureEarlier() error {
 			return err
 		}
 	}
-	// So may what it has noted, and the removal of files.
+	// So may be where it has cut the log.
+	if len(r.report.Lost) == 0 && r.log.Missing() == 0 {
+		if err := r.log.Cut(int64(r.report.End)); err != nil {
+			return err
+		}
+	}
+	// So may be what it has noted, and the removal of files.
 	state := r.state
 	if err := writeCheckpoint(r.env.Disk, &state); err != nil {
 		return err
