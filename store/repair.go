@@ -169,7 +169,7 @@ func (r *repair) distrust() error {
 		if !keys {
 			return nil
 		}
-		return r.step(func() error { return writeCheckpoint(r.env.Disk, &state) }, "let the next start index the keys again")
+		return r.step(func() error { return r.note(&state) }, "let the next start index the keys again")
 	}
 	if !state.own {
 		state.saved, state.durable = r.report.Start, r.report.Start
@@ -188,7 +188,18 @@ func (r *repair) distrust() error {
 	}
 	state.saved, state.durable = min(state.saved, end), min(state.durable, end)
 	state.entries, state.own = entriesUnknown, true
-	return r.step(func() error { return writeCheckpoint(r.env.Disk, &state) }, "let the next start build all queues again from the log [%d, %d)", r.report.Start, end)
+	return r.step(func() error { return r.note(&state) }, "let the next start build all queues again from the log [%d, %d)", r.report.Start, end)
+}
+
+// note writes a checkpoint. The words that go with the last one may be in the system's cache only: they must be there with the slot that stays
+// while the other one is written.
+func (r *repair) note(state *checkpointState) error {
+	if r.state.own {
+		if err := writeWords(r.env.Disk, r.state.with); err != nil {
+			return err
+		}
+	}
+	return writeCheckpoint(r.env.Disk, state)
 }
 
 // secureEarlier makes durable what a repair has done that was interrupted: its bridges may be in the system's cache only.
@@ -212,7 +223,7 @@ func (r *repair) secureEarlier() error {
 	}
 	// So may be what it has noted, and the removal of files.
 	state := r.state
-	if err := writeCheckpoint(r.env.Disk, &state); err != nil {
+	if err := r.note(&state); err != nil {
 		return err
 	}
 	directories, err := listQueues(r.env.Disk)
