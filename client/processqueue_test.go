@@ -52,7 +52,7 @@ func (m *queueModel) unfinished() []QueueOffset {
 // someRunning draws a message that was handed out.
 func (m *queueModel) someRunning(t *rapid.T) QueueOffset {
 	if len(m.running) == 0 {
-		t.Skip("nothing runs")
+		t.Skip("nothing runs") // only this step of the model: rapid draws another one
 	}
 	return rapid.SampledFrom(slices.Sorted(maps.Keys(m.running))).Draw(t, "which")
 }
@@ -121,7 +121,7 @@ func (m *queueModel) wait(offset QueueOffset, until env.Instant) {
 func (m *queueModel) Expire(t *rapid.T) {
 	r := m.queue.expire(m.now, 5)
 	if r == nil {
-		t.Skip("nothing is old")
+		t.Skip("nothing is old") // only this step of the model
 	}
 	require.Equal(t, m.unfinished()[0], r.Offset)
 	require.True(t, m.running[r.Offset])
