@@ -28,8 +28,13 @@ func noLeak(t *testing.T) {
 
 func TestOverTCPAnswersFindTheirCalls(t *testing.T) {
 	noLeak(t)
+	requireAnswersFindTheirCalls(t, newTCP(t, 2, transport.ServerOptions{Handler: transport.HandlerFunc(echo)}, transport.ClientOptions{}))
+}
+
+// requireAnswersFindTheirCalls makes calls of many goroutines over the connections of two clients.
+func requireAnswersFindTheirCalls(t *testing.T, p *tcp) {
+	t.Helper()
 	const goroutines, calls = 32, 50
-	p := newTCP(t, 2, transport.ServerOptions{Handler: transport.HandlerFunc(echo)}, transport.ClientOptions{})
 	var wrong atomic.Int64
 	var all sync.WaitGroup
 	for n := range goroutines {

@@ -3,9 +3,7 @@ package transport_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,25 +24,7 @@ func newTLS(t testing.TB, n int, options transport.ServerOptions, clients transp
 
 func TestOverTLSAnswersFindTheirCalls(t *testing.T) {
 	noLeak(t)
-	const goroutines, calls = 16, 50
-	p := newTLS(t, 2, transport.ServerOptions{Handler: transport.HandlerFunc(echo)}, transport.ClientOptions{})
-	var wrong atomic.Int64
-	var all sync.WaitGroup
-	for n := range goroutines {
-		all.Go(func() {
-			p.on(n%2, func(_ env.Env, c *transport.Client) {
-				for i := range calls {
-					body := fmt.Sprint("goroutine ", n, " call ", i)
-					if text(c.Call(nil, p.address, request(body), time.Minute)) != body {
-						wrong.Add(1)
-					}
-				}
-			})
-		})
-	}
-	all.Wait()
-	require.Zero(t, wrong.Load())
-	require.Len(t, p.server.Conns(), 2)
+	requireAnswersFindTheirCalls(t, newTLS(t, 2, transport.ServerOptions{Handler: transport.HandlerFunc(echo)}, transport.ClientOptions{}))
 }
 
 func TestOverTLSTheLargestFramePasses(t *testing.T) {
