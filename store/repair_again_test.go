@@ -57,3 +57,23 @@ func TestADamagedStoreTimeDoesNotLetYoungMessagesExpire(t *testing.T) {
 		return nil
 	}))
 }
+
+// The queues do not fit the log, and the log is damaged as well, where the newest message of a queue stood. Its number is known to the queue's
+// file alone, which must still be there when the repair looks.
+func TestAStartThatFindsTheLogDamagedLeavesTheQueuesToTheRepair(t *testing.T) {
+	w := filled(t)
+	w.forgive(2)
+	victim := w.ledger.Messages[2]
+	w.logByte(t, victim.Place.Log+12, 4)
+	require.Positive(t, w.remove(t, "consumequeue/quiet/11"))
+	before := w.contents()
+	require.Equal(t, victim.Place.Log, w.damageError(t).From)
+	unchanged(t, before, w.contents())
+	require.Contains(t, w.repair(t, store.BridgeDamage).String(), "quiet-0 [2, 3)")
+	require.NoError(t, w.repaired(sim.KillProcess))
+	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+		_, end := s.Bounds(victim.Key)
+		require.Equal(t, victim.Place.Queue+1, end, "the number is not given again")
+		return nil
+	}))
+}

@@ -23,6 +23,7 @@ type replay struct {
 	begun   map[*queueLog]bool
 	last    map[*queueLog]message.LogOffset // of the newest replayed record
 	gaps    gap
+	passed  int64 // bytes of the log that were read before this pass
 }
 
 // run loads the queues as they were at from, and replays the log from there.
@@ -54,7 +55,7 @@ func (r *replay) run(from message.LogOffset) error {
 		if !ok {
 			break
 		}
-		s.options.Progress(int64(r.at-from), s.log.End()-int64(from))
+		s.options.Progress(r.passed+int64(r.at-from), r.passed+s.log.End()-int64(from))
 		if err := r.record(&scanner.record); err != nil {
 			return err
 		}
@@ -136,6 +137,9 @@ func (r *replay) runAll() error {
 	if err != nil {
 		return err
 	}
+	if err := r.verifyLog(durable); err != nil {
+		return err
+	}
 	// Without words of ours nothing is known to be durable; still, no start has to read what was cleaned away.
 	durable = max(durable, s.Start())
 	r.state.saved, r.state.durable, r.state.entries, r.state.own = durable, durable, entriesUnknown, true
@@ -162,6 +166,27 @@ func (r *replay) runAll() error {
 		}
 	}
 	return nil
+}
+
+// verifyLog reads all of the log before any file of a queue goes. If the log is damaged, those files alone tell a repair which messages
+// are lost.
+func (r *replay) verifyLog(durable message.LogOffset) error {
+	s := r.store
+	scanner := newLogScanner(s.log, s.Start())
+	for {
+		ok, err := scanner.next()
+		if err != nil {
+			return err
+		}
+		if !ok && scanner.at < durable {
+			return s.endsEarly(scanner, durable)
+		}
+		if !ok {
+			return nil
+		}
+		r.passed = int64(scanner.at - s.Start())
+		s.options.Progress(r.passed, 2*(s.log.End()-s.log.Start()))
+	}
 }
 
 // record puts a record into its queue. The log is the truth: the first replayed record of a queue decides
