@@ -202,10 +202,14 @@ func (r *repair) note(state *checkpointState) error {
 	return writeCheckpoint(r.env.Disk, state)
 }
 
-// secureEarlier makes durable what a repair has done that was interrupted: its bridges may be in the system's cache only.
+// secureEarlier makes durable what a repair has done that was interrupted: it may be in the system's cache only.
 func (r *repair) secureEarlier() error {
-	if !r.rebuilds() || !r.apply {
+	if !r.apply {
 		return nil
+	}
+	// It may have set a list aside, or removed files, before it noted anything.
+	if err := r.env.Disk.SyncDir("."); err != nil || !r.rebuilds() {
+		return err
 	}
 	for _, b := range r.gaps.bridges {
 		if err := r.log.Rewrite(int64(b.log), int(b.size)); err != nil {
@@ -235,7 +239,7 @@ func (r *repair) secureEarlier() error {
 			return err
 		}
 	}
-	return r.env.Disk.SyncDir(".")
+	return nil
 }
 
 func (r *repair) repairLog() error {

@@ -77,3 +77,21 @@ func TestAStartThatFindsTheLogDamagedLeavesTheQueuesToTheRepair(t *testing.T) {
 		return nil
 	}))
 }
+
+// A repair that is killed has set the list of removed topics aside in the cache only; the next one finds nothing to do.
+func TestARepeatedRepairKeepsADamagedListAside(t *testing.T) {
+	for call, ended := 1, false; !ended; call++ {
+		w := dropped(t, "topic")
+		w.overwrite(t, droppedFile, 0, []byte("{{"))
+		repair := func(e env.Env) error {
+			_, err := store.Repair(e, w.options, store.BridgeDamage, nil)
+			return err
+		}
+		var err error
+		ended, err = w.runUntil(call, sim.KillProcess, repair)
+		require.NoError(t, err)
+		require.NoError(t, w.do(repair))
+		w.machine.Crash(sim.PowerLoss)
+		require.NoError(t, w.use(func(env.Env, *store.Store) error { return nil }), "operation %d", call)
+	}
+}

@@ -158,8 +158,9 @@ func (d *disk) Lock(name string) (env.Lock, error) {
 
 type lock struct{ handle *os.File }
 
-// Unlock closes the handle, which releases the lock.
-func (l *lock) Unlock() error { return explain(l.handle.Close()) }
+// Unlock releases the lock and closes the handle. Closing alone would not do: a process that this one is starting holds the handle
+// too, until it runs its own program.
+func (l *lock) Unlock() error { return explain(errors.Join(unlockHandle(l.handle), l.handle.Close())) }
 
 // lockFile opens, or makes, the file and locks it without waiting.
 func lockFile(path string) (*os.File, error) {

@@ -46,12 +46,17 @@ func unmapFile(mapped []byte) { _ = unix.Munmap(mapped) }
 // lockHandle locks the first byte, as a Java broker does, so that both exclude each other. An
 // "open file description" lock also excludes a second node in this process.
 func lockHandle(f *os.File) error {
-	flock := unix.Flock_t{Type: unix.F_WRLCK, Whence: 0, Start: 0, Len: 1}
-	err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &flock)
+	err := setLock(f, unix.F_WRLCK)
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
 		return env.ErrLocked
 	}
 	return err
+}
+
+func unlockHandle(f *os.File) error { return setLock(f, unix.F_UNLCK) }
+
+func setLock(f *os.File, kind int16) error {
+	return unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: kind, Whence: 0, Start: 0, Len: 1})
 }
 
 func fileSystemUsage(path string) (used, total int64, err error) {

@@ -33,6 +33,8 @@ func lockHandle(f *os.File) error {
 	return err
 }
 
+func unlockHandle(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }
+
 func fileSystemUsage(path string) (used, total int64, err error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(path, &s); err != nil {
