@@ -124,13 +124,10 @@ func (c *checker) compare(q *checkedQueue, want entry) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case found == want:
+	if found == want {
 		c.report.Entries++
-	case found.unwritten():
-		c.troubled(q, "have no entry", want)
-	default:
-		c.troubled(q, "have entries that do not fit their records", want)
+	} else {
+		c.misfit(q, found, want)
 	}
 	q.nextEntry++
 	q.nextNumber, q.lastLog = want.next(), want.log
@@ -182,22 +179,33 @@ func (c *checker) noteHole(q *checkedQueue, from position) {
 	}
 }
 
-// bridged reports whether the messages in front of a record may be missing: they stood where a bridge is now, and have fillers.
+// bridged reports whether the messages in front of a record may be missing: they stood where a bridge is now. They have fillers; of a
+// topic that was removed and made again since, those are gone.
 func (c *checker) bridged(q *checkedQueue, r *message.Record) (bool, error) {
-	if _, ok := c.gaps.over(q.layout, q.lastLog, r.LogOffset, int64(r.QueueOffset-q.nextNumber)); !ok {
-		return false, nil
-	}
-	for at := q.nextEntry; at < position(r.QueueOffset) && !q.layout.batch && !c.rebuilds(); at++ {
+	bridge, ok := c.gaps.over(q.layout, q.lastLog, r.LogOffset, int64(r.QueueOffset-q.nextNumber))
+	for at := q.nextEntry; ok && at < position(r.QueueOffset) && !q.layout.batch; at++ {
 		e, err := q.entry(at)
-		if err != nil || !e.filler() {
+		if err != nil {
 			return false, err
 		}
+		if want := bridge.filler(message.QueueOffset(at)); !e.filler() {
+			c.misfit(q, e, want)
+		}
 	}
-	return true, nil
+	return ok, nil
 }
 
 // rebuilds reports whether the next start builds all queues again, so that nothing in them counts.
 func (c *checker) rebuilds() bool { return c.state.own && c.state.entries == entriesUnknown }
+
+// misfit notes an entry that is not as it should be.
+func (c *checker) misfit(q *checkedQueue, found, want entry) {
+	if found.unwritten() {
+		c.troubled(q, "have no entry", want)
+	} else {
+		c.troubled(q, "have entries that do not fit their records", want)
+	}
+}
 
 // troubled gathers neighbours that are wrong in the same way into one finding.
 func (c *checker) troubled(q *checkedQueue, what string, of entry) {

@@ -95,3 +95,20 @@ func TestARepeatedRepairKeepsADamagedListAside(t *testing.T) {
 		require.NoError(t, w.use(func(env.Env, *store.Store) error { return nil }), "operation %d", call)
 	}
 }
+
+// A bridge stands where messages of a topic were that had been removed, and names them not. When the list of removed topics is gone, the queue is that
+// of the topic as it was made again, and nothing in it stands for the old ones.
+func TestMessagesThatARemovedTopicLostAreNoDamageWhenTheListIsGone(t *testing.T) {
+	w := dropped(t, "topic")
+	w.logByte(t, w.ledger.Messages[10].Place.Log+12, 4)
+	w.ledger.Messages[10].Lost = true
+	w.repair(t, store.BridgeDamage)
+	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+		require.Equal(t, store.AppendOK, w.ledger.Send(e, s, w.ledger.Messages[10].Key, 500))
+		return nil
+	}))
+	w.remove(t, droppedFile)
+	w.ledger.Revive("topic")
+	require.NoError(t, w.expectNoDamage("without the list"))
+	require.NoError(t, w.repaired(sim.KillProcess))
+}
