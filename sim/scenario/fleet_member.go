@@ -10,7 +10,14 @@ import (
 	"github.com/gantrymq/gantry/sim"
 )
 
-// fleetMember is a machine on which one push consumer after the other lives.
+// fleetConsumer is a consumer of any sort.
+type fleetConsumer interface {
+	Start(ctx context.Context) error
+	Assigned(ctx context.Context) ([]client.Queue, error)
+	Close(ctx context.Context) error
+}
+
+// fleetMember is a machine on which one consumer after the other lives.
 type fleetMember struct {
 	f       *fleet
 	number  int
@@ -19,14 +26,15 @@ type fleetMember struct {
 	random  *sim.Stream
 	boots   int
 	life    int // counts consumers, so that handlers of former ones are known
-	// options are those of the next consumer.
+	// options are those of the next consumer, which is a push consumer unless make makes another one.
 	options func(m *fleetMember) []client.PushOption
-	// instead, if not nil, is the task of a machine that has no push consumer.
+	make    func(m *fleetMember) (fleetConsumer, error)
+	// instead, if not nil, is the task of a machine that has no consumer.
 	instead func(m *fleetMember, e env.Env)
 
 	// ticking is called at each tick, or nil.
 	ticking   func(m *fleetMember)
-	consumer  *client.PushConsumer // of the present life, or nil
+	consumer  fleetConsumer // of the present life, or nil
 	consuming bool
 	leave     bool          // the consumer is to close in order
 	rest      time.Duration // how long the machine then is without one, at least
@@ -90,7 +98,7 @@ func (m *fleetMember) pausedLately(now env.Instant) bool {
 // live is the life of one consumer, until it is told to leave. Then the machine rests a while.
 func (m *fleetMember) live(e env.Env) {
 	m.life++
-	consumer, err := client.NewPushConsumer(e, m.options(m)...)
+	consumer, err := m.newConsumer(e)
 	if err != nil {
 		m.f.failSafety("%s could not be made: %v", m, err)
 		return
@@ -114,6 +122,13 @@ func (m *fleetMember) live(e env.Env) {
 	m.consuming, m.leave, m.closed = false, false, true
 	m.f.kernel.Mark("a member left")
 	e.Tasks.Sleep(m.rest + time.Duration(m.random.Between(0, int64(5*time.Second))))
+}
+
+func (m *fleetMember) newConsumer(e env.Env) (fleetConsumer, error) {
+	if m.make != nil {
+		return m.make(m)
+	}
+	return client.NewPushConsumer(e, m.options(m)...)
 }
 
 // alive reports whether a consumer of this member runs still.

@@ -38,7 +38,8 @@ type groups struct {
 	batch       int
 	persist     time.Duration
 	resets      int
-	flush       bool // a loss of power takes nothing that was answered
+	flush       bool     // a loss of power takes nothing that was answered
+	polling     *polling // nil with push consumers
 }
 
 // sharing is a group whose members share the queues.
@@ -52,6 +53,14 @@ type sharing struct {
 }
 
 func runGroups(r *run) {
+	g := newGroups(r)
+	g.playGroups(func(m *fleetMember, group *sharing) {
+		m.options = func(m *fleetMember) []client.PushOption { return g.memberOptions(m, group) }
+	})
+}
+
+// newGroups draws the options of groups.
+func newGroups(r *run) *groups {
 	g := &groups{fleet: newFleet(r, fleetBounds{
 		producers: 2, members: 5, shortest: 10 * time.Second, longest: 80 * time.Second, think: time.Second, brokers: quickLevels,
 	})}
@@ -67,17 +76,21 @@ func runGroups(r *run) {
 	g.persist = d.duration("offsets stored every", 100*time.Millisecond, 5*time.Second)
 	g.resets = int(d.number("resets", 0, 4))
 	g.flush = g.survivesPowerLoss()
-	count := min(int(d.number("groups", 1, 2)), len(g.members))
-	for number := range count {
+	for number := range min(int(d.number("groups", 1, 2)), len(g.members)) {
 		g.list = append(g.list, g.newGroup(number))
 	}
-	if count == 2 {
+	return g
+}
+
+// playGroups is the whole run. equip says what a member of a group is.
+func (g *groups) playGroups(equip func(m *fleetMember, group *sharing)) {
+	if len(g.list) == 2 {
 		g.kernel.Mark("two groups")
 	}
 	for _, m := range g.members {
-		group := g.list[m.number%count]
+		group := g.list[m.number%len(g.list)]
 		group.members = append(group.members, m)
-		m.options = func(m *fleetMember) []client.PushOption { return g.memberOptions(m, group) }
+		equip(m, group)
 		m.ticking = func(m *fleetMember) { g.lookAtQueues(m, group) }
 	}
 	g.send, g.caughtUp, g.finally = g.sendAnyhow, g.behind, g.whenQuiet
@@ -146,6 +159,9 @@ func (g *groups) strategyOf(group *sharing, m *fleetMember) assign.Strategy {
 // allQueues are those that the members of a group have to share out.
 func (g *groups) allQueues(group *sharing) []client.Queue {
 	all := append([]client.Queue(nil), g.queues...)
+	if g.polling != nil {
+		return all
+	}
 	for _, n := range g.cluster.Brokers {
 		all = append(all, client.Queue{Topic: proto.RetryTopic(group.name), BrokerName: n.String()})
 	}

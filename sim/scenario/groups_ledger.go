@@ -27,6 +27,7 @@ type sharedQueue struct {
 	given    int           // how many messages handlers have begun with
 	last     *fleetMember
 	holders  []holder
+	sought   bool // a member went back in it, and what is committed may go back as well
 }
 
 // queueReset is a request to reset offsets, and what came of it in one queue.
@@ -207,7 +208,7 @@ func (g *groups) committed(group *sharing, queue client.Queue, now groupCommit) 
 	q := group.queue(queue)
 	g.kernel.Mark("committed offset looked at")
 	if from, since, ok := q.after(now.at); ok && len(q.resets) == now.resets {
-		if now.offset < from {
+		if now.offset < from && !q.sought {
 			g.failSafety("%s: %v was reset to %d, and %d is committed", group.name, queue, from, now.offset)
 		}
 		if most := q.handledUpTo(from, since); now.offset > most {
@@ -217,7 +218,7 @@ func (g *groups) committed(group *sharing, queue client.Queue, now groupCommit) 
 	before := q.seen
 	q.seen = now
 	// What came with pulls is durable at the next save only, so a broker may begin anew with less.
-	if now.broker == nil || before.broker != now.broker || before.resets != now.resets {
+	if now.broker == nil || before.broker != now.broker || before.resets != now.resets || q.sought {
 		return
 	}
 	if _, _, ok := q.after(before.at); ok && now.offset < before.offset {
