@@ -158,12 +158,15 @@ func (r *repair) makesIndex() bool {
 	return r.hurt[partLog] || r.hurt[partIndex] || r.hurt[partQueues] && !r.state.own
 }
 
+// keysAgain is the mark of an index of which nothing counts.
+var keysAgain = index.Mark{Count: 1}
+
 // distrust notes in the checkpoint what the next start must not believe. What is not known to be durable must not become so by being
 // repaired: after a failed sync it may be in the cache only.
 func (r *repair) distrust() error {
 	state, queues, keys := r.state, r.makesQueues(), r.makesIndex()
 	if keys {
-		state.mark = index.Mark{Count: 1}
+		state.mark = keysAgain
 	}
 	if !queues {
 		if !keys {
@@ -207,8 +210,16 @@ func (r *repair) secureEarlier() error {
 	if !r.apply {
 		return nil
 	}
-	// It may have set a list aside, or removed files, before it noted anything.
-	if err := r.env.Disk.SyncDir("."); err != nil || !r.rebuilds() {
+	// It may have set a list aside, and removed files of the index.
+	if err := r.syncDirs(".", index.Dir); err != nil {
+		return err
+	}
+	again := r.state.own && r.state.mark == keysAgain
+	if !r.rebuilds() && !again {
+		return nil
+	}
+	state := r.state
+	if err := r.note(&state); err != nil || !r.rebuilds() {
 		return err
 	}
 	for _, b := range r.gaps.bridges {
@@ -225,17 +236,23 @@ func (r *repair) secureEarlier() error {
 			return err
 		}
 	}
-	// So may be what it has noted, and the removal of files.
-	state := r.state
-	if err := r.note(&state); err != nil {
-		return err
-	}
+	// So may be the removal of files.
 	directories, err := listQueues(r.env.Disk)
 	if err != nil {
 		return err
 	}
 	for _, d := range directories {
-		if err := r.env.Disk.SyncDir(d.path()); err != nil {
+		if err := r.syncDirs(d.path()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncDirs makes durable which files directories have, as far as there are such directories.
+func (r *repair) syncDirs(names ...string) error {
+	for _, name := range names {
+		if err := r.env.Disk.SyncDir(name); err != nil && !errors.Is(err, env.ErrNotExist) {
 			return err
 		}
 	}

@@ -78,6 +78,24 @@ func TestAStartThatFindsTheLogDamagedLeavesTheQueuesToTheRepair(t *testing.T) {
 	}))
 }
 
+// A repair that is killed has removed a damaged index in the cache only; the next one finds none.
+func TestARepeatedRepairLeavesNothingOfADamagedIndex(t *testing.T) {
+	for call, ended := 1, false; !ended; call++ {
+		w := filled(t)
+		w.flipIndex(t, 40+4*int64(w.options.Index.Slots)+20*5+16) // the item before, in its hash chain
+		repair := func(e env.Env) error {
+			_, err := store.Repair(e, w.options, store.BridgeDamage, nil)
+			return err
+		}
+		var err error
+		ended, err = w.runUntil(call, sim.KillProcess, repair)
+		require.NoError(t, err)
+		require.NoError(t, w.do(repair))
+		w.machine.Crash(sim.PowerLoss)
+		require.NoError(t, w.repaired(sim.KillProcess), "operation %d", call)
+	}
+}
+
 // A repair that is killed has set the list of removed topics aside in the cache only; the next one finds nothing to do.
 func TestARepeatedRepairKeepsADamagedListAside(t *testing.T) {
 	for call, ended := 1, false; !ended; call++ {

@@ -35,7 +35,12 @@ type queueReset struct {
 	called, answered env.Instant        // answered: 0 without a success, and then it may be carried out at any time
 	to               client.QueueOffset // if answered
 	by               client.Reset
+	// crossed: a member went elsewhere by itself at the same time, and nobody knows which of the two was last.
+	crossed bool
 }
+
+// counts reports whether the request was carried out, and nothing came of anything else.
+func (r *queueReset) counts() bool { return r.answered > 0 && !r.crossed }
 
 // groupCommit is an offset that a broker told.
 type groupCommit struct {
@@ -137,7 +142,7 @@ func (g *groups) groupNamed(name string) *sharing {
 // is not known, because one is under way or was not answered.
 func (q *sharedQueue) after(at env.Instant) (from client.QueueOffset, since env.Instant, ok bool) {
 	for _, r := range q.resets {
-		if r.answered == 0 || r.answered > at {
+		if !r.counts() || r.answered > at {
 			return 0, 0, false
 		}
 		from, since = r.to, r.called
@@ -218,7 +223,8 @@ func (g *groups) committed(group *sharing, queue client.Queue, now groupCommit) 
 	before := q.seen
 	q.seen = now
 	// What came with pulls is durable at the next save only, so a broker may begin anew with less.
-	if now.broker == nil || before.broker != now.broker || before.resets != now.resets || q.sought {
+	// Who polls chooses the offsets: brokers take a lower one, also of a member that believes that the queue is still its own.
+	if now.broker == nil || before.broker != now.broker || before.resets != now.resets || g.polling != nil {
 		return
 	}
 	if _, _, ok := q.after(before.at); ok && now.offset < before.offset {
@@ -263,7 +269,7 @@ func (q *sharedQueue) mustHandle(offset client.QueueOffset) (must bool, since en
 	must = true
 	for _, r := range q.resets {
 		switch {
-		case r.answered == 0:
+		case !r.counts():
 			// Nobody knows whether, when and to where.
 			return false, 0
 		case offset < r.to:

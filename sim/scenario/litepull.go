@@ -183,7 +183,8 @@ func (p *litePuller) goBack(ctx context.Context) {
 		return
 	}
 	queue, found := p.anyQueue(ctx)
-	if !found {
+	if q := p.group.queue(queue); !found || len(q.resets) > 0 {
+		// An operator sent the group elsewhere, maybe just now.
 		return
 	}
 	position, err := p.Position(ctx, queue)
@@ -191,8 +192,13 @@ func (p *litePuller) goBack(ctx context.Context) {
 		return
 	}
 	to := client.QueueOffset(p.member.random.Between(0, int64(position)))
-	p.group.queue(queue).sought = true
-	if err := p.Seek(ctx, queue, to); err != nil {
+	q := p.group.queue(queue)
+	q.sought = true
+	err = p.Seek(ctx, queue, to)
+	for _, r := range q.resets {
+		r.crossed = true
+	}
+	if err != nil {
 		return
 	}
 	p.next[queue] = to
