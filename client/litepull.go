@@ -56,6 +56,8 @@ var (
 	ErrNotAssigned = errors.New("queue is not held by this consumer")
 	// ErrOffsetRange: there is no such offset in the queue.
 	ErrOffsetRange = errors.New("offset lies outside the queue")
+	// ErrSentElsewhere: the group's offset was reset, or the queue has no more what it had, and an offset from before cannot be committed.
+	ErrSentElsewhere = errors.New("the queue was sent elsewhere")
 )
 
 // NewLitePullConsumer returns a consumer. WithGroup and WithNameServers are required. It does not connect: the first call does. The

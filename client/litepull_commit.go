@@ -24,7 +24,8 @@ func (c *LitePullConsumer) Commit(ctx context.Context) error {
 }
 
 // CommitOffsets stores the given offsets of queues that are held: the next ones to consume. They may be lower than before. It returns when
-// that is done. The error is ErrNotAssigned if any of them is not held, and then nothing is stored; with
+// that is done. Nothing is stored if the error is ErrNotAssigned, because any of them is not held, or ErrSentElsewhere, because an operator has
+// reset the group's offset since and this one belongs to what was handed out before: Seek to go on elsewhere all the same. With
 // another error some may be stored, and the others are tried again in the background.
 //
 // With automatic commits, the next Poll commits what it thinks right.
@@ -44,6 +45,9 @@ func (c *LitePullConsumer) CommitOffsets(ctx context.Context, offsets map[Queue]
 		if offsets[queue] < 0 {
 			return fmt.Errorf("%w: %d of %s cannot be committed", ErrOffsetRange, offsets[queue], queue)
 		}
+		if err := a.mayMark(offsets[queue]); err != nil {
+			return err
+		}
 		list = append(list, a)
 	}
 	for i, a := range list {
@@ -51,6 +55,21 @@ func (c *LitePullConsumer) CommitOffsets(ctx context.Context, offsets map[Queue]
 		a.marked, a.floor = offsets[queues[i]], 0
 	}
 	return c.store(call, list)
+}
+
+// sentElsewhere notes where a queue was sent from outside. If nothing was handed out of it, nobody knows an offset from before.
+func (a *assignment) sentElsewhere(to QueueOffset) {
+	if a.consumedAt > 0 {
+		a.sentTo = to
+	}
+}
+
+// mayMark returns an error if a queue was sent elsewhere and an offset lies outside what was handed out since.
+func (a *assignment) mayMark(offset QueueOffset) error {
+	if a.sentTo == offsetUnknown || offset >= a.sentTo && offset <= a.position() {
+		return nil
+	}
+	return fmt.Errorf("%w: the group goes on in %s at %d: commit %d to %d, not %d, or Seek", ErrSentElsewhere, a.queue, a.sentTo, a.sentTo, a.position(), offset)
 }
 
 // store stores what is marked, and waits for that as long as the caller.

@@ -58,6 +58,7 @@ func (c *LitePullConsumer) bounds(ctx context.Context, queue Queue) (least, most
 func (c *LitePullConsumer) goTo(ctx context.Context, queue Queue, offset QueueOffset) error {
 	return c.withHeld(ctx, func(a *assignment) {
 		a.restart(offset)
+		a.sentTo = offsetUnknown
 		c.engine.startPulling(a)
 		c.engine.wakePulls()
 	}, queue)

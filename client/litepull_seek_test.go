@@ -199,6 +199,7 @@ func TestAResetFromOutsideMovesAQueueAndItsOffset(t *testing.T) {
 	c := newGroupCluster(t, 1)
 	c.a.put(orders(0), 10)
 	var again []string
+	var late, early, lower error
 	c.run(time.Minute, func() {
 		p := c.lite(client.WithAutoCommit(0))
 		must(p.Assign(background, orders(0)))
@@ -215,8 +216,18 @@ func TestAResetFromOutsideMovesAQueueAndItsOffset(t *testing.T) {
 		if at := c.a.committedAt(orders(0)); at != 4 {
 			panic(fmt.Sprintf("committed %d", at))
 		}
+		late, early = p.CommitOffsets(background, atOffset(orders(0), 10)), p.CommitOffsets(background, atOffset(orders(0), 3))
 		again = c.pollAll(p, 32)
+		must(p.CommitOffsets(background, atOffset(orders(0), 9)))
+		lower = p.CommitOffsets(background, atOffset(orders(0), 2))
+		must(p.Seek(background, orders(0), 3))
+		must(p.CommitOffsets(background, atOffset(orders(0), 2)))
 		must(p.Close(background))
 	})
 	require.Equal(t, bodiesOf(orders(0), 10)[4:], again)
+	require.ErrorIs(t, late, client.ErrSentElsewhere, "of what was polled before")
+	require.ErrorContains(t, late, "the group goes on in orders@a:0 at 4: commit 4 to 4, not 10, or Seek")
+	require.ErrorIs(t, early, client.ErrSentElsewhere)
+	require.ErrorIs(t, lower, client.ErrSentElsewhere)
+	require.Equal(t, int64(2), c.a.committedAt(orders(0)), "who seeks knows where the queue is")
 }

@@ -165,6 +165,7 @@ func (c *PushConsumer) pullFailed(a *assignment, err error) time.Duration {
 func (c *PushConsumer) moved(a *assignment, next QueueOffset) {
 	c.core.env.Log.Warn("the offset lies outside the queue, or was reset", zap.Stringer("queue", a.queue),
 		zap.Int64("offset", int64(a.next)), zap.Int64("next", int64(next)))
+	a.sentElsewhere(next)
 	if next < a.next {
 		// What was pulled does not exist any more, or shall be consumed again. Handlers that have some of it are ignored.
 		a.restart(next)

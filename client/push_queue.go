@@ -28,13 +28,14 @@ type assignment struct {
 	restsAt env.Instant // in order: until then nothing is handed out
 	changed env.Cond    // wakes what waits for any of the above
 
-	pulledAt, consumedAt env.WallMillis // for people
+	pulledAt, consumedAt env.WallMillis // the last time; 0: never
 
 	// Of lite pull consumers only. What they hand out leaves the process queue at once.
 	polled bool
 	paused bool        // neither pulled nor handed out
 	marked QueueOffset // what counts as consumed, up to here; offsetUnknown: nothing yet
 	run    int         // the number of the task that pulls; a seek starts another one
+	sentTo QueueOffset // where it was sent from outside since the last seek; offsetUnknown: nowhere
 }
 
 // offsetUnknown is less than any offset.
@@ -43,7 +44,7 @@ const offsetUnknown QueueOffset = -1
 func (c *PushConsumer) newAssignment(queue Queue, from, stored QueueOffset) *assignment {
 	return &assignment{
 		queue: queue, processQueue: newProcessQueue(from), stored: stored, changed: c.core.env.Tasks.NewCond(),
-		polled: c.lite != nil, marked: stored,
+		polled: c.lite != nil, marked: stored, sentTo: offsetUnknown,
 	}
 }
 

@@ -92,6 +92,7 @@ func (c *PushConsumer) reset(a *assignment, to QueueOffset) {
 	c.startPulling(a)
 	// The store has something else, or did not get this one yet.
 	a.stored, a.marked = offsetUnknown, to
+	a.sentElsewhere(to)
 	_ = c.persist([]*assignment{a}, c.core.env.Clock.Now().Add(c.config.requestTimeout))
 }
 
