@@ -228,9 +228,11 @@ func (c *checker) troubled(q *checkedQueue, what string, of entry) {
 func (c *checker) checkCount() bool {
 	sum, absent := int64(0), int64(0)
 	for _, q := range c.order {
-		if q.hasFiles() {
+		switch {
+		case c.state.leaves(q.key):
+		case q.hasFiles():
 			sum += int64(q.before)
-		} else {
+		default:
 			absent += int64(q.before)
 		}
 	}
@@ -257,7 +259,7 @@ func (c *checker) checkCount() bool {
 func (c *checker) removedEntries() int64 {
 	sum := int64(0)
 	for _, q := range c.order {
-		if q.hasFiles() {
+		if q.hasFiles() && !c.state.leaves(q.key) {
 			start, _ := q.rowRange()
 			sum += int64(start)
 		}

@@ -31,15 +31,16 @@ import (
 //	    56  index items       number of that file's next item; negative if the files are in doubt behind it
 //	    64  index end         store time of the newest record with keys, ms
 //	    72  durable           log offset: the log is on the medium up to here; never before saved
-//	    80  the bytes 0 to 47 of the file, as they were written with this slot
-//	   128  CRC-32 of the slot's bytes 0 to 127
+//	    80  leaving           1 + CRC-32 of the name of a topic that is being removed, whose queues are not counted; 0 for none
+//	    88  the bytes 0 to 47 of the file, as they were written with this slot
+//	   136  CRC-32 of the slot's bytes 0 to 135
 //
 // If a Java broker has written the longs since, our words say nothing of what it did, and do not count.
 const (
 	checkpointSize  = 4096
 	checkpointMagic = 0x47414E5452594350
 	javaWordsSize   = 48
-	slotSize        = 132
+	slotSize        = 140
 	usedBytes       = 512
 )
 
@@ -60,8 +61,22 @@ type checkpointState struct {
 	removed    int64
 	mark       index.Mark
 	durable    message.LogOffset
+	leaving    int64     // leavingMark of a topic whose entries are not counted, or 0
 	with       javaWords // as the slot has them
-	own        bool      // sequence, saved, entries, removed, mark, durable and with are valid
+	own        bool      // sequence, saved, entries, removed, mark, durable, leaving and with are valid
+}
+
+// leavingMark stands for a topic that is being removed: a crash leaves its queues or not. "" is none.
+func leavingMark(topic string) int64 {
+	if topic == "" {
+		return 0
+	}
+	return 1 + int64(crc32.ChecksumIEEE([]byte(topic)))
+}
+
+// leaves reports whether a queue is one that is not counted.
+func (c checkpointState) leaves(key QueueKey) bool {
+	return c.leaving != 0 && c.leaving == leavingMark(key.Topic)
 }
 
 func (c checkpointState) javaWords() (words javaWords) {
@@ -79,7 +94,7 @@ func (c checkpointState) slot() (p []byte, at int64) {
 	}
 	p = make([]byte, 0, slotSize)
 	for _, word := range []int64{
-		checkpointMagic, c.sequence, int64(c.saved), c.entries, c.removed, int64(c.mark.Log), c.mark.File, count, c.mark.EndAt, int64(max(c.durable, c.saved)),
+		checkpointMagic, c.sequence, int64(c.saved), c.entries, c.removed, int64(c.mark.Log), c.mark.File, count, c.mark.EndAt, int64(max(c.durable, c.saved)), c.leaving,
 	} {
 		p = binary.BigEndian.AppendUint64(p, uint64(word))
 	}
@@ -99,7 +114,7 @@ func decodeSlot(p []byte) (c checkpointState, with javaWords) {
 	if c.mark.Count < 0 {
 		c.mark.Count, c.mark.InDoubt = -c.mark.Count, true
 	}
-	c.durable = max(message.LogOffset(word(72)), c.saved)
+	c.durable, c.leaving = max(message.LogOffset(word(72)), c.saved), word(80)
 	c.own = c.saved >= 0
 	return c, javaWords(p[slotSize-4-javaWordsSize : slotSize-4])
 }
@@ -169,17 +184,18 @@ func (s *Store) checkpoint() error {
 	if s.flushed == s.saved && s.readFrom == s.saved && s.keys.mark == s.marked {
 		return nil
 	}
-	return s.moveCheckpoint(nil)
+	return s.moveCheckpoint("")
 }
 
-// moveCheckpoint is checkpoint without asking whether there is anything new. The entries of queues that leave are not counted.
-func (s *Store) moveCheckpoint(leaves func(q *queueLog) bool) error {
+// moveCheckpoint is checkpoint without asking whether there is anything new. The entries of a topic that leaves, unless it is "", are not counted.
+func (s *Store) moveCheckpoint(leaving string) error {
 	if s.queuesFailed != nil {
 		return s.queuesFailed
 	}
 	// Flushed records have entries; unflushed ones may be gone after a crash. All of this is of one moment.
 	target := s.flushed
-	state := checkpointState{physicalAt: s.flushedAt, logicsAt: s.flushedAt, saved: target, entries: s.entriesBefore(target, leaves), own: true}
+	state := checkpointState{physicalAt: s.flushedAt, logicsAt: s.flushedAt, saved: target, leaving: leavingMark(leaving), own: true}
+	state.entries = s.entriesBefore(target, state)
 	state.mark, state.indexAt, state.durable = s.keys.mark, s.keys.completeAt(), target
 	if err := s.writeQueues(); err != nil {
 		return err
@@ -188,7 +204,7 @@ func (s *Store) moveCheckpoint(leaves func(q *queueLog) bool) error {
 		return err
 	}
 	// Now that all files are there: a queue may begin with one that is not its first.
-	state.removed = s.removedEntries(leaves)
+	state.removed = s.removedEntries(state)
 	if err := s.putCheckpoint(state); err != nil {
 		return err
 	}
@@ -228,23 +244,22 @@ func (s *Store) putCheckpoint(state checkpointState) error {
 	return nil
 }
 
-// entriesBefore counts the entries of records that end at or before limit, over all queues, from number 0 on.
-func (s *Store) entriesBefore(limit message.LogOffset, without func(q *queueLog) bool) int64 {
+// entriesBefore counts the entries of records that end at or before limit, over all queues that a state counts, from number 0 on.
+func (s *Store) entriesBefore(limit message.LogOffset, state checkpointState) int64 {
 	sum := int64(0)
 	for _, q := range s.order {
-		if without != nil && without(q) {
-			continue
+		if !state.leaves(q.key) {
+			sum += int64(q.endBefore(limit))
 		}
-		sum += int64(q.endBefore(limit))
 	}
 	return sum
 }
 
-// removedEntries counts the entries in front of the first files of all queues.
-func (s *Store) removedEntries(without func(q *queueLog) bool) int64 {
+// removedEntries counts the entries in front of the first files of all queues that a state counts.
+func (s *Store) removedEntries(state checkpointState) int64 {
 	sum := int64(0)
 	for _, q := range s.order {
-		if !q.row.Empty() && (without == nil || !without(q)) {
+		if !q.row.Empty() && !state.leaves(q.key) {
 			start, _ := q.rowRange()
 			sum += int64(start)
 		}
@@ -258,7 +273,7 @@ func (s *Store) noteRemoved(more int64) error {
 	if !state.own || more == 0 {
 		return nil
 	}
-	state.removed = s.removedEntries(nil) + more
+	state.removed = s.removedEntries(state) + more
 	return s.putCheckpoint(state)
 }
 

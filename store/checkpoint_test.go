@@ -17,7 +17,7 @@ import (
 var slots = [2]int{128, 320}
 
 const (
-	slotBytes = 132
+	slotBytes = 140
 	javaBytes = 48 // at 0
 )
 

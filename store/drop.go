@@ -60,7 +60,7 @@ func (s *Store) dropTopic(topic string) error {
 		at = max(at, q.lastEnd())
 	}
 	// A restart counts entries, and must not miss the topic's. They are still saved: the topic may stay.
-	if err := s.moveCheckpoint(ofTopic); err != nil {
+	if err := s.moveCheckpoint(topic); err != nil {
 		return err
 	}
 	renamed, err := s.remember(topic, at)

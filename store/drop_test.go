@@ -299,3 +299,24 @@ func TestATopicThatWasRemovedBehindTheEndOfTheLogKeepsItsNewMessages(t *testing.
 	w.machine.Crash(sim.PowerLoss)
 	require.NoError(t, w.repaired(sim.PowerLoss))
 }
+
+// A topic that is being removed is counted or not, whatever a crash leaves of it: its entries do not stand for those that are missing elsewhere.
+func TestATopicThatACrashKeptDoesNotHideThatAFileIsMissing(t *testing.T) {
+	for call, ended := 1, false; !ended; call++ {
+		w := filled(t)
+		var err error
+		ended, err = w.runUntil(call, sim.KillProcess, func(e env.Env) error {
+			s, err := store.Open(e, w.options)
+			if err != nil {
+				return err
+			}
+			return s.DropTopic("topic")
+		})
+		require.NoError(t, err)
+		require.Positive(t, w.remove(t, "consumequeue/quiet/0/"))
+		require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+			require.Equal(t, store.ReadFound, read(t, s, quiet0, 0).Status, "operation %d", call)
+			return nil
+		}))
+	}
+}

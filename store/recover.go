@@ -72,7 +72,7 @@ func (s *Store) recover() error {
 // much of the log is durable.
 func (s *Store) firstCheckpoint(r *replay) error {
 	state := r.state
-	state.removed = s.removedEntries(nil)
+	state.removed = s.removedEntries(state)
 	state.saved, state.entries, state.mark, state.durable, state.own = r.from, r.before, s.keys.mark, s.flushed, true
 	if err := s.putCheckpoint(state); err != nil {
 		return err

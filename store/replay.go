@@ -34,12 +34,12 @@ func (r *replay) run(from message.LogOffset) error {
 	if err := s.loadQueues(from, r.rebuild); err != nil {
 		return err
 	}
-	r.from, r.before = from, s.entriesBefore(from, nil)
+	r.from, r.before = from, s.entriesBefore(from, r.state)
 	if r.state == (checkpointState{}) && !r.rebuild && !r.clean && !s.log.Empty() {
 		// Nothing vouches for the entries in front of the first message: the log has no more what they were.
 		return fmt.Errorf("%w: there is no checkpoint", errContradiction)
 	}
-	if removed := s.removedEntries(nil); r.state.own && !r.rebuild && r.state.entries != entriesUnknown && removed > r.state.removed {
+	if removed := s.removedEntries(r.state); r.state.own && !r.rebuild && r.state.entries != entriesUnknown && removed > r.state.removed {
 		return fmt.Errorf("%w: the first files of queues are missing: %d entries in front of them were removed, by the checkpoint, and %d are", errContradiction, r.state.removed, removed)
 	}
 	if r.state.own && r.before < r.state.entries {
