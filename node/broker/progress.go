@@ -92,7 +92,7 @@ func (p *puller) same(conn *transport.Conn, clientID string) bool {
 // refuses tells why a commit does not count, or "".
 func (t *progressTable) refuses(conn *transport.Conn, q groupQueue, offset int64) string {
 	clientID := t.broker.clients.memberOf(q.Group, conn)
-	if r := t.resets[q]; r != nil && (offset < int64(r.Offset) || !r.mayCommit(clientID)) {
+	if r := t.resets[q]; r != nil && (offset < int64(r.Offset) || !r.mayCommit(t.client(q.Group, conn))) {
 		return resetPending
 	}
 	if _, end := t.broker.store.Bounds(q.key()); offset > int64(end) {

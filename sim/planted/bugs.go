@@ -202,7 +202,7 @@ var Bugs = []Bug{
 	},
 	{
 		Name:     "remove a topic without moving the checkpoint",
-		Edits:    []Edit{{"store/drop.go", "if err := s.moveCheckpoint(ofTopic); err != nil {", "if err := error(nil); err != nil {"}},
+		Edits:    []Edit{{"store/drop.go", "if err := s.moveCheckpoint(topic); err != nil {", "if err := error(nil); err != nil {"}},
 		Scenario: "store-crash", Seeds: 30,
 	},
 	{

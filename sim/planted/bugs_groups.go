@@ -31,7 +31,7 @@ var groupBugs = []Bug{
 	},
 	{
 		Name:     "let a commit that comes after a reset overwrite it",
-		Edits:    []Edit{{"node/broker/reset.go", "return r.taken() && (clientID == \"\" || slices.Contains(r.Told, clientID))", "return true"}},
+		Edits:    []Edit{{"node/broker/reset.go", "{ return slices.Contains(r.Told, client) }", "{ return true }"}},
 		Scenario: "groups", Seeds: 300,
 	},
 	{

@@ -57,6 +57,7 @@ type litePuller struct {
 	own    []client.Queue                      // assigned by hand, or none
 	next   map[client.Queue]client.QueueOffset // of queues that were assigned by hand: the next message of each, if known
 	paused map[client.Queue]bool
+	gone   bool // the application ends
 }
 
 func (g *groups) newLitePuller(m *fleetMember, group *sharing) (fleetConsumer, error) {
@@ -104,6 +105,12 @@ func (p *litePuller) getQueues(ctx context.Context) error {
 	return nil
 }
 
+// Close ends the application, in the middle of what it does.
+func (p *litePuller) Close(ctx context.Context) error {
+	p.gone = true
+	return p.LitePullConsumer.Close(ctx)
+}
+
 // poll deals with what one call brings. It reports whether there may be more.
 func (p *litePuller) poll(ctx context.Context) bool {
 	g, m := p.g, p.member
@@ -125,6 +132,9 @@ func (p *litePuller) poll(ctx context.Context) bool {
 		p.group.begin(g.kernel.Mark, m, r)
 	}
 	p.env.Tasks.Sleep(time.Duration(m.random.Between(0, int64(g.handling))))
+	if p.gone {
+		return false
+	}
 	for _, r := range messages {
 		g.Operations++
 		p.group.end(g.kernel.Mark, r, began, true)
