@@ -12,7 +12,7 @@
 // # Which calls wait
 //
 // For the disk: Open, Check, PlanRepair, Repair, Inspect and the calls of an Inspector but Log, FileStart and Close, WithSizesOf; of a
-// Store Close, Flush, Kick, DropTopic, HideExpired, Read, RecordBytes, StoredAt, OffsetAt and FindByKey, which also waits until the key index is as
+// Store Close, Flush, Kick, DropTopic, HideExpired, Read, RecordBytes, Entries, StoredAt, OffsetAt and FindByKey, which also waits until the key index is as
 // far as the log; of a Follower Next, and Wait for records. All others do not wait, above all Append.
 //
 // # What is durable when
@@ -68,6 +68,7 @@
 //	inner.go       records that hold several messages
 //	tag.go         what an entry says of a record: its tag, or when it is due
 //	read.go        reading by queue and by place, verified
+//	entries.go     what a queue says of its messages, as it is written
 //	follow.go      the confirmed log, record by record, for what is derived from it
 //	keys.go        filling the key index
 //	find.go        finding messages by key

@@ -194,7 +194,7 @@ func (q *queueLog) eachEntry(at, end position, each func(Entry) bool) error {
 		}
 		for ; len(p) > 0; p = p[q.layout.size:] {
 			e := q.layout.decode(p, at)
-			if e.unwritten() || !each(Entry{Number: e.number, Count: e.count, Log: e.log, Size: e.size, TagHash: e.tagHash, Filler: e.filler()}) {
+			if e.unwritten() || !each(e.exported()) {
 				return nil
 			}
 			at++

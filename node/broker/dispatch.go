@@ -124,6 +124,8 @@ func (b *Broker) inspect(in *transport.Incoming) {
 		b.brokerConsumeStats(in)
 	case proto.ReqQueryConsumeTimeSpan:
 		b.consumeTimeSpan(in)
+	case proto.ReqQueryConsumeQueue:
+		b.queryConsumeQueue(in)
 	case proto.ReqQueryTopicConsumeByWho:
 		b.consumersOfTopic(in)
 	case proto.ReqQueryTopicsByConsumer:

@@ -65,6 +65,7 @@
 //	reply.go       answers to messages, which go to the client who asked
 //	redeliver.go   messages that come back, dead letters
 //	query.go       messages by place and by key
+//	consume_queue.go what a queue says of its messages, for tools
 //	topics.go      the topic table
 //	attributes.go  what topics may have set, retention
 //	groups.go      the group table

@@ -39,6 +39,7 @@ var rewriters = map[string]rewriter{
 	"GroupSubscription":  rewrites(UnmarshalGroupSubscription, (*GroupSubscription).Marshal),
 	"ClientConfigCheck":  rewrites(UnmarshalClientConfigCheck, (*ClientConfigCheck).Marshal),
 	"TimeSpans":          rewrites(UnmarshalConsumeTimeSpans, (*ConsumeTimeSpans).Marshal),
+	"ConsumeQueuePart":   rewrites(UnmarshalConsumeQueuePart, (*ConsumeQueuePart).Marshal),
 	"ConsumerOffsets":    rewrites(UnmarshalConsumerOffsetTable, (*ConsumerOffsetTable).Marshal),
 	"DelayOffsets":       rewrites(UnmarshalDelayOffsetTable, (*DelayOffsetTable).Marshal),
 	"CorrectionOffsets":  rewrites(UnmarshalCorrectionOffsets, (*CorrectionOffsets).Marshal),

@@ -189,6 +189,13 @@ func TestBodiesAboutOffsetsSurvive(t *testing.T) {
 	t.Run("ConsumeTimeSpans", func(t *testing.T) {
 		bodySurvives(t, (*ConsumeTimeSpans).Marshal, UnmarshalConsumeTimeSpans, func(s *ConsumeTimeSpans) { arrayed(&s.Spans) })
 	})
+	t.Run("ConsumeQueuePart", func(t *testing.T) {
+		bodySurvives(t, (*ConsumeQueuePart).Marshal, UnmarshalConsumeQueuePart, func(p *ConsumeQueuePart) {
+			if p.Subscription != nil {
+				fixSubscription(p.Subscription)
+			}
+		})
+	})
 	t.Run("BrokerStatsData", func(t *testing.T) {
 		bodySurvives(t, (*BrokerStatsData).Marshal, UnmarshalBrokerStatsData, func(d *BrokerStatsData) {
 			for _, item := range []*BrokerStatsItem{&d.Minute, &d.Hour, &d.Day} {

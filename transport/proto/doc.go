@@ -67,7 +67,7 @@
 //	topic_stats.go, reset_offset.go, subscription.go, heartbeat.go   the bodies
 //	group_config.go, retry_policy.go, group_table.go, group_forbidden.go, group_subscription.go,
 //	topic_config_mapping.go, config_list.go, group_list.go, offset_table.go, correction.go   bodies about settings and offsets
-//	consume_stats.go, consume_stats_list.go, consumer_status.go, time_span.go, stats_data.go   about progress
+//	consume_stats.go, consume_stats_list.go, consumer_status.go, time_span.go, consume_queue.go, stats_data.go   about progress
 //	connection.go, producers.go, running_info.go, process_queue.go, consume_rates.go, directly.go   about members
 //	lock.go, assignment.go, request_mode.go, batch_ack.go      about who gets which queue and how
 //	config_text.go             configuration as properties text

@@ -57,6 +57,7 @@ func TestHeadersOfToolsSurviveAFrame(t *testing.T) {
 	t.Run("QueryTopicsByConsumer", func(t *testing.T) { survives[QueryTopicsByConsumer](t, nil) })
 	t.Run("QuerySubscriptionByConsumer", func(t *testing.T) { survives[QuerySubscriptionByConsumer](t, nil) })
 	t.Run("QueryConsumeTimeSpan", func(t *testing.T) { survives[QueryConsumeTimeSpan](t, nil) })
+	t.Run("QueryConsumeQueue", func(t *testing.T) { survives[QueryConsumeQueue](t, nil) })
 	t.Run("ViewBrokerStatsData", func(t *testing.T) { survives[ViewBrokerStatsData](t, nil) })
 	t.Run("DeleteSubscriptionGroup", func(t *testing.T) { survives[DeleteSubscriptionGroup](t, nil) })
 	t.Run("GetSubscriptionGroupConfig", func(t *testing.T) { survives[GetSubscriptionGroupConfig](t, nil) })

@@ -68,7 +68,10 @@ var headersOfJava5 = map[string]struct{ read, want Header }{
 	"QueryTopicsByConsumerRequestHeader":       {new(QueryTopicsByConsumer), &QueryTopicsByConsumer{Group: "s1"}},
 	"QuerySubscriptionByConsumerRequestHeader": {new(QuerySubscriptionByConsumer), &QuerySubscriptionByConsumer{Group: "s1", Topic: "s2"}},
 	"QueryConsumeTimeSpanRequestHeader":        {new(QueryConsumeTimeSpan), &QueryConsumeTimeSpan{Topic: "s1", Group: "s2"}},
-	"GetSubscriptionGroupConfigRequestHeader":  {new(GetSubscriptionGroupConfig), &GetSubscriptionGroupConfig{Group: "s1"}},
+	"QueryConsumeQueueRequestHeader": {new(QueryConsumeQueue), &QueryConsumeQueue{
+		Topic: "s1", QueueID: 2, Index: big + 3, Count: 4, ConsumerGroup: "s5",
+	}},
+	"GetSubscriptionGroupConfigRequestHeader": {new(GetSubscriptionGroupConfig), &GetSubscriptionGroupConfig{Group: "s1"}},
 	"CloneGroupOffsetRequestHeader": {new(CloneGroupOffset), &CloneGroupOffset{
 		FromGroup: "s1", ToGroup: "s2", Topic: "s3", Offline: true,
 	}},
@@ -131,7 +134,8 @@ func TestHeadersNeedWhatJavaNeeds(t *testing.T) {
 		"GetConsumerStatusRequestHeader":   "clientAddr", "GetConsumerRunningInfoRequestHeader": "jstackEnable",
 		"ConsumeMessageDirectlyResultRequestHeader": "clientId msgId brokerName topic topicSysFlag groupSysFlag",
 		"GetConsumeStatsRequestHeader":              "topic topicList", "QuerySubscriptionByConsumerRequestHeader": "topic",
-		"CloneGroupOffsetRequestHeader": "topic offline", "QueryCorrectionOffsetHeader": "filterGroups",
+		"QueryConsumeQueueRequestHeader": "consumerGroup",
+		"CloneGroupOffsetRequestHeader":  "topic offline", "QueryCorrectionOffsetHeader": "filterGroups",
 		"ReplyMessageRequestHeader":          "properties reconsumeTimes unitMode",
 		"EndTransactionRequestHeader":        "topic fromTransactionCheck transactionId bname",
 		"CheckTransactionStateRequestHeader": "topic msgId transactionId offsetMsgId bname",

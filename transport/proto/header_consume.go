@@ -76,6 +76,35 @@ func (h *QueryConsumeTimeSpan) DecodeFields(f wire.Fields) error {
 	return r.err
 }
 
+// QueryConsumeQueue is the header of ReqQueryConsumeQueue (class QueryConsumeQueueRequestHeader). The
+// answer's body is a ConsumeQueuePart.
+type QueryConsumeQueue struct {
+	Topic         string // topic
+	QueueID       int32  // queueId
+	Index         int64  // index: number of the first message that is wanted
+	Count         int32  // count of messages that are wanted from there on
+	ConsumerGroup string // consumerGroup, whose subscription is told, too; "" for none
+}
+
+// EncodeFields writes the header.
+func (h *QueryConsumeQueue) EncodeFields(e *wire.Encoder) {
+	e.String("topic", h.Topic)
+	e.Int("queueId", int64(h.QueueID))
+	e.Int("index", h.Index)
+	e.Int("count", int64(h.Count))
+	encodeText(e, "consumerGroup", h.ConsumerGroup)
+}
+
+// DecodeFields reads the header.
+func (h *QueryConsumeQueue) DecodeFields(f wire.Fields) error {
+	r := fieldReader{fields: f}
+	*h = QueryConsumeQueue{
+		Topic: r.needText("topic"), QueueID: r.needInt32("queueId"), Index: r.needInteger("index"), Count: r.needInt32("count"),
+		ConsumerGroup: r.text("consumerGroup"),
+	}
+	return r.err
+}
+
 // GetConsumeStats is the header of ReqGetConsumeStats (class GetConsumeStatsRequestHeader).
 // The answer's body is a ConsumeStats. Without Topic and Topics it is about all topics
 // that the group has offsets of.
