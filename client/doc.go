@@ -109,5 +109,5 @@
 //	litepull_poll.go, litepull_seek.go, litepull_commit.go, litepull_watch.go   what it can do with them
 //	push_listen.go    listeners
 //	admin.go, admin_topic.go, admin_query.go, admin_config.go, admin_brokers.go, admin_group.go, admin_member.go,
-//	admin_offset.go, admin_stats.go, admin_names.go     administration
+//	admin_offset.go, admin_stats.go, admin_names.go, admin_list.go, admin_entries.go, admin_rights.go     administration
 package client
