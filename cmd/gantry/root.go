@@ -28,9 +28,7 @@ func asRoot(root *cobra.Command, c *console) *cobra.Command {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetOut(c.out)
 	root.SetErr(c.err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return wrongUsage("%w (see %s -h)", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(explainFlag)
 	return root
 }
 

@@ -61,7 +61,7 @@ func TestWrongCommandLinesAreUsageErrors(t *testing.T) {
 		"mqadmin updateTopic -t x -b a -c b":         "mqadmin: give either -b (--brokerAddr) or -c (--clusterName)",
 		"mqadmin updateTopic -t x -b a -p 9":         "mqadmin: -p: 9 is none of 2 (write), 4 (read), 6 (both)",
 		"mqadmin updateTopic -t x -b a -r 0":         "mqadmin: -r and -w: 0 and 8 are not numbers of queues",
-		"mqadmin updateTopic -t x -b a -r many":      "mqadmin: invalid argument \"many\"",
+		"mqadmin updateTopic -t x -b a -r many":      `mqadmin: option -r (--readQueueNums): "many" is not a whole number (see mqadmin updateTopic -h)`,
 		"mqadmin updateTopic -t x -b a -a k":         `mqadmin: -a: "k" is neither +key=value nor -key`,
 		"mqadmin sendMessage -t x -p y -i 1":         "mqadmin: -i 1: queues are numbered at each broker",
 		"mqadmin consumeMessage -t x -c 0":           "mqadmin: -c: 0 is not a number of messages",
