@@ -8,8 +8,8 @@ import (
 	"github.com/gantrymq/gantry/transport/proto"
 )
 
-// UpdateTopics is UpdateTopic for several topics in one request. Our brokers make or change all of them or, if one cannot be, none; brokers
-// before 5.3 do not know the request.
+// UpdateTopics is UpdateTopic for several topics in one request. If a name or a number is refused, no topic is changed; after attributes that are
+// refused, or a failure, those before it are. Brokers before 5.3 do not know the request.
 func (a *Admin) UpdateTopics(ctx context.Context, address string, topics []TopicConfig) error {
 	list := proto.TopicConfigList{Topics: make([]TopicConfig, len(topics))}
 	for i, topic := range topics {
@@ -20,8 +20,8 @@ func (a *Admin) UpdateTopics(ctx context.Context, address string, topics []Topic
 	return err
 }
 
-// UpdateGroups is UpdateGroup for several groups in one request; attributes without a sign are set, too. Our brokers make or change all of them or,
-// if one cannot be, none; brokers before 5.3.1 do not know the request.
+// UpdateGroups is UpdateGroup for several groups in one request, as UpdateTopics is for topics; attributes without a sign are set, too. Brokers
+// before 5.3.1 do not know the request.
 func (a *Admin) UpdateGroups(ctx context.Context, address string, groups []GroupConfig) error {
 	list := proto.GroupConfigList{Groups: make([]GroupConfig, len(groups))}
 	for i, group := range groups {

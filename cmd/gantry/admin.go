@@ -39,15 +39,15 @@ take the keys below.`,
 	root.PersistentFlags().StringVarP(&flags.names, "namesrvAddr", "n", "", "name `servers`, host:port;host:port; default NAMESRV_ADDR")
 	root.PersistentFlags().BoolVar(&flags.asJSON, "json", false, "print JSON")
 	for _, cmd := range []*cobra.Command{
-		newUpdateTopic(flags), newDeleteTopic(flags), newUpdateTopicPerm(flags), newUpdateOrderConf(flags),
+		newUpdateTopic(flags), newUpdateTopicList(flags), newDeleteTopic(flags), newUpdateTopicPerm(flags), newUpdateOrderConf(flags),
 		newTopicList(flags), newTopicRoute(flags), newTopicStatus(flags), newTopicClusterList(flags),
 		newClusterList(flags), newBrokerStatus(flags), newGetBrokerConfig(flags), newUpdateBrokerConfig(flags),
 		newWipeWritePerm(flags), newAddWritePerm(flags), newSendMsgStatus(flags), newClusterRT(flags), newStatsAll(flags), newBrokerConsumeStats(flags),
-		newUpdateSubGroup(flags), newDeleteSubGroup(flags), newGetConsumerConfig(flags), newConsumerProgress(flags),
+		newUpdateSubGroup(flags), newUpdateSubGroupList(flags), newSetConsumeMode(flags), newDeleteSubGroup(flags), newGetConsumerConfig(flags), newConsumerProgress(flags),
 		newConsumerStatus(flags), newConsumerConnection(flags), newProducerConnection(flags), newProducer(flags),
 		newResetOffsetByTime(flags), newSkipAccumulatedMessage(flags), newCloneGroupOffset(flags),
 		newSendMessage(flags), newConsumeMessage(flags), newCheckMsgSendRT(flags), newPrintMsg(flags), newPrintMsgByQueue(flags),
-		newQueryByID(flags), newQueryByKey(flags), newQueryByUniqueKey(flags), newQueryByOffset(flags),
+		newQueryByID(flags), newQueryByKey(flags), newQueryByUniqueKey(flags), newQueryByOffset(flags), newQueryCq(flags),
 		newGetNamesrvConfig(flags), newUpdateNamesrvConfig(flags), newUpdateKvConfig(flags), newDeleteKvConfig(flags),
 		newDeleteExpiredCommitLog(flags), newCleanExpiredQueues(flags), newCleanUnusedTopic(flags), newDoctor(flags),
 	} {
@@ -148,7 +148,7 @@ func required(cmd *cobra.Command, long string) error {
 	if flag.Value.String() != "" {
 		return nil
 	}
-	return &commandline.UsageError{Path: cmd.CommandPath(), Problem: "option -" + flag.Shorthand + " (--" + long + ") is missing"}
+	return &commandline.UsageError{Path: cmd.CommandPath(), Problem: optionName(flag) + " is missing"}
 }
 
 // given refuses an option that was not typed; it may be typed as empty.
@@ -157,7 +157,7 @@ func given(cmd *cobra.Command, long string) error {
 	if flag.Changed {
 		return nil
 	}
-	return &commandline.UsageError{Path: cmd.CommandPath(), Problem: "option -" + flag.Shorthand + " (--" + long + ") is missing"}
+	return &commandline.UsageError{Path: cmd.CommandPath(), Problem: optionName(flag) + " is missing"}
 }
 
 // oneOf refuses none or both of two options.

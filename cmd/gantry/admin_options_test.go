@@ -11,6 +11,10 @@ import (
 // optionsOfMqadmin are the options of RocketMQ's tool, short:long, with "!" behind those without a value.
 var optionsOfMqadmin = map[string]string{
 	"updateTopic":            "b:brokerAddr c:clusterName a:attributes t:topic r:readQueueNums w:writeQueueNums p:perm o:order u:unit s:hasUnitSub",
+	"updateTopicList":        "b:brokerAddr c:clusterName f:filename",
+	"updateSubGroupList":     "b:brokerAddr c:clusterName f:filename",
+	"setConsumeMode":         "b:brokerAddr c:clusterName t:topicName g:groupName m:mode q:popShareQueueNum",
+	"queryCq":                "t:topic q:queue i:index c:count b:broker g:consumer",
 	"deleteTopic":            "t:topic c:clusterName",
 	"updateTopicPerm":        "b:brokerAddr c:clusterName t:topic p:perm",
 	"topicRoute":             "t:topic l:list!",
@@ -125,6 +129,14 @@ func TestWrongOptionsOfAdminCommandsAreUsageErrors(t *testing.T) {
 		"queryMsgByOffset -t x -b a -i 0 -o -1":     "queues and offsets count from 0",
 		"queryMsgById -t x -i y -s true -g a -d b":  "-s true and -g: a message is either sent again, or handed to a consumer",
 		"deleteKvConfig -s x":                       "option -k (--key) is missing",
+		"queryCq -t x -q 0":                         "option -i (--index) is missing",
+		"queryCq -t x -q 0 -i -1":                   "-q 0 and -i -1: queues and offsets count from 0",
+		"queryCq -t x -q 0 -i 0 -c 0":               "-c: 0 is not a number of messages",
+		"setConsumeMode -t x -g y -b a":             "option -m (--mode) is missing",
+		"setConsumeMode -t x -g y -b a -m PUSH":     "-m PUSH: it is none of PULL, POP",
+		"updateTopicList -b a":                      "option -f (--filename) is missing",
+		"updateTopicList -b a -f /no/such":          "-f: the list of topics cannot be read: open /no/such: no such file or directory",
+		"updateSubGroupList -f a":                   "give either -b (--brokerAddr) or -c (--clusterName)",
 		"producer":                                  "option -b (--broker) is missing",
 	} {
 		code, out, err := called(t, append([]string{"mqadmin"}, strings.Fields(line)...)...)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -354,4 +356,58 @@ func TestToolsGoOnWhenABrokerFailsAndSayWhich(t *testing.T) {
 	out := b.run(exitFailed, "doctor")
 	require.Contains(t, out, "broker-b at "+address+" cannot be reached from here")
 	require.Contains(t, out, "let brokerIP1 and listenPort be what clients can reach")
+}
+
+func TestToolsChangeTopicsAndGroupsByLists(t *testing.T) {
+	b := standaloneToTool(t)
+	file := func(name, content string) string {
+		path := filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		return path
+	}
+	topics := file("topics.json", `[{"topicName":"orders","readQueueNums":2,"writeQueueNums":2,"attributes":{"+message.type":"FIFO"}},{"topicName":"bills"}]`)
+	require.Equal(t, "submit batch of topic config to "+b.broker+" success, please check the result later.\n2 topics: orders, bills\n",
+		b.run(0, "updateTopicList -c DefaultCluster -f "+topics))
+	topic, found, err := b.session().admin.Topic(context.Background(), b.broker, "orders")
+	require.NoError(t, err)
+	require.True(t, found)
+	require.EqualValues(t, 2, topic.WriteQueues)
+	require.Equal(t, map[string]string{"message.type": "FIFO"}, topic.Attributes)
+
+	groups := file("groups.json", `[{"groupName":"billing","retryMaxTimes":3},{"groupName":"audit"}]`)
+	require.Equal(t, "submit batch of group config to "+b.broker+" success, please check the result later.\n2 groups: billing, audit\n",
+		b.run(0, "updateSubGroupList -b "+b.broker+" -f "+groups))
+	require.Contains(t, b.run(0, "updateSubGroupList -c DefaultCluster -f "+groups), "submit batch of subscription group config to "+b.broker+" success")
+	group, found, err := b.session().admin.Group(context.Background(), b.broker, "billing")
+	require.NoError(t, err)
+	require.True(t, found)
+	require.EqualValues(t, 3, group.RedeliveriesMax)
+	require.Contains(t, b.run(2, "updateSubGroupList -b "+b.broker+" -f "+topics), `"readQueueNums" is no setting of a group`)
+	system := file("system.json", `[{"topicName":"SCHEDULE_TOPIC_XXXX"}]`)
+	require.Contains(t, b.run(1, "updateTopicList -c DefaultCluster -f "+system), "conflict with system topic")
+
+	require.Equal(t, "set consume mode to "+b.broker+" success.\ntopic[orders] group[billing] consume mode[PULL] popShareQueueNum[0]\n",
+		b.run(0, "setConsumeMode -c DefaultCluster -t orders -g billing -m pull"))
+	require.Contains(t, b.run(1, "setConsumeMode -c DefaultCluster -t orders -g billing -m POP -q 8"), "this broker serves pulls only")
+	require.Contains(t, b.run(1, "setConsumeMode -b "+b.broker+" -t orders -g nobody -m PULL"), "make it with updateSubGroup")
+}
+
+func TestToolsSeeWhatAQueueSaysOfItsMessages(t *testing.T) {
+	b := standaloneToTool(t)
+	b.topic("orders", 1)
+	require.Contains(t, b.run(1, "queryCq -t orders -q 0 -i 0"), "0@orders is not exist!")
+	for range 3 {
+		b.run(0, "sendMessage -t orders -p hello -c red")
+	}
+	var v queuePartView
+	b.json(0, "queryCq -t orders -q 0 -i 1 -g billing", &v)
+	require.Equal(t, "broker-a", v.Broker)
+	require.EqualValues(t, 3, v.End)
+	require.Equal(t, []int64{1, 2}, []int64{v.Entries[0].Number, v.Entries[1].Number})
+	require.Equal(t, v.Entries[0].LogOffset+int64(v.Entries[0].Size), v.Entries[1].LogOffset)
+	require.Equal(t, "billing@orders is not online!", v.FilterData)
+	text := b.run(0, "queryCq -t orders -q 0 -i 0 -c 1 -b "+b.broker)
+	require.Contains(t, text, "Queue 0 of orders at "+b.broker+" holds [0, 3).\n")
+	require.Contains(t, b.run(1, "queryCq -t orders -q 0 -i 3"), "has no message 3: it has [0, 3)")
+	require.Contains(t, b.run(1, "queryCq -t nosuch -q 0 -i 3"), "see the topics there are with topicList")
 }

@@ -30,6 +30,7 @@
 //	run.go           program names, exit codes
 //	root.go          the tree of commands
 //	usage.go         help texts
+//	flag_error.go    values that options cannot have
 //	console.go       where a command reads and writes
 //	failure.go       causes and fixes
 //	logging.go       zap on standard error
@@ -44,6 +45,7 @@
 //	session.go       a tool's connection to a cluster
 //	version.go       gantry version
 //	admin*.go        gantry admin: one file for each family of commands
+//	list_file.go     files that list settings of topics or groups
 //	fanout.go        asking and telling several brokers, and which of them failed
 //	doctor*.go       what gantry admin doctor makes of what it has seen (pure)
 //	inspect*.go      gantry inspect: the files of a broker, one file for each command
