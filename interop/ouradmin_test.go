@@ -75,6 +75,8 @@ func ourAdminSteps(s servers, m *gantry.Received, keyed client.SendResult) []adm
 		patiently("queryMsgByKey -t made-by-sends -k shared", keyed.UniqueID),
 		step("queryMsgByUniqueKey -t made-by-sends -i "+m.UniqueID(), m.UniqueID()),
 		step("queryMsgByOffset -t made-by-sends -b broker-a -i 0 -o 0"),
+		step("queryCq -t made-by-sends -q 0 -i 0 -g members", "Queue 0 of made-by-sends at broker-a", "Group members subscribes *"),
+		step("setConsumeMode -c DefaultCluster -t made-by-sends -g members -m PULL", "set consume mode to "+a+" success"),
 		step("printMsg -t made-by-sends", "new 003"),
 		step("printMsgByQueue -t made-by-sends -a broker-a -i 0 -p true"),
 		step("sendMessage -t orders -p hello -k key1 -c red", "SEND_OK"),
