@@ -392,7 +392,7 @@ func TestInspectRefusesWhatDoesNotGoTogether(t *testing.T) {
 		"chekc":                         "there is no command chekc: did you mean check?",
 		"check twice":                   `"twice" is neither an option nor the value of one`,
 		"log -c /no/such/file":          "the configuration file cannot be read",
-		"queue --topic orders --limit=": "invalid argument",
+		"queue --topic orders --limit=": `option --limit: "" is not a whole number`,
 	} {
 		_, advice := inspected(t, exitUsage, strings.Fields(line)...)
 		require.Contains(t, advice, want, line)
