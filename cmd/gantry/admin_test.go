@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gantrymq/gantry/client"
+	"github.com/gantrymq/gantry/internal/processtest"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/gantrymq/gantry/transport/wire"
 	"github.com/stretchr/testify/require"
@@ -34,8 +35,8 @@ func standaloneToTool(t *testing.T) *toolbox {
 	}
 	options := StandaloneOptions{Data: t.TempDir(), Address: loopback, SkipSelfTest: true}
 	announced, _ := inBackground(t, func(ctx context.Context, out Output) error { return RunStandalone(ctx, options, out) })
-	b := &toolbox{t: t, names: announced.waitFor(t, `The Name Server boot success\. serializeType=JSON, address (\S+)`)}
-	b.broker = announced.waitFor(t, `The broker\[broker-a, (\S+)\] boot success`)
+	b := &toolbox{t: t, names: announced.waitFor(t, processtest.NameServerStarted)}
+	b.broker = announced.waitFor(t, processtest.BrokerStarted("broker-a"))
 	announced.waitFor(t, `Stop it with Ctrl-C`)
 	require.Eventually(t, func() bool {
 		code, out, _ := called(t, "mqadmin", "clusterList", "-n", b.names)

@@ -35,14 +35,14 @@ func TestEndToEndNothingAcknowledgedIsLostWhenABrokerIsKilled(t *testing.T) {
 
 	l := startLoad(t, names, "load", 8)
 	l.await(t, "broker-a", 1000)
-	brokerA.kill(t)
+	brokerA.Kill()
 	l.await(t, "broker-b", 500)
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
 	brokerA, _ = brokerProcess(t, "broker-a", names, filepath.Join(directory, "a"), port)
 	l.await(t, "broker-a", 500)
 	// Either name server is enough.
-	first.kill(t)
+	first.Kill()
 	l.await(t, "broker-a", 100)
 	l.await(t, "broker-b", 100)
 	l.stop()
@@ -50,9 +50,9 @@ func TestEndToEndNothingAcknowledgedIsLostWhenABrokerIsKilled(t *testing.T) {
 	l.requireFewFailures(t)
 	require.NoError(t, l.session.close())
 
-	for _, p := range []*process{brokerA, brokerB, second} {
+	for _, p := range []process{brokerA, brokerB, second} {
 		require.Zero(t, p.stop(t, syscall.SIGTERM))
-		require.Contains(t, p.out.String(), "has stopped.")
+		require.Contains(t, p.Out.String(), "has stopped.")
 	}
 }
 
@@ -84,29 +84,29 @@ func TestEndToEndSignalsStopInOrder(t *testing.T) {
 	require.Zero(t, tool.code(t))
 	require.FileExists(t, filepath.Join(directory, "abort"), "a running broker leaves the mark by which a crash is known")
 	require.Zero(t, broker.stop(t, syscall.SIGTERM))
-	require.Contains(t, broker.err.String(), "stopping in order after terminated; interrupting twice (Ctrl-C) stops at once")
-	require.Contains(t, broker.out.String(), "The broker[broker-a] has stopped.")
+	require.Contains(t, broker.Err.String(), "stopping in order after terminated; interrupting twice (Ctrl-C) stops at once")
+	require.Contains(t, broker.Out.String(), "The broker[broker-a] has stopped.")
 	require.NoFileExists(t, filepath.Join(directory, "abort"))
 
 	// The broker took its leave: nobody is listed any more.
 	tool = launch(t, "mqadmin", "clusterList", "-n", namesAddress, "--json")
 	require.Zero(t, tool.code(t))
-	require.Contains(t, tool.out.String(), `"brokers": []`)
+	require.Contains(t, tool.Out.String(), `"brokers": []`)
 	require.Zero(t, names.stop(t, os.Interrupt))
-	require.Contains(t, names.out.String(), "The Name Server has stopped.")
+	require.Contains(t, names.Out.String(), "The Name Server has stopped.")
 }
 
 func TestEndToEndAStandaloneServesAtOnce(t *testing.T) {
 	endToEnd(t)
 	p := launch(t, "gantry", "standalone", "--data", t.TempDir(), "--namesrvPort", "0", "--brokerPort", "0")
-	address := p.out.waitFor(t, `address (\S+)`)
-	p.out.waitFor(t, `self-test +1000 messages stored in`)
-	p.out.waitFor(t, `Stop it with Ctrl-C`)
+	address := p.says(t, `address (\S+)`)
+	p.says(t, `self-test +1000 messages stored in`)
+	p.says(t, `Stop it with Ctrl-C`)
 	sent := launch(t, "gantry", "admin", "sendMessage", "-n", address, "-t", "hello", "-p", "first light")
 	require.Zero(t, sent.code(t))
 	read := launch(t, "gantry", "admin", "consumeMessage", "-n", address, "-t", "hello")
 	require.Zero(t, read.code(t))
-	require.Contains(t, read.out.String(), "first light")
+	require.Contains(t, read.Out.String(), "first light")
 	require.Zero(t, p.stop(t, os.Interrupt))
 }
 
@@ -126,9 +126,9 @@ func TestEndToEndMistakesAreNamed(t *testing.T) {
 	} {
 		p := launch(t, strings.Fields(line)[0], strings.Fields(line)[1:]...)
 		require.Equal(t, exitUsage, p.code(t), line)
-		require.Empty(t, p.out.String())
+		require.Empty(t, p.Out.String())
 		for _, text := range want {
-			require.Contains(t, p.err.String(), text)
+			require.Contains(t, p.Err.String(), text)
 		}
 	}
 }
@@ -142,10 +142,10 @@ func TestEndToEndTwoBrokersCannotShare(t *testing.T) {
 	require.NoError(t, err)
 	second := launch(t, "mqbroker", "-n", names, "--bindAddress", loopback, "--listenPort", "0", "--storePathRootDir", directory)
 	require.Equal(t, exitFailed, second.code(t))
-	require.Contains(t, second.err.String(), "to fix it: another process uses the directory "+directory)
+	require.Contains(t, second.Err.String(), "to fix it: another process uses the directory "+directory)
 	third := launch(t, "mqbroker", "-n", names, "--bindAddress", loopback, "--listenPort", port, "--storePathRootDir", t.TempDir())
 	require.Equal(t, exitFailed, third.code(t))
-	require.Contains(t, third.err.String(), "to fix it: another process listens on "+address)
+	require.Contains(t, third.Err.String(), "to fix it: another process listens on "+address)
 }
 
 // TestEndToEndWhatAKilledBrokerLeavesIsInspected sends, finds by key, kills the broker, and looks into its files.
@@ -157,8 +157,8 @@ func TestEndToEndWhatAKilledBrokerLeavesIsInspected(t *testing.T) {
 	tool := func(want int, program string, line ...string) string {
 		t.Helper()
 		p := launch(t, program, line...)
-		require.Equal(t, want, p.code(t), "%s %q: %s%s", program, line, p.out.String(), p.err.String())
-		return p.out.String() + p.err.String()
+		require.Equal(t, want, p.code(t), "%s %q: %s%s", program, line, p.Out.String(), p.Err.String())
+		return p.Out.String() + p.Err.String()
 	}
 	var sent sentView
 	require.NoError(t, json.Unmarshal([]byte(tool(0, "mqadmin", "sendMessage", "-n", names, "-t", "orders", "-p", "first light", "-k", "order-7", "--json")), &sent))
@@ -166,13 +166,13 @@ func TestEndToEndWhatAKilledBrokerLeavesIsInspected(t *testing.T) {
 	require.Contains(t, tool(0, "mqadmin", "queryMsgByUniqueKey", "-n", names, "-t", "orders", "-i", sent.MessageID), "first light")
 	require.Contains(t, tool(1, "gantry", "inspect", "check", "--dir", directory), "stop the broker that uses "+directory)
 	require.Contains(t, tool(0, "gantry", "inspect", "log", "--dir", directory, "--from", "-1"), "order-7")
-	broker.kill(t)
+	broker.Kill()
 
 	// What was in memory only is missing in the queue or the index, or not: it depends on when the broker died.
 	p := launch(t, "gantry", "inspect", "check", "--dir", directory)
-	require.Contains(t, []int{exitDone, exitRepairs}, p.code(t), p.err.String())
-	require.Contains(t, p.out.String(), "not closed in order: ")
-	require.NotContains(t, p.out.String(), "damage: ")
+	require.Contains(t, []int{exitDone, exitRepairs}, p.code(t), p.Err.String())
+	require.Contains(t, p.Out.String(), "not closed in order: ")
+	require.NotContains(t, p.Out.String(), "damage: ")
 	require.Contains(t, tool(0, "gantry", "inspect", "log", "--dir", directory, "--at", "0"), "first light")
 
 	broker, _ = brokerProcess(t, "broker-a", names, directory, "0")

@@ -1,51 +1,31 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gantrymq/gantry/cmd/gantry/config"
+	"github.com/gantrymq/gantry/internal/processtest"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 )
 
-// transcript is what a node announces. It may be read while the node writes.
-type transcript struct {
-	mutex sync.Mutex
-	text  bytes.Buffer
-}
-
-func (tr *transcript) Write(p []byte) (int, error) {
-	tr.mutex.Lock()
-	defer tr.mutex.Unlock()
-	return tr.text.Write(p)
-}
-
-func (tr *transcript) String() string {
-	tr.mutex.Lock()
-	defer tr.mutex.Unlock()
-	return tr.text.String()
-}
+// transcript is what a node announces.
+type transcript struct{ processtest.Transcript }
 
 // waitFor returns the first match of a pattern, its first group if it has one.
 func (tr *transcript) waitFor(t *testing.T, pattern string) string {
 	t.Helper()
-	wanted := regexp.MustCompile(pattern)
-	var found []string
-	require.Eventually(t, func() bool {
-		found = wanted.FindStringSubmatch(tr.String())
-		return found != nil
-	}, 20*time.Second, 5*time.Millisecond, "%s is not announced", pattern)
-	return found[len(found)-1]
+	found, err := tr.Await(pattern, nil)
+	require.NoError(t, err, "%s", tr)
+	return found
 }
 
 // inBackground runs a node until stop is called, which returns its error.
@@ -74,7 +54,7 @@ func standaloneIn(t *testing.T, directory string) (announced *transcript, names 
 	announced, stop = inBackground(t, func(ctx context.Context, out Output) error {
 		return RunStandalone(ctx, StandaloneOptions{Data: directory, Address: loopback}, out)
 	})
-	return announced, announced.waitFor(t, `The Name Server boot success\. serializeType=JSON, address (\S+)`), stop
+	return announced, announced.waitFor(t, processtest.NameServerStarted), stop
 }
 
 func TestAStandalonePassesItsTestAndKeepsItsMessages(t *testing.T) {
@@ -188,7 +168,7 @@ func TestOneNodeCannotTakeWhatAnotherHas(t *testing.T) {
 		return b
 	}
 	announced, stop := inBackground(t, func(ctx context.Context, out Output) error { return RunBroker(ctx, settings("one"), out) })
-	announced.waitFor(t, `The broker\[broker-a, (\S+)\] boot success`)
+	announced.waitFor(t, processtest.BrokerStarted("broker-a"))
 	out := Output{Text: &transcript{}, Log: zap.NewNop()}
 	err := RunBroker(context.Background(), settings("one"), out)
 	require.ErrorContains(t, err, "another process uses the directory "+filepath.Join(directory, "one"))
@@ -206,7 +186,7 @@ func TestTwoNameServersCannotHaveOnePort(t *testing.T) {
 		return n
 	}
 	announced, stop := inBackground(t, func(ctx context.Context, out Output) error { return RunNameServer(ctx, settings("0"), out) })
-	address := announced.waitFor(t, `The Name Server boot success\. serializeType=JSON, address (\S+)`)
+	address := announced.waitFor(t, processtest.NameServerStarted)
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
 	err = RunNameServer(context.Background(), settings(port), Output{Text: &transcript{}, Log: zap.NewNop()})

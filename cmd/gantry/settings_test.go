@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gantrymq/gantry/cmd/gantry/config"
+	"github.com/gantrymq/gantry/internal/processtest"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -33,7 +34,7 @@ func TestABrokerTellsToolsAllKeysOfItsConfiguration(t *testing.T) {
 	settings, _, err := config.LoadBroker(thisMachine(), file)
 	require.NoError(t, err)
 	announced, stop := inBackground(t, func(ctx context.Context, out Output) error { return RunBroker(ctx, settings, out) })
-	address := announced.waitFor(t, `The broker\[broker-b, (\S+)\] boot success`)
+	address := announced.waitFor(t, processtest.BrokerStarted("broker-b"))
 	told := toldBy(t, address)
 	require.NoError(t, stop())
 

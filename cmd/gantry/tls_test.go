@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/gantrymq/gantry/cmd/gantry/config"
+	"github.com/gantrymq/gantry/internal/processtest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -65,7 +66,7 @@ func standaloneOver(t *testing.T, options config.TLS) (names string) {
 		return RunStandalone(ctx, StandaloneOptions{Data: directory, Address: loopback, TLS: options}, out)
 	})
 	announced.waitFor(t, `self-test +1000 messages stored`)
-	return announced.waitFor(t, `The Name Server boot success\. serializeType=JSON, address (\S+)`)
+	return announced.waitFor(t, processtest.NameServerStarted)
 }
 
 func TestToolsSpeakToAnEncryptedClusterWithCertificatesOnBothSides(t *testing.T) {

@@ -9,6 +9,7 @@ var worlds = []exception{
 	{"node/env/osenv", "everything", "it is the real machine: the one place that calls the operating system"},
 	{"cmd/...", "everything", "commands choose a world, read flags and print"},
 	{"interop/...", "everything", "runs real processes of other people's clients"},
+	{"internal/processtest", "everything", "runs the binary and other programs as processes of tests"},
 	{"sim/lint", "everything", "reads source files and runs the go command; no node is near"},
 }
 

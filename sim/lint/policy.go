@@ -14,7 +14,7 @@ package lint
 // meet. Only commands, the root package and tests may name a world.
 const policy = `
 	NONE < node/env, transport/wire, transport/message, linearizability, sim/lint, sim/planted, interop/..., cmd/gantry/acceptance,
-		node/filter/filtertest;
+		node/filter/filtertest, internal/processtest;
 
 	node/env       < store/segment, node/replica, node/env/osenv, node/env/envtest, sim;
 	transport/wire < transport/proto < transport/assign;
@@ -53,6 +53,8 @@ const policy = `
 
 	# Neither the simulator nor the operating system is an obstacle for a test of any package.
 	sim, node/env/envtest, node/env/osenv < TESTS;
+	# Tests of the binary run it as a process.
+	internal/processtest < TESTS;
 
 	node/env/osenv !< node/env, node/env/envtest, node/namesrv, node/broker, node/replica, node/controller, node/filter/...,
 		transport/..., store/..., client/..., sim/..., linearizability, cmd/gantrysim;

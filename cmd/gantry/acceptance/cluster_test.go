@@ -7,17 +7,17 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gantrymq/gantry/client"
+	"github.com/gantrymq/gantry/internal/processtest"
 	"github.com/gantrymq/gantry/node/env/osenv"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/stretchr/testify/require"
 )
-
-const loopback = "127.0.0.1"
 
 // background bounds calls that have no bound of their own.
 var background = context.Background()
@@ -27,7 +27,7 @@ type cluster struct {
 	directory string
 	names     string   // address of the name server
 	options   []string // more options for brokers
-	nodes     map[string]*process
+	nodes     map[string]*processtest.Process
 	addresses map[string]string // of brokers
 }
 
@@ -41,12 +41,10 @@ func shared(t *testing.T) *cluster {
 // own starts a cluster with broker-a for one test. Options are those of `gantry broker`.
 func own(t *testing.T, options ...string) *cluster {
 	t.Helper()
-	_, err := build()
-	require.NoError(t, err)
 	c := &cluster{directory: t.TempDir(), options: options}
 	t.Cleanup(func() {
 		for _, node := range c.nodes {
-			node.kill()
+			node.Kill()
 		}
 		if t.Failed() {
 			t.Log(c.transcripts())
@@ -59,16 +57,16 @@ func own(t *testing.T, options ...string) *cluster {
 }
 
 func (c *cluster) startNames() error {
-	c.nodes, c.addresses = map[string]*process{}, map[string]string{}
+	c.nodes, c.addresses = map[string]*processtest.Process{}, map[string]string{}
 	if err := os.MkdirAll(c.directory, 0o755); err != nil {
 		return err
 	}
-	p, err := launch(c.directory, "namesrv", "--bindAddress", loopback, "--listenPort", "0", "--kvConfigPath", filepath.Join(c.directory, "kv.json"))
+	p, err := launch(c.directory, append([]string{"namesrv"}, processtest.NameServerOptions(c.directory)...)...)
 	if err != nil {
 		return err
 	}
 	c.nodes["names"] = p
-	c.names, err = p.says(`The Name Server boot success\. serializeType=JSON, address (\S+)`)
+	c.names, err = p.Says(processtest.NameServerStarted)
 	return err
 }
 
@@ -78,15 +76,13 @@ func (c *cluster) startBroker(name string) error {
 	if before, again := c.addresses[name]; again {
 		_, port, _ = net.SplitHostPort(before)
 	}
-	p, err := launch(c.directory, append([]string{"broker", "-n", c.names, "--brokerName", name, "--bindAddress", loopback, "--listenPort", port,
-		"--storePathRootDir", filepath.Join(c.directory, name), "--mappedFileSizeCommitLog", "33554432",
-		// The port less 2 may be another test's.
-		"--fastListenEnable", "false", "--log-level", "warn"}, c.options...)...)
+	options := processtest.BrokerOptions(name, c.names, filepath.Join(c.directory, name), port, "--mappedFileSizeCommitLog", "33554432", "--log-level", "warn")
+	p, err := launch(c.directory, slices.Concat([]string{"broker"}, options, c.options)...)
 	if err != nil {
 		return err
 	}
 	c.nodes[name] = p
-	c.addresses[name], err = p.says(`The broker\[` + name + `, (\S+)\] boot success`)
+	c.addresses[name], err = p.Says(processtest.BrokerStarted(name))
 	return err
 }
 
@@ -169,9 +165,9 @@ func gantry(t *testing.T, arguments ...string) (code int, text string) {
 	t.Helper()
 	p, err := launch(t.TempDir(), arguments...)
 	require.NoError(t, err)
-	code, err = p.code()
+	code, err = p.Code()
 	require.NoError(t, err)
-	return code, p.out.String() + p.err.String()
+	return code, p.Out.String() + p.Err.String()
 }
 
 // soon requires that something becomes true.

@@ -69,7 +69,7 @@ func TestEndToEndADelayedMessageSurvivesAKilledBroker(t *testing.T) {
 	topic := c.topic(t, "patient", 1)
 	began := time.Now()
 	send(t, c.producer(t), client.NewMessage(topic, []byte("x"), client.DelayLevel(2)))
-	c.nodes["broker-a"].kill()
+	c.nodes["broker-a"].Kill()
 	require.NoError(t, c.startBroker("broker-a"))
 	require.NoError(t, c.connect())
 	d := c.consume(t, "patient", topic).one(t)

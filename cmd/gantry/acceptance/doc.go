@@ -22,8 +22,8 @@
 // # Files
 //
 //	doc.go               this
-//	main_test.go         building the binary, the shared cluster, leaks
-//	process_test.go      one process: what it says, how it ends
+//	main_test.go         the shared cluster, leaks
+//	process_test.go      one process of the binary
 //	cluster_test.go      name servers, brokers, topics, gantry admin
 //	roles_test.go        producers and consumers of the client library, and what they got
 //	start_test.go        what does not start, and which field it names

@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -19,9 +18,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	goleak.VerifyTestMain(ending{m}, goleak.Cleanup(func(code int) {
-		if builtIn != "" {
-			_ = os.RemoveAll(builtIn)
-		}
+		built.Remove()
 		os.Exit(code)
 	}))
 }
@@ -33,7 +30,7 @@ func (e ending) Run() int {
 	code := e.tests.Run()
 	if sharedCluster != nil {
 		for _, node := range sharedCluster.nodes {
-			node.kill()
+			node.Kill()
 		}
 		if code != 0 {
 			fmt.Println(sharedCluster.transcripts())
@@ -59,30 +56,16 @@ func slow(t *testing.T) {
 	}
 }
 
-// builtIn is the directory of the binary and of the shared cluster, once a test has needed it.
-var builtIn string
-
-// build makes the binary once for all tests.
-var build = sync.OnceValues(func() (binary string, err error) {
-	if builtIn, err = os.MkdirTemp("", "gantry-acceptance-"); err != nil {
-		return "", err
-	}
-	binary = filepath.Join(builtIn, "gantry")
-	if output, err := exec.Command("go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, output)
-	}
-	return binary, nil
-})
-
 // sharedCluster is what shared returns, once it was called.
 var sharedCluster *cluster
 
-// startShared starts it.
+// startShared starts it, in the directory of the binary, which outlives every test.
 var startShared = sync.OnceValue(func() error {
-	if _, err := build(); err != nil {
+	directory, err := built.Directory()
+	if err != nil {
 		return err
 	}
-	c := &cluster{directory: filepath.Join(builtIn, "cluster")}
+	c := &cluster{directory: filepath.Join(directory, "cluster")}
 	sharedCluster = c
 	if err := c.startNames(); err != nil {
 		return err

@@ -87,9 +87,7 @@ func TestEndToEndOffsetsAreKeptOverRestartsAndCrashes(t *testing.T) {
 	gets(t, between(21, 40), second)
 	second.leave(t)
 
-	code, err := c.nodes["broker-a"].stop()
-	require.NoError(t, err)
-	require.Zero(t, code)
+	stop(t, c.nodes["broker-a"])
 	require.NoError(t, c.startBroker("broker-a"))
 	require.NoError(t, c.connect())
 	sendRange(t, p, topic, 41, 60)
@@ -99,7 +97,7 @@ func TestEndToEndOffsetsAreKeptOverRestartsAndCrashes(t *testing.T) {
 
 	// The broker writes the table of offsets every second.
 	time.Sleep(1500 * time.Millisecond)
-	c.nodes["broker-a"].kill()
+	c.nodes["broker-a"].Kill()
 	require.NoError(t, c.startBroker("broker-a"))
 	require.NoError(t, c.connect())
 	sendRange(t, p, topic, 61, 80)
@@ -119,7 +117,7 @@ func TestEndToEndALiveConsumerOutlivesAKilledBroker(t *testing.T) {
 	sendRange(t, p, topic, 1, 20)
 	gets(t, between(1, 20), m)
 	time.Sleep(1500 * time.Millisecond)
-	c.nodes["broker-a"].kill()
+	c.nodes["broker-a"].Kill()
 	require.NoError(t, c.startBroker("broker-a"))
 	require.NoError(t, c.connect())
 	sendRange(t, p, topic, 21, 40)

@@ -35,8 +35,7 @@ func TestEndToEndTheCommandsOfTheReadmeSucceed(t *testing.T) {
 	sendNumbered(t, c.producer(t), topic, 3)
 	consumer := c.consume(t, "billing", topic)
 	gets(t, numbers(3), consumer)
-	binary, err := build()
-	require.NoError(t, err)
+	binary := binaryPath(t)
 	store := filepath.Join(c.directory, "broker-a")
 	here := strings.NewReplacer("bin/gantry", binary, "127.0.0.1:9876", c.names, "~/gantry-data/store", store)
 	sent := send(t, c.producer(t), client.NewMessage(topic, []byte("x")))
@@ -52,9 +51,7 @@ func TestEndToEndTheCommandsOfTheReadmeSucceed(t *testing.T) {
 			// The newest keys get into the files of a live broker after a while.
 			stopped = true
 			consumer.leave(t)
-			code, err := c.nodes["broker-a"].stop()
-			require.NoError(t, err)
-			require.Zero(t, code)
+			stop(t, c.nodes["broker-a"])
 		}
 		command := exec.Command("sh", "-c", strings.ReplaceAll(here.Replace(line), " ID", " "+id)+
 			// With other sizes of files than the usual ones, inspect wants to know them.

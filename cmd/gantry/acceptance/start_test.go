@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gantrymq/gantry/client"
+	"github.com/gantrymq/gantry/internal/processtest"
 	"github.com/gantrymq/gantry/node/env/osenv"
 	"github.com/stretchr/testify/require"
 )
@@ -91,7 +92,7 @@ func TestEndToEndAGroupOf120CharactersIsServed(t *testing.T) {
 // freeAddress is an address that nobody listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", loopback+":0")
+	l, err := net.Listen("tcp", processtest.Loopback+":0")
 	require.NoError(t, err)
 	defer l.Close()
 	return l.Addr().String()

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/gantrymq/gantry/client"
+	"github.com/gantrymq/gantry/internal/processtest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -58,7 +59,7 @@ func TestEndToEndAGroupThatIsWellIsSaidToBe(t *testing.T) {
 	}, "something is wrong with the group")
 	connections := c.tool(t, "consumerConnection", "-g", "well")
 	require.Contains(t, connections, "a || b")
-	require.Equal(t, 3, strings.Count(connections, loopback+"@"), "each member once: %s", connections)
+	require.Equal(t, 3, strings.Count(connections, processtest.Loopback+"@"), "each member once: %s", connections)
 
 	code, text := c.run(t, "consumerStatus", "-g", "nobody")
 	require.NotZero(t, code)

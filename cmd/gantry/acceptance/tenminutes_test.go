@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/gantrymq/gantry/internal/processtest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -18,8 +19,8 @@ type tour struct {
 	directory string
 	here      *strings.Replacer // from what README.md says to what is here
 	environ   []string
-	screen    *process // the terminal whose program said something last
-	read      int      // bytes of it that were looked at
+	screen    *processtest.Process // the terminal whose program said something last
+	read      int                  // bytes of it that were looked at
 }
 
 // block is a fenced part of README.md.
@@ -41,9 +42,7 @@ func tenMinutes(t *testing.T) []block {
 
 func TestEndToEndTheFirstTenMinutesAreAsTheReadmeSays(t *testing.T) {
 	endToEnd(t)
-	binary, err := build()
-	require.NoError(t, err)
-	v := &tour{t: t, directory: t.TempDir(), here: strings.NewReplacer("bin/gantry", binary)}
+	v := &tour{t: t, directory: t.TempDir(), here: strings.NewReplacer("bin/gantry", binaryPath(t))}
 	blocks := tenMinutes(t)
 	require.Greater(t, len(blocks), 5)
 	for _, b := range blocks {
@@ -97,12 +96,11 @@ func (v *tour) makeRun() {
 	makefile, err := os.ReadFile("../../../Makefile")
 	require.NoError(v.t, err)
 	require.Contains(v.t, string(makefile), "exec bin/gantry standalone $(ARGS)\n")
-	binary, err := build()
-	require.NoError(v.t, err)
+	binary := binaryPath(v.t)
 	v.start(exec.Command(binary, "standalone", "--data", v.directory, "--namesrvPort", "0", "--brokerPort", "0"))
-	names, err := v.screen.says(`The Name Server boot success\. serializeType=JSON, address (\S+)`)
+	names, err := v.screen.Says(processtest.NameServerStarted)
 	require.NoError(v.t, err)
-	broker, err := v.screen.says(`The broker\[broker-a, (\S+)\] boot success`)
+	broker, err := v.screen.Says(processtest.BrokerStarted("broker-a"))
 	require.NoError(v.t, err)
 	v.here = strings.NewReplacer("bin/gantry", binary, "127.0.0.1:9876", names, "127.0.0.1:10911", broker)
 }
@@ -121,16 +119,8 @@ func (v *tour) buildProgram(text string) {
 // start runs a program in another terminal.
 func (v *tour) start(command *exec.Cmd) {
 	v.t.Helper()
-	p := &process{line: command.String(), command: command, exited: make(chan struct{})}
-	command.Stdout, command.Stderr, command.Env = &p.out, &p.err, v.environ
-	require.NoError(v.t, command.Start())
-	go func() {
-		// How it ended is asked of ProcessState.
-		_ = command.Wait()
-		close(p.exited)
-	}()
-	v.t.Cleanup(p.kill)
-	v.screen, v.read = p, 0
+	command.Env = v.environ
+	v.screen, v.read = processtest.Launch(v.t, command), 0
 }
 
 // screenShows waits until the program says something. "^C" stands for Ctrl-C, after which it is to end in order.
@@ -139,12 +129,11 @@ func (v *tour) screenShows(want string) {
 	want, interrupted := strings.CutSuffix(want, "^C\n")
 	if want != "" {
 		pattern := regexp.MustCompile(v.pattern(want, false))
-		soon(v.t, func() bool { return pattern.MatchString(v.screen.out.String()[v.read:]) }, "%s\ndoes not say\n%s", v.screen, want)
-		v.read += len(pattern.FindString(v.screen.out.String()[v.read:]))
+		soon(v.t, func() bool { return pattern.MatchString(v.screen.Out.String()[v.read:]) }, "%s\ndoes not say\n%s", v.screen, want)
+		v.read += len(pattern.FindString(v.screen.Out.String()[v.read:]))
 	}
 	if interrupted {
-		require.NoError(v.t, v.screen.command.Process.Signal(syscall.SIGINT))
-		code, err := v.screen.code()
+		code, err := v.screen.Stop(syscall.SIGINT)
 		require.NoError(v.t, err)
 		require.Zero(v.t, code, v.screen)
 	}

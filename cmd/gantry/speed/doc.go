@@ -11,7 +11,7 @@
 // # Files
 //
 //	doc.go          this
-//	main_test.go    building the binary; this binary as the yardstick
+//	main_test.go    the tests' own binary as the yardstick
 //	node_test.go    a node in a process of its own, and how much memory it has
 //	frames_test.go  requests and responses as bytes, connections without the client library
 //	echo_test.go    the yardstick

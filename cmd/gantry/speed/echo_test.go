@@ -1,7 +1,6 @@
 package speed_test
 
 import (
-	"bufio"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gantrymq/gantry/internal/processtest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -75,20 +75,14 @@ func newEcho(b *testing.B, connections, inFlight int, asked, answered []byte) *e
 	b.Helper()
 	command := exec.Command(os.Args[0])
 	command.Env = append(os.Environ(), yardstickVariable+"=yes")
-	in, err := command.StdinPipe()
+	// Its standard input ends with this process, even if that is killed.
+	_, err := command.StdinPipe()
 	require.NoError(b, err)
-	out, err := command.StdoutPipe()
-	require.NoError(b, err)
-	require.NoError(b, command.Start())
-	b.Cleanup(func() {
-		_ = in.Close()
-		_ = command.Wait()
-	})
-	address, err := bufio.NewReader(out).ReadString('\n')
+	address, err := processtest.Launch(b, command).Says(`(\S+)\n`)
 	require.NoError(b, err)
 	e := &echo{asked: asked, answered: answered, inFlight: inFlight}
 	for range connections {
-		conn := dial(b, address[:len(address)-1])
+		conn := dial(b, address)
 		require.NoError(b, binary.Write(conn, binary.BigEndian, [2]uint32{uint32(len(asked)), uint32(len(answered))}))
 		e.conns = append(e.conns, conn)
 	}

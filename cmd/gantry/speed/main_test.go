@@ -1,12 +1,10 @@
 package speed_test
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"sync"
 	"testing"
+
+	"github.com/gantrymq/gantry/internal/processtest"
 )
 
 func TestMain(m *testing.M) {
@@ -15,25 +13,9 @@ func TestMain(m *testing.M) {
 		return
 	}
 	code := m.Run()
-	if builtIn != "" {
-		_ = os.RemoveAll(builtIn)
-	}
+	built.Remove()
 	os.Exit(code)
 }
 
-// builtIn is the directory of the binary, once it is built.
-var builtIn string
-
-// build makes the binary once.
-var build = sync.OnceValues(func() (string, error) {
-	directory, err := os.MkdirTemp("", "gantry-speed-")
-	if err != nil {
-		return "", err
-	}
-	builtIn = directory
-	binary := filepath.Join(directory, "gantry")
-	if output, err := exec.Command("go", "build", "-o", binary, "github.com/gantrymq/gantry/cmd/gantry").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, output)
-	}
-	return binary, nil
-})
+// built is the binary.
+var built = processtest.NewBinary()

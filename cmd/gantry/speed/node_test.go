@@ -1,73 +1,51 @@
 package speed_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gantrymq/gantry/client"
+	"github.com/gantrymq/gantry/internal/processtest"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/stretchr/testify/require"
 )
 
 // node is a broker in one process, and its name server in another.
 type node struct {
-	command       *exec.Cmd // of the broker
-	names, broker string    // addresses
+	process       *processtest.Process // of the broker
+	names, broker string               // addresses
 }
 
 // start starts both. The broker flushes now and then: the disk is not what is measured here. They end with the benchmark.
 func start(b *testing.B) *node {
 	b.Helper()
 	n := &node{}
-	_, n.names = launch(b, `The Name Server boot success\. serializeType=JSON, address (\S+)`,
-		"namesrv", "--bindAddress", "127.0.0.1", "--listenPort", "0", "--kvConfigPath", filepath.Join(b.TempDir(), "kv.json"))
-	n.command, n.broker = launch(b, `The broker\[\S+, (\S+)\] boot success`,
-		"broker", "-n", n.names, "--bindAddress", "127.0.0.1", "--listenPort", "0", "--fastListenEnable", "false", "--brokerName", "a",
-		"--storePathRootDir", b.TempDir(), "--flushDiskType", "ASYNC_FLUSH")
+	_, n.names = launch(b, processtest.NameServerStarted, "namesrv", processtest.NameServerOptions(b.TempDir())...)
+	n.process, n.broker = launch(b, processtest.BrokerStarted("a"),
+		"broker", processtest.BrokerOptions("a", n.names, b.TempDir(), "0", "--flushDiskType", "ASYNC_FLUSH")...)
 	return n
 }
 
-// launch starts the binary and waits until it says where it listens.
-func launch(b *testing.B, pattern string, arguments ...string) (command *exec.Cmd, address string) {
+// launch starts the binary as a server and waits until it says where it listens.
+func launch(b *testing.B, pattern, server string, options ...string) (p *processtest.Process, address string) {
 	b.Helper()
-	binary, err := build()
+	command, err := built.Command(b.TempDir(), "gantry", append([]string{server, "--log-level", "error"}, options...)...)
 	require.NoError(b, err)
-	command = exec.Command(binary, append(arguments, "--log-level", "error")...)
-	command.Stderr = os.Stderr
-	out, err := command.StdoutPipe()
+	p = processtest.Launch(b, command)
+	address, err = p.Says(pattern)
 	require.NoError(b, err)
-	require.NoError(b, command.Start())
-	b.Cleanup(func() {
-		// Nothing of it is needed any more.
-		_ = command.Process.Kill()
-		_ = command.Wait()
-	})
-	expression := regexp.MustCompile(pattern)
-	for said := bufio.NewScanner(out); said.Scan(); {
-		if found := expression.FindStringSubmatch(said.Text()); found != nil {
-			// What else it says is read, lest it wait.
-			go func() { _, _ = io.Copy(io.Discard, out) }()
-			return command, found[1]
-		}
-	}
-	b.Fatalf("gantry %q does not say where it listens", arguments)
-	return nil, ""
+	return p, address
 }
 
 // memory is what a node's process has of its own, in bytes, files in the cache not counted.
 func (n *node) memory(b *testing.B) int64 {
 	b.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.command.Process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.process.Command.Process.Pid))
 	if os.IsNotExist(err) {
 		b.Skip("the memory of processes is known on Linux only")
 	}
