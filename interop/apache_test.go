@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gantrymq/gantry/internal/processtest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -19,12 +20,12 @@ func startApache(t *testing.T) servers {
 	home := t.TempDir()
 	s := servers{names: pairNames[:1], nameServer: freeAddress(t), brokers: []string{freeAddress(t)}}
 	javaServer(t, javaAdmin, "org.apache.rocketmq.namesrv.NamesrvStartup", home, map[string]string{
-		"listenPort": portOf(t, s.nameServer), "bindAddress": loopback, "kvConfigPath": filepath.Join(home, "kv.json"),
+		"listenPort": portOf(t, s.nameServer), "bindAddress": processtest.Loopback, "kvConfigPath": filepath.Join(home, "kv.json"),
 		"configStorePath": filepath.Join(home, "namesrv.properties"),
 	}).announced(t, `(The Name Server boot success)`)
 	javaServer(t, javaClient, "org.apache.rocketmq.broker.BrokerStartup", home, map[string]string{
 		"brokerClusterName": clusterName, "brokerName": s.names[0], "brokerId": "0", "namesrvAddr": s.nameServer,
-		"brokerIP1": loopback, "bindAddress": loopback, "listenPort": portOf(t, s.brokers[0]), "haListenPort": portOf(t, freeAddress(t)),
+		"brokerIP1": processtest.Loopback, "bindAddress": processtest.Loopback, "listenPort": portOf(t, s.brokers[0]), "haListenPort": portOf(t, freeAddress(t)),
 		"storePathRootDir": filepath.Join(home, "store"), "mappedFileSizeCommitLog": "16777216", "mappedFileSizeConsumeQueue": "60000",
 		"maxHashSlotNum": "10000", "maxIndexNum": "40000", "messageDelayLevel": delays, "enablePropertyFilter": "true",
 		"traceTopicEnable": "true", "timerWheelEnable": "false",
@@ -52,7 +53,7 @@ func javaServer(t *testing.T, project *javaProject, class, home string, properti
 // freeAddress is one on loopback at which nobody listens. The broker wants the port two below, too: if that is taken, it does not start.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", loopback+":0")
+	listener, err := net.Listen("tcp", processtest.Loopback+":0")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, listener.Close()) }()
 	return listener.Addr().String()

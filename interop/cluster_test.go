@@ -4,22 +4,20 @@ package interop_test
 
 import (
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/gantrymq/gantry"
 	"github.com/gantrymq/gantry/client"
+	"github.com/gantrymq/gantry/internal/processtest"
 	"github.com/stretchr/testify/require"
 )
 
 const (
-	loopback    = "127.0.0.1"
 	brokerName  = "broker-a"
-	clusterName = "DefaultCluster"
+	clusterName = "DefaultCluster" // that of all brokers, unless they are told another
 	// bodyMax is small, so that it is cheap to exceed.
 	bodyMax = 256 << 10
 )
@@ -37,10 +35,8 @@ func startCluster(t *testing.T, nameServers int) *cluster {
 	t.Helper()
 	c := &cluster{directory: t.TempDir(), port: "0"}
 	for range nameServers {
-		p := launch(t, tool(t, "mqnamesrv", "--bindAddress", loopback, "--listenPort", "0",
-			"--kvConfigPath", filepath.Join(t.TempDir(), "kv.json")))
-		c.names = append(c.names, p)
-		c.addresses = append(c.addresses, p.announced(t, `The Name Server boot success\. serializeType=JSON, address (\S+)`))
+		p, address := startNameServer(t)
+		c.names, c.addresses = append(c.names, p), append(c.addresses, address)
 	}
 	c.startBroker(t)
 	return c
@@ -49,22 +45,36 @@ func startCluster(t *testing.T, nameServers int) *cluster {
 // startBroker starts the broker, or starts it again at the same address. It is registered when this returns.
 func (c *cluster) startBroker(t *testing.T) {
 	t.Helper()
-	c.broker = launch(t, tool(t, "mqbroker", "-n", strings.Join(c.addresses, ";"), "--brokerName", brokerName,
-		"--brokerClusterName", clusterName, "--bindAddress", loopback, "--listenPort", c.port, "--storePathRootDir", c.directory,
-		"--maxMessageSize", strconv.Itoa(bodyMax), "--mappedFileSizeCommitLog", "4194304", "--fastListenEnable", "false", "--log-level", "warn"))
-	address := c.broker.announced(t, `The broker\[`+brokerName+`, (\S+)\] boot success`)
+	var address string
+	c.broker, address = startBroker(t, brokerName, strings.Join(c.addresses, ";"), c.directory, c.port,
+		"--maxMessageSize", strconv.Itoa(bodyMax), "--mappedFileSizeCommitLog", "4194304")
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
 	c.port = port
 }
 
+// startNameServer starts Gantry's and returns its address.
+func startNameServer(t *testing.T, more ...string) (p *process, address string) {
+	t.Helper()
+	p = launch(t, tool(t, "mqnamesrv", processtest.NameServerOptions(t.TempDir(), more...)...))
+	return p, p.announced(t, processtest.NameServerStarted)
+}
+
+// startBroker starts Gantry's and returns its address.
+func startBroker(t *testing.T, name, nameServers, directory, port string, more ...string) (p *process, address string) {
+	t.Helper()
+	options := processtest.BrokerOptions(name, nameServers, directory, port, "--log-level", "warn")
+	p = launch(t, tool(t, "mqbroker", append(options, more...)...))
+	return p, p.announced(t, processtest.BrokerStarted(name))
+}
+
 // tool is a program of the binary. It sees nothing of the user's files and settings.
 func tool(t *testing.T, name string, arguments ...string) *exec.Cmd {
 	t.Helper()
-	directory, err := workshop()
+	_, err := workshop()
 	require.NoError(t, err)
-	command := exec.Command(filepath.Join(directory, name), arguments...)
-	command.Env = append(os.Environ(), "NAMESRV_ADDR=", "HOME="+t.TempDir())
+	command, err := built.Command(t.TempDir(), name, arguments...)
+	require.NoError(t, err)
 	return command
 }
 

@@ -21,7 +21,7 @@ func testCrash(t *testing.T, p *peer) {
 	consumer := p.consumer(t, s)
 	l := &load{producer: p.producer(t, s), bodies: map[int]string{}}
 	l.untilAcknowledged(t, 1000)
-	c.broker.kill()
+	c.broker.Kill()
 	// Some sends must meet a broker that is away.
 	l.untilFailed(t, 1)
 	c.startBroker(t)

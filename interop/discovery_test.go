@@ -35,7 +35,7 @@ func testNameServerList(t *testing.T, p *peer) {
 	c := startCluster(t, 2)
 	c.makeTopic(t, "theirs", 2)
 	requireRoundTrip(t, p, c.settings("all"), "theirs")
-	c.names[0].kill()
+	c.names[0].Kill()
 	requireRoundTrip(t, p, c.settings("second-only"), "theirs")
 }
 
@@ -53,7 +53,7 @@ func testEndpoint(t *testing.T, p *peer) {
 	s := settings{Endpoint: endpoint.URL + "/rocketmq/nsaddr", Group: "all"}
 	requireRoundTrip(t, p, s, "theirs")
 	require.Positive(t, asked.Load())
-	c.names[0].kill()
+	c.names[0].Kill()
 	s.Group = "second-only"
 	requireRoundTrip(t, p, s, "theirs")
 }

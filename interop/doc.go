@@ -66,8 +66,8 @@
 // # Files
 //
 //	doc.go              this
-//	main_test.go        building the binary, leaks
-//	process_test.go     one process: what it prints, how it ends
+//	main_test.go        the binary and other programs that are built, leaks
+//	process_test.go     one process, with its standard input
 //	cluster_test.go     name servers and a broker
 //	ours_test.go        Gantry's client library as the judge
 //	peer_test.go        the peers, and running one

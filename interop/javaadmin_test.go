@@ -34,8 +34,8 @@ func (p *adminProcess) run(t *testing.T, words ...string) (text string, failed b
 	require.NoError(t, err)
 	_, err = p.in.Write(append(line, '\n'))
 	require.NoError(t, err)
-	eventually(t, "the end of "+words[0], func() bool { return len(p.out.lines(p.read)) > 0 || p.ended() })
-	answers := p.out.lines(p.read)
+	eventually(t, "the end of "+words[0], func() bool { return len(p.Out.Lines(p.read)) > 0 || p.Ended() })
+	answers := p.Out.Lines(p.read)
 	require.NotEmpty(t, answers, "mqadmin has ended")
 	p.read++
 	var said struct{ Out, Errors string }

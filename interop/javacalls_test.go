@@ -40,7 +40,7 @@ func startJava(t *testing.T, options ...string) *javaProcess {
 func (p *javaProcess) begin(t *testing.T, s servers, call string, words callWords) *javaCall {
 	t.Helper()
 	words["nameServers"] = s.nameServer
-	begun := &javaCall{process: p, id: p.calls, read: len(p.out.lines(0))}
+	begun := &javaCall{process: p, id: p.calls, read: len(p.Out.Lines(0))}
 	p.calls++
 	p.say(t, map[string]any{"id": begun.id, "call": call, "arguments": words})
 	return begun
@@ -65,7 +65,7 @@ func (p *javaProcess) do(t *testing.T, s servers, call string, words callWords) 
 // look takes in what the call has said since.
 func (c *javaCall) look(t *testing.T) {
 	t.Helper()
-	for _, line := range c.process.out.lines(c.read) {
+	for _, line := range c.process.Out.Lines(c.read) {
 		c.read++
 		var said struct {
 			ID     int             `json:"id"`
@@ -89,7 +89,7 @@ func (c *javaCall) wait(t *testing.T) {
 	t.Helper()
 	eventually(t, "the end of the call", func() bool {
 		c.look(t)
-		return c.result != nil || c.trouble != "" || c.process.ended()
+		return c.result != nil || c.trouble != "" || c.process.Ended()
 	})
 	require.Empty(t, c.trouble)
 	require.NotNil(t, c.result, "the virtual machine has ended")

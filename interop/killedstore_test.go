@@ -30,12 +30,12 @@ func (m *move) killedWriter(n int) {
 	_, err := p.in.Write(lines(m.T, letters))
 	require.NoError(m.T, err)
 	require.NoError(m.T, p.in.Close())
-	eventually(m.T, "enough acknowledgements", func() bool { return len(p.out.lines(0)) >= n || p.ended() })
-	p.kill()
-	require.False(m.T, p.command.ProcessState.Exited(), "it ended before it could be killed")
+	eventually(m.T, "enough acknowledgements", func() bool { return len(p.Out.Lines(0)) >= n || p.Ended() })
+	p.Kill()
+	require.False(m.T, p.Command.ProcessState.Exited(), "it ended before it could be killed")
 	m.requireMarker(true)
 	sent := m.shelf.put(letters)
-	for i, line := range p.out.lines(0) {
+	for i, line := range p.Out.Lines(0) {
 		var at store.Place
 		require.NoError(m.T, json.Unmarshal([]byte(line), &at), line)
 		m.shelf.acknowledge(m.T, sent[i], int64(at.Log), int64(at.Queue))

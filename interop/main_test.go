@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/gantrymq/gantry"
+	"github.com/gantrymq/gantry/internal/processtest"
 	"go.uber.org/goleak"
 )
 
@@ -20,37 +21,24 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}
-		if madeIn != "" {
-			_ = os.RemoveAll(madeIn)
-		}
+		built.Remove()
 		os.Exit(code)
 	}))
 }
 
-// madeIn is the directory of built programs, once a test has needed it.
+// built is the binary, with links that carry the names of RocketMQ's tools.
+var built = processtest.NewBinary("mqnamesrv", "mqbroker")
+
+// madeIn is the directory of the binary and of the other programs that are built, once a test has needed it.
 var madeIn string
 
-// workshop makes that directory, with the binary and links that carry the names of RocketMQ's tools.
-var workshop = sync.OnceValues(func() (string, error) {
-	directory, err := os.MkdirTemp("", "gantry-interop-")
-	if err != nil {
+// workshop makes that directory.
+var workshop = sync.OnceValues(func() (directory string, err error) {
+	if madeIn, err = built.Directory(); err != nil {
 		return "", err
 	}
-	madeIn = directory
-	binary := filepath.Join(directory, "gantry")
 	// Members of broadcasting groups keep their offsets there, not in the user's home.
-	if err := os.Setenv(gantry.EnvironmentOffsets, filepath.Join(directory, "offsets")); err != nil {
-		return "", err
-	}
-	if err := run("..", "go", "build", "-o", binary, "./cmd/gantry"); err != nil {
-		return "", err
-	}
-	for _, name := range []string{"mqnamesrv", "mqbroker"} {
-		if err := os.Symlink(binary, filepath.Join(directory, name)); err != nil {
-			return "", err
-		}
-	}
-	return directory, nil
+	return madeIn, os.Setenv(gantry.EnvironmentOffsets, filepath.Join(madeIn, "offsets"))
 })
 
 // run runs a tool to its end. The error has what it printed.

@@ -3,7 +3,6 @@
 package interop_test
 
 import (
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -28,14 +27,12 @@ const delays = "1s 2s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s"
 // startGantry starts Gantry's, all with more options.
 func startGantry(t *testing.T, more ...string) servers {
 	t.Helper()
-	names := launch(t, tool(t, "mqnamesrv", append(more, "--bindAddress", loopback, "--listenPort", "0",
-		"--kvConfigPath", filepath.Join(t.TempDir(), "kv.json"))...))
-	s := servers{names: pairNames, nameServer: names.announced(t, `The Name Server boot success\. serializeType=JSON, address (\S+)`)}
+	s := servers{names: pairNames}
+	_, s.nameServer = startNameServer(t, more...)
 	for _, name := range pairNames {
-		broker := launch(t, tool(t, "mqbroker", append(more, "-n", s.nameServer, "--brokerName", name, "--brokerClusterName", clusterName,
-			"--bindAddress", loopback, "--listenPort", "0", "--storePathRootDir", t.TempDir(), "--messageDelayLevel", delays,
-			"--mappedFileSizeCommitLog", "67108864", "--fastListenEnable", "false", "--log-level", "warn")...))
-		s.brokers = append(s.brokers, broker.announced(t, `The broker\[`+name+`, (\S+)\] boot success`))
+		_, address := startBroker(t, name, s.nameServer, t.TempDir(), "0",
+			append(more, "--messageDelayLevel", delays, "--mappedFileSizeCommitLog", "67108864")...)
+		s.brokers = append(s.brokers, address)
 	}
 	return s
 }

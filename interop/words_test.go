@@ -80,7 +80,7 @@ type report struct {
 func reports(t *testing.T, p *process, n int) []report {
 	t.Helper()
 	var all []report
-	for _, line := range p.out.lines(n) {
+	for _, line := range p.Out.Lines(n) {
 		var r report
 		require.NoError(t, json.Unmarshal([]byte(line), &r), line)
 		all = append(all, r)
