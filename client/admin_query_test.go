@@ -11,6 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// viewable lets a broker answer every question for a message by its place with the first message of a queue.
+func (b *broker) viewable(queue client.Queue) {
+	record, err := message.AppendRecord(nil, &b.queues[queue][0])
+	must(err)
+	b.answers(map[int32]func(in *transportIncoming){proto.ReqViewMessageByID: body(record)})
+}
+
 // searchable lets a broker answer every query with all messages of a queue, as one that compares hashes might.
 func (b *broker) searchable(queue client.Queue) (asked *[]proto.QueryMessage) {
 	asked = &[]proto.QueryMessage{}
@@ -115,15 +122,7 @@ func TestAnAnswerThatUnpacksBeyondTheLimitIsAnError(t *testing.T) {
 	queue := client.Queue{Topic: "orders", BrokerName: "a"}
 	id, err := message.ParseOffsetID(c.a.append(queue, packed, nil, message.SysFlags(0).WithCompression(message.CompressionZstd)))
 	require.NoError(t, err)
-	c.a.intercept = func(in *transportIncoming) bool {
-		if in.Command.Code != proto.ReqViewMessageByID {
-			return false
-		}
-		record, err := message.AppendRecord(nil, &c.a.queues[queue][0])
-		must(err)
-		in.Reply().Success(record)
-		return true
-	}
+	c.a.viewable(queue)
 	for limit, fits := range map[int]bool{1 << 20: true, 1<<20 - 1: false} {
 		var failure error
 		c.run(time.Second, func() {

@@ -178,15 +178,7 @@ func TestWritePermissionIsTakenAndGivenAtEveryNameServer(t *testing.T) {
 func TestAMessageIsViewedByItsPlace(t *testing.T) {
 	c, _, newAdmin := admin(t)
 	c.a.append(first, []byte("seen"), []byte("UNIQ_KEY\x01U\x02"), 0)
-	c.a.intercept = func(in *transportIncoming) bool {
-		if in.Command.Code != proto.ReqViewMessageByID {
-			return false
-		}
-		record, err := message.AppendRecord(nil, &c.a.queues[first][0])
-		must(err)
-		in.Reply().Success(record)
-		return true
-	}
+	c.a.viewable(first)
 	var got *client.Received
 	var gone error
 	c.run(time.Minute, func() {

@@ -224,6 +224,23 @@ func (c *cluster) eventually(what string, holds func() bool) {
 	}
 }
 
+// hold keeps a handler at work until it is released.
+func (c *cluster) hold(released *bool) {
+	for !*released {
+		c.app.Tasks.Sleep(10 * time.Millisecond)
+	}
+}
+
+// slave starts one of broker a. Only these two have the topic that tests use, with one queue and so many messages each.
+func (c *cluster) slave(atMaster, atSlave int) *broker {
+	slave := c.broker("a", 1)
+	slave.groups = newGroups(slave)
+	c.names.routes["orders"] = route(1, c.a, slave)
+	c.a.put(orders(0), atMaster)
+	slave.put(orders(0), atSlave)
+	return slave
+}
+
 // orders is a queue of the topic that tests use, at broker a.
 func orders(id int32) client.Queue {
 	return client.Queue{Topic: "orders", BrokerName: "a", QueueID: id}

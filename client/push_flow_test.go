@@ -47,9 +47,7 @@ func TestAQueueWithTooMuchInWorkIsNotPulled(t *testing.T) {
 			release, got := false, 0
 			handler := func(context.Context, []*client.Received) error {
 				got++
-				for !release {
-					c.app.Tasks.Sleep(time.Millisecond)
-				}
+				c.hold(&release)
 				return nil
 			}
 			deepest := func() (deepest int64) {
@@ -84,9 +82,7 @@ func TestAMessageWhoseHandlerDoesNotReturnIsSentBack(t *testing.T) {
 		m := messages[0]
 		if m.Offset == 0 && m.Queue.Topic == "orders" {
 			stuck++
-			for !release {
-				c.app.Tasks.Sleep(time.Second)
-			}
+			c.hold(&release)
 			return errors.New("too late to matter")
 		}
 		late = append(late, string(m.Body))
@@ -286,11 +282,7 @@ func TestAnOffsetBehindTheQueueGoesBackToItsEnd(t *testing.T) {
 
 func TestPullsCarryTheCommittedOffsetOnlyToTheMaster(t *testing.T) {
 	c := newGroupCluster(t, 1)
-	slave := c.broker("a", 1)
-	slave.groups = newGroups(slave)
-	c.names.routes["orders"] = route(1, c.a, slave)
-	c.a.put(orders(0), 40)
-	slave.put(orders(0), 40)
+	slave := c.slave(40, 40)
 	box := &inbox{}
 	c.run(2*time.Minute, func() {
 		p := c.push(client.WithHandler(box.handle))
@@ -339,9 +331,7 @@ func TestCloseDoesNotWaitForEverForAHandler(t *testing.T) {
 	handler := func(_ context.Context, messages []*client.Received) error {
 		if messages[0].Offset == 1 {
 			stuck++
-			for !release {
-				c.app.Tasks.Sleep(10 * time.Millisecond)
-			}
+			c.hold(&release)
 		}
 		return nil
 	}
@@ -370,8 +360,8 @@ func TestAResetForwardIsNotUndoneByWhatIsStillAtWork(t *testing.T) {
 	c.a.put(orders(0), 3)
 	release, moved := false, false
 	handler := func(_ context.Context, messages []*client.Received) error {
-		for messages[0].Offset == 1 && !release {
-			c.app.Tasks.Sleep(10 * time.Millisecond)
+		if messages[0].Offset == 1 {
+			c.hold(&release)
 		}
 		return nil
 	}
@@ -404,11 +394,7 @@ func TestAResetForwardIsNotUndoneByWhatIsStillAtWork(t *testing.T) {
 
 func TestASlaveThatLagsBehindDoesNotSetTheGroupBack(t *testing.T) {
 	c := newGroupCluster(t, 1)
-	slave := c.broker("a", 1)
-	slave.groups = newGroups(slave)
-	c.names.routes["orders"] = route(1, c.a, slave)
-	c.a.put(orders(0), 40)
-	slave.put(orders(0), 10)
+	slave := c.slave(40, 10)
 	c.a.suggested, slave.suggested = 1, 1
 	box := &inbox{}
 	c.run(2*time.Minute, func() {

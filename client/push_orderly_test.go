@@ -156,14 +156,11 @@ func TestNoHandlerRunsWhileALockIsInDoubt(t *testing.T) {
 func TestWhatAHandlerMadeOfAMessageDoesNotCountWhenTheLockWasLost(t *testing.T) {
 	c := newGroupCluster(t, 1)
 	c.a.put(orders(0), 1)
-	box := &inbox{}
 	release := false
-	box.fail = func(*client.Received) error {
-		for !release {
-			c.app.Tasks.Sleep(10 * time.Millisecond)
-		}
+	box := &inbox{fail: func(*client.Received) error {
+		c.hold(&release)
 		return nil
-	}
+	}}
 	c.run(5*time.Minute, func() {
 		p := c.push(client.WithOrderlyHandler(box.handle))
 		c.eventually("the handler runs", func() bool { return len(box.bodies) == 1 })
@@ -190,7 +187,7 @@ func TestAQueueInOrderIsHandedOverOnlyWhenItsHandlerHasReturned(t *testing.T) {
 	c.a.put(orders(0), 3)
 	c.a.put(orders(1), 3)
 	other := c.boot("other")
-	running, hold := 0, true
+	running, release := 0, false
 	var log []string
 	handler := func(who string) client.Handler {
 		return func(_ context.Context, messages []*client.Received) error {
@@ -198,8 +195,8 @@ func TestAQueueInOrderIsHandedOverOnlyWhenItsHandlerHasReturned(t *testing.T) {
 				panic("two handlers for one queue")
 			}
 			log = append(log, fmt.Sprintf("%s:%s", messages[0].Body, who))
-			for hold && who == "one" {
-				c.app.Tasks.Sleep(10 * time.Millisecond)
+			if who == "one" {
+				c.hold(&release)
 			}
 			running--
 			return nil
@@ -214,7 +211,7 @@ func TestAQueueInOrderIsHandedOverOnlyWhenItsHandlerHasReturned(t *testing.T) {
 		if len(log) != 2 {
 			panic("the second member did not wait")
 		}
-		hold = false
+		release = true
 		c.eventually("all", func() bool { return len(log) == 6 })
 		closed := false
 		other.Tasks.Go("close", func() {
@@ -239,14 +236,11 @@ func TestAQueueInOrderIsHandedOverOnlyWhenItsHandlerHasReturned(t *testing.T) {
 func TestAQueueWhoseLockWasInDoubtBeginsAnewButNotBesideItsHandler(t *testing.T) {
 	c := newGroupCluster(t, 1)
 	c.a.put(orders(0), 2)
-	box := &inbox{}
 	release := false
-	box.fail = func(*client.Received) error {
-		for !release {
-			c.app.Tasks.Sleep(10 * time.Millisecond)
-		}
+	box := &inbox{fail: func(*client.Received) error {
+		c.hold(&release)
 		return nil
-	}
+	}}
 	c.run(5*time.Minute, func() {
 		p := c.push(client.WithOrderlyHandler(box.handle))
 		c.eventually("the handler runs", func() bool { return len(box.bodies) == 1 })

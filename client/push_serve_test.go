@@ -43,9 +43,9 @@ func TestAGroupIsResetFromOutside(t *testing.T) {
 		m := messages[0]
 		if m.Queue == orders(0) {
 			offsets = append(offsets, m.Offset)
-			for m.Offset == 4 && !release {
+			if m.Offset == 4 {
 				stuck = true
-				c.app.Tasks.Sleep(time.Millisecond)
+				c.hold(&release)
 			}
 		}
 		return nil
