@@ -153,14 +153,19 @@ func TestNoHandlerRunsWhileALockIsInDoubt(t *testing.T) {
 	require.Equal(t, bodiesOf(orders(0), 2), box.bodies, "what was consumed under a good lock does not come again")
 }
 
+// holding is an inbox whose handler returns when it is released.
+func (c *cluster) holding(released *bool) *inbox {
+	return &inbox{fail: func(*client.Received) error {
+		c.hold(released)
+		return nil
+	}}
+}
+
 func TestWhatAHandlerMadeOfAMessageDoesNotCountWhenTheLockWasLost(t *testing.T) {
 	c := newGroupCluster(t, 1)
 	c.a.put(orders(0), 1)
 	release := false
-	box := &inbox{fail: func(*client.Received) error {
-		c.hold(&release)
-		return nil
-	}}
+	box := c.holding(&release)
 	c.run(5*time.Minute, func() {
 		p := c.push(client.WithOrderlyHandler(box.handle))
 		c.eventually("the handler runs", func() bool { return len(box.bodies) == 1 })
@@ -237,10 +242,7 @@ func TestAQueueWhoseLockWasInDoubtBeginsAnewButNotBesideItsHandler(t *testing.T)
 	c := newGroupCluster(t, 1)
 	c.a.put(orders(0), 2)
 	release := false
-	box := &inbox{fail: func(*client.Received) error {
-		c.hold(&release)
-		return nil
-	}}
+	box := c.holding(&release)
 	c.run(5*time.Minute, func() {
 		p := c.push(client.WithOrderlyHandler(box.handle))
 		c.eventually("the handler runs", func() bool { return len(box.bodies) == 1 })
