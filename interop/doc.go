@@ -83,6 +83,7 @@
 //	javapeer_test.go    the Java client as a peer
 //	javacalls_test.go   the Java client as a program that takes calls
 //	servers_test.go     a name server and brokers, whosever
+//	bench_test.go       what the tests of both directions share: running their parts, what is compared
 //	javaclient_test.go  what the Java client can do: sending
 //	javapush_test.go    the same: push consumers
 //	javapull_test.go    the same: the others, queries, encryption

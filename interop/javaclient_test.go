@@ -15,12 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// javaBench is what the tests of the Java client share: Gantry's servers and two virtual machines.
-type javaBench struct {
-	servers
-	one, other *javaProcess
-}
-
 // soon makes members of a group notice one another within a second, not twenty.
 const soon = "-Drocketmq.client.rebalance.waitInterval=1000"
 
@@ -28,12 +22,8 @@ func TestJavaClient(t *testing.T) {
 	t.Parallel()
 	javaClient.need(t)
 	takeJavaTurn(t)
-	b := &javaBench{startGantry(t), startJava(t, soon), startJava(t, soon)}
-	for _, c := range []struct {
-		name string
-		test func(t *testing.T, b *javaBench)
-		rows []row
-	}{
+	b := &bench{startGantry(t), startJava(t, soon), startJava(t, soon)}
+	b.run(t, "java", []part{
 		{"sends", testJavaSends, []row{rowSync, rowAsync, rowOneway}},
 		{"batch", testJavaBatch, []row{rowBatch}},
 		{"ordered-send", testJavaOrderedSend, []row{rowOrderedSend}},
@@ -58,12 +48,7 @@ func TestJavaClient(t *testing.T) {
 		{"trace", testJavaTrace, []row{rowTrace}},
 		{"query", testJavaQuery, []row{rowByID, rowByUnique, rowByKey}},
 		{"namespace", testJavaNamespace, []row{rowNamespace}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			covers(t, "java", c.rows...)
-			c.test(t, b)
-		})
-	}
+	})
 	b.one.finish(t)
 	b.other.finish(t)
 	t.Run("tls", func(t *testing.T) {
@@ -97,7 +82,7 @@ func texts(messages []callWords) []string {
 }
 
 // send makes the first virtual machine send, and returns what became of each message.
-func (b *javaBench) send(t *testing.T, words callWords) []outcome {
+func (b *bench) send(t *testing.T, words callWords) []outcome {
 	t.Helper()
 	var all []outcome
 	b.one.do(t, b.servers, "send", words).into(t, &all)
@@ -105,7 +90,7 @@ func (b *javaBench) send(t *testing.T, words callWords) []outcome {
 }
 
 // mustSend demands that no send fails.
-func (b *javaBench) mustSend(t *testing.T, words callWords) []outcome {
+func (b *bench) mustSend(t *testing.T, words callWords) []outcome {
 	t.Helper()
 	all := b.send(t, words)
 	for i := range all {
@@ -115,7 +100,7 @@ func (b *javaBench) mustSend(t *testing.T, words callWords) []outcome {
 	return all
 }
 
-func testJavaSends(t *testing.T, b *javaBench) {
+func testJavaSends(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "sends", 4)
 	var want []string
 	for _, mode := range []string{"sync", "async", "oneway"} {
@@ -128,7 +113,7 @@ func testJavaSends(t *testing.T, b *javaBench) {
 	require.Equal(t, want, bodies(b.awaitStored(t, topic, len(want))))
 }
 
-func testJavaBatch(t *testing.T, b *javaBench) {
+func testJavaBatch(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "batch", 4)
 	messages := numbered("batch", 30)
 	for i := range messages {
@@ -148,7 +133,7 @@ func testJavaBatch(t *testing.T, b *javaBench) {
 	}
 }
 
-func testJavaOrderedSend(t *testing.T, b *javaBench) {
+func testJavaOrderedSend(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "ordered-send", 4)
 	b.mustSend(t, sendWords(topic, "ordered", keyed(5, 20)...))
 	requireKeyOrder(t, b.stored(t, topic), 5, 20)
@@ -183,19 +168,13 @@ func requireKeyOrder(t *testing.T, stored []*gantry.Received, keys, each int) {
 	require.Len(t, stored, keys*each)
 }
 
-func testJavaCompression(algorithm string) func(t *testing.T, b *javaBench) {
-	return func(t *testing.T, b *javaBench) {
+func testJavaCompression(algorithm string) func(t *testing.T, b *bench) {
+	return func(t *testing.T, b *bench) {
 		topic := b.makeTopic(t, "compressed-"+algorithm, 1)
-		body := strings.Repeat("compressible ", 8000)
-		words := sendWords(topic, "sync", callWords{"body": []byte(body)})
+		words := sendWords(topic, "sync", callWords{"body": compressible})
 		words["compress"] = algorithm
 		b.mustSend(t, words)
-		stored := b.stored(t, topic)
-		require.Len(t, stored, 1)
-		require.Equal(t, body, string(stored[0].Body))
-		consumer := b.other.begin(t, b.servers, "push", callWords{"group": "compressed-" + algorithm, "topic": topic})
-		require.Equal(t, hashOf([]byte(body)), consumer.await(t, 1)[0].BodyHash)
-		consumer.stop(t)
+		b.requireCompressible(t, b.other, topic)
 	}
 }
 
@@ -204,23 +183,15 @@ func hashOf(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func testJavaProperties(t *testing.T, b *javaBench) {
+func testJavaProperties(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "properties", 2)
 	consumer := b.other.begin(t, b.servers, "push", callWords{"group": "properties", "topic": topic}).ready(t)
-	want := map[string]string{"colour": "red", "größe": "übergroß 大", "emoji": "🚀", "blank": "a b c"}
-	b.mustSend(t, sendWords(topic, "sync", callWords{"body": []byte("größer als 大 🚀"), "tag": "größe", "keys": []string{"k1", "schlüssel"}, "properties": want}))
-	got := consumer.await(t, 1)[0]
-	require.Equal(t, "größer als 大 🚀", string(got.Body))
-	require.Equal(t, "größe", got.Tag)
-	require.Equal(t, []string{"k1", "schlüssel"}, got.Keys)
-	for name, value := range want {
-		require.Equal(t, value, got.Properties[name])
-		require.Equal(t, value, b.stored(t, topic)[0].Properties.Get(name))
-	}
+	b.mustSend(t, sendWords(topic, "sync", callWords{"body": []byte(unicode.body), "tag": unicode.tag, "keys": unicode.keys, "properties": unicode.properties}))
+	requireUnicode(t, consumer.await(t, 1)[0], b.stored(t, topic)[0])
 	consumer.stop(t)
 }
 
-func testJavaGreatest(t *testing.T, b *javaBench) {
+func testJavaGreatest(t *testing.T, b *bench) {
 	const greatest = 4 << 20
 	topic := b.makeTopic(t, "greatest", 1)
 	// The client would refuse them itself, if it were not told another limit.

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func testJavaRequest(t *testing.T, b *javaBench) {
+func testJavaRequest(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "request", 2)
 	replier := b.other.begin(t, b.servers, "reply", callWords{"group": "replier", "topic": topic}).ready(t)
 	var answers []string
@@ -35,7 +35,7 @@ type pulledQueue struct {
 	End, Beyond    string
 }
 
-func testJavaPull(t *testing.T, b *javaBench) {
+func testJavaPull(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "pull", 2)
 	messages := numbered("pull", 80)
 	b.mustSend(t, sendWords(topic, "sync", messages...))
@@ -52,7 +52,7 @@ func testJavaPull(t *testing.T, b *javaBench) {
 	}
 }
 
-func testJavaLite(t *testing.T, b *javaBench) {
+func testJavaLite(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "lite", 2)
 	messages := numbered("lite", 40)
 	b.mustSend(t, sendWords(topic, "sync", messages...))
@@ -69,7 +69,7 @@ func testJavaLite(t *testing.T, b *javaBench) {
 	require.Equal(t, 2*len(pairNames), result.Assigned)
 }
 
-func testJavaAssign(t *testing.T, b *javaBench) {
+func testJavaAssign(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "assign", 1)
 	b.mustSend(t, sendWords(topic, "sync", numbered("assign", 40)...))
 	var count int64
@@ -104,7 +104,7 @@ func span(from, to int64) []int64 {
 	return all
 }
 
-func testJavaTrace(t *testing.T, b *javaBench) {
+func testJavaTrace(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "trace", 1)
 	consumer := b.other.begin(t, b.servers, "push", callWords{"group": "trace", "topic": topic, "trace": true}).ready(t)
 	words := sendWords(topic, "sync", callWords{"body": []byte("traced"), "keys": []string{"traced-key"}})
@@ -112,20 +112,11 @@ func testJavaTrace(t *testing.T, b *javaBench) {
 	words["trace"], words["linger"] = true, 6000
 	said := b.mustSend(t, words)
 	consumer.await(t, 1)
-	var text string
-	eventually(t, "the traces of both", func() bool {
-		text = ""
-		for _, m := range b.awaitStored(t, "RMQ_SYS_TRACE_TOPIC", 1) {
-			require.Contains(t, m.Keys(), said[0].UniqueID)
-			text += string(m.Body)
-		}
-		return strings.Contains(text, "Pub\x01") && strings.Contains(text, "SubBefore\x01") && strings.Contains(text, "SubAfter\x01")
-	})
-	require.Equal(t, 3, strings.Count(text, said[0].UniqueID))
+	require.Equal(t, 3, strings.Count(b.awaitTraces(t, said[0].UniqueID), said[0].UniqueID))
 	consumer.stop(t)
 }
 
-func testJavaQuery(t *testing.T, b *javaBench) {
+func testJavaQuery(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "query", 2)
 	messages := numbered("query", 10)
 	for i := range messages {
@@ -151,7 +142,7 @@ func testJavaQuery(t *testing.T, b *javaBench) {
 	require.Contains(t, found.None, "no message")
 }
 
-func testJavaNamespace(t *testing.T, b *javaBench) {
+func testJavaNamespace(t *testing.T, b *bench) {
 	for field, stored := range map[string]string{"namespace": "space%inner", "namespaceV2": "inner2"} {
 		b.makeTopic(t, stored, 2)
 		topic := strings.TrimPrefix(stored, "space%")
@@ -172,7 +163,7 @@ func testJavaTLS(t *testing.T) {
 	s := startGantry(t, "--tls.server.mode", "enforcing", "--tls.enable", "true", "--tls.client.authServer", "false")
 	s.options = []client.Option{gantry.WithTLS(gantry.TLS{AnyServer: true})}
 	java := startJava(t, soon, "-Dtls.enable=true", "-Dtls.test.mode.enable=true")
-	b := &javaBench{s, java, java}
+	b := &bench{s, java, java}
 	topic := b.makeTopic(t, "encrypted", 2)
 	consumer := java.begin(t, s, "push", callWords{"group": "encrypted", "topic": topic}).ready(t)
 	messages := numbered("encrypted", 20)

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/gantrymq/gantry"
-	"github.com/gantrymq/gantry/client"
 	"github.com/stretchr/testify/require"
 )
 
-func testJavaDelay(t *testing.T, b *javaBench) {
+func testJavaDelay(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "delay", 2)
 	consumer := b.other.begin(t, b.servers, "push", callWords{"group": "delay", "topic": topic}).ready(t)
 	b.mustSend(t, sendWords(topic, "sync", callWords{"body": []byte("1"), "delay": 1}, callWords{"body": []byte("2"), "delay": 2}, callWords{"body": []byte("0")}))
@@ -28,7 +26,7 @@ func testJavaDelay(t *testing.T, b *javaBench) {
 	consumer.stop(t)
 }
 
-func testJavaPush(t *testing.T, b *javaBench) {
+func testJavaPush(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "push", 4)
 	words := func() callWords { return callWords{"group": "push", "topic": topic} }
 	consumer := b.other.begin(t, b.servers, "push", words()).ready(t)
@@ -59,7 +57,7 @@ func uniqueIDs(lists ...[]received) map[string]int {
 	return ids
 }
 
-func testJavaOrderly(t *testing.T, b *javaBench) {
+func testJavaOrderly(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "orderly", 4)
 	words := func() callWords {
 		return callWords{"group": "orderly", "topic": topic, "orderly": true, "sleep": 5}
@@ -102,7 +100,7 @@ func requireOneAtATime(t *testing.T, all []received) {
 	}
 }
 
-func testJavaRetry(t *testing.T, b *javaBench) {
+func testJavaRetry(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "retry", 2)
 	consumer := b.other.begin(t, b.servers, "push", callWords{"group": "retry", "topic": topic, "failures": 9, "maxReconsume": 2}).ready(t)
 	messages := numbered("retry", 3)
@@ -125,7 +123,7 @@ func testJavaRetry(t *testing.T, b *javaBench) {
 }
 
 // testJavaOrderlyRetry: an orderly consumer tries again by itself, and sends the message to the dead letters at last.
-func testJavaOrderlyRetry(t *testing.T, b *javaBench) {
+func testJavaOrderlyRetry(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "orderly-retry", 1)
 	consumer := b.other.begin(t, b.servers, "push", callWords{"group": "orderly-retry", "topic": topic, "orderly": true, "failures": 9, "maxReconsume": 2}).ready(t)
 	b.mustSend(t, sendWords(topic, "ordered", keyed(1, 1)...))
@@ -134,7 +132,7 @@ func testJavaOrderlyRetry(t *testing.T, b *javaBench) {
 	require.Len(t, consumer.deliveries(t), 3)
 }
 
-func testJavaBroadcast(t *testing.T, b *javaBench) {
+func testJavaBroadcast(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "broadcast", 4)
 	words := func() callWords { return callWords{"group": "broadcast", "topic": topic, "broadcast": true} }
 	one, other := b.one.begin(t, b.servers, "push", words()).ready(t), b.other.begin(t, b.servers, "push", words()).ready(t)
@@ -146,7 +144,7 @@ func testJavaBroadcast(t *testing.T, b *javaBench) {
 	other.stop(t)
 }
 
-func testJavaTags(t *testing.T, b *javaBench) {
+func testJavaTags(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "tags", 2)
 	messages := numbered("tags", 60)
 	for i := range messages {
@@ -164,7 +162,7 @@ func testJavaTags(t *testing.T, b *javaBench) {
 	require.Equal(t, map[string]int{"red": 10, "Aa": 10, "größe": 10}, count)
 }
 
-func testJavaSQL(t *testing.T, b *javaBench) {
+func testJavaSQL(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "sql", 2)
 	messages := numbered("sql", 40)
 	for i := range messages {
@@ -172,11 +170,10 @@ func testJavaSQL(t *testing.T, b *javaBench) {
 		messages[i]["properties"] = map[string]string{"n": fmt.Sprint(i), "colour": []string{"red", "blue"}[i/20]}
 	}
 	b.mustSend(t, sendWords(topic, "sync", messages...))
-	consumer := b.other.begin(t, b.servers, "push", callWords{"group": "sql", "topic": topic,
-		"sql": "(n BETWEEN 10 AND 29) AND colour IN ('red', 'green') AND TAGS = 'b' AND missing IS NULL"})
+	consumer := b.other.begin(t, b.servers, "push", callWords{"group": "sql", "topic": topic, "sql": sqlFilter})
 	seen := consumer.await(t, 5)
 	consumer.stop(t)
-	require.Equal(t, []string{"sql 011", "sql 013", "sql 015", "sql 017", "sql 019"}, bodiesSeen(seen))
+	require.Equal(t, sqlPassed, bodiesSeen(seen))
 	require.Len(t, consumer.deliveries(t), 5)
 	// What cannot be parsed is refused, and the client says so.
 	broken := b.other.begin(t, b.servers, "push", callWords{"group": "sql-broken", "topic": topic, "sql": "n >"})
@@ -184,19 +181,13 @@ func testJavaSQL(t *testing.T, b *javaBench) {
 	require.Contains(t, broken.trouble, "CODE: 23", "SUBSCRIPTION_PARSE_FAILED")
 }
 
-func testJavaReset(t *testing.T, b *javaBench) {
+func testJavaReset(t *testing.T, b *bench) {
 	topic := b.makeTopic(t, "reset", 2)
 	consumer := b.other.begin(t, b.servers, "push", callWords{"group": "reset", "topic": topic}).ready(t)
 	messages := numbered("reset", 24)
 	b.mustSend(t, sendWords(topic, "sync", messages...))
 	consumer.await(t, 24)
-	admin := b.admin(t)
-	brokers, err := admin.BrokersOf(t.Context(), topic)
-	require.NoError(t, err)
-	for _, broker := range brokers {
-		_, err = admin.ResetOffset(t.Context(), broker, client.Reset{Topic: topic, Group: "reset", To: time.UnixMilli(1)})
-		require.NoError(t, err)
-	}
+	b.resetToFirst(t, "reset", topic)
 	consumer.await(t, 48)
 	consumer.stop(t)
 	for id, times := range uniqueIDs(consumer.deliveries(t)) {

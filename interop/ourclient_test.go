@@ -5,7 +5,6 @@ package interop_test
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/gantrymq/gantry"
@@ -20,13 +19,8 @@ func TestOurClientAtApache(t *testing.T) {
 	javaClient.need(t)
 	javaAdmin.need(t)
 	takeJavaTurn(t)
-	s := startApache(t)
-	java := startJava(t, soon)
-	for _, c := range []struct {
-		name string
-		test func(t *testing.T, s servers, java *javaProcess)
-		rows []row
-	}{
+	b := &bench{servers: startApache(t), one: startJava(t, soon)}
+	b.run(t, "ours", []part{
 		{"sends", testOurSends, []row{rowSync, rowAsync, rowOneway}},
 		{"batch", testOurBatch, []row{rowBatch}},
 		{"ordered-send", testOurOrderedSend, []row{rowOrderedSend}},
@@ -52,14 +46,9 @@ func TestOurClientAtApache(t *testing.T) {
 		{"query", testOurQuery, []row{rowByID, rowByUnique, rowByKey}},
 		{"namespace", testOurNamespace, []row{rowNamespace}},
 		{"tls", testOurTLS, []row{rowTLS}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			covers(t, "ours", c.rows...)
-			c.test(t, s, java)
-		})
-	}
-	java.finish(t)
-	testOurAdmin(t, s)
+	})
+	b.one.finish(t)
+	testOurAdmin(t, b.servers)
 }
 
 // producer is one of ours. An application's options go first.
@@ -83,9 +72,9 @@ func sendAll(t *testing.T, p *gantry.Producer, topic, prefix string, count int) 
 	return all
 }
 
-func testOurSends(t *testing.T, s servers, _ *javaProcess) {
-	topic := s.makeTopic(t, "sends", 4)
-	p := s.producer(t)
+func testOurSends(t *testing.T, b *bench) {
+	topic := b.makeTopic(t, "sends", 4)
+	p := b.producer(t)
 	want := sendAll(t, p, topic, "sync", 20)
 	done := make(chan error, 20)
 	for i := range 20 {
@@ -97,19 +86,19 @@ func testOurSends(t *testing.T, s servers, _ *javaProcess) {
 		require.NoError(t, <-done)
 	}
 	slices.Sort(want)
-	require.Equal(t, want, bodies(s.awaitStored(t, topic, len(want))))
+	require.Equal(t, want, bodies(b.awaitStored(t, topic, len(want))))
 }
 
-func testOurBatch(t *testing.T, s servers, java *javaProcess) {
-	topic := s.makeTopic(t, "batch", 4)
+func testOurBatch(t *testing.T, b *bench) {
+	topic := b.makeTopic(t, "batch", 4)
 	var batch []*gantry.Message
 	for i := range 30 {
 		batch = append(batch, gantry.NewMessage(topic, fmt.Appendf(nil, "batch %03d", i), client.Tag("batched"), client.Keys(fmt.Sprint("k", i))))
 	}
-	results, err := s.producer(t).SendBatch(t.Context(), batch)
+	results, err := b.producer(t).SendBatch(t.Context(), batch)
 	require.NoError(t, err)
 	require.Len(t, results, 30)
-	stored := s.stored(t, topic)
+	stored := b.stored(t, topic)
 	require.Len(t, stored, 30)
 	for i, m := range stored {
 		require.Equal(t, fmt.Sprintf("batch %03d", i), string(m.Body))
@@ -117,15 +106,15 @@ func testOurBatch(t *testing.T, s servers, java *javaProcess) {
 		require.Equal(t, results[i].OffsetID, m.OffsetID.String())
 		require.Equal(t, "batched", m.Tags())
 	}
-	consumer := java.begin(t, s, "push", callWords{"group": "batch", "topic": topic})
+	consumer := b.one.begin(t, b.servers, "push", callWords{"group": "batch", "topic": topic})
 	require.Equal(t, bodies(stored), bodiesSeen(consumer.await(t, 30)))
 	consumer.stop(t)
 }
 
-func testOurOrderedSend(t *testing.T, s servers, _ *javaProcess) {
-	topic := s.makeTopic(t, "ordered-send", 4)
-	sendKeyed(t, s.producer(t, client.WithSelector(client.SelectByOrderingKey)), topic, 5, 20)
-	requireKeyOrder(t, s.stored(t, topic), 5, 20)
+func testOurOrderedSend(t *testing.T, b *bench) {
+	topic := b.makeTopic(t, "ordered-send", 4)
+	sendKeyed(t, b.producer(t, client.WithSelector(client.SelectByOrderingKey)), topic, 5, 20)
+	requireKeyOrder(t, b.stored(t, topic), 5, 20)
 }
 
 // sendKeyed sends messages with the bodies "KEY NUMBER" and ordering keys.
@@ -139,56 +128,42 @@ func sendKeyed(t *testing.T, p *gantry.Producer, topic string, keys, each int) {
 	}
 }
 
-func testOurCompression(kind message.Compression) func(t *testing.T, s servers, java *javaProcess) {
-	return func(t *testing.T, s servers, java *javaProcess) {
-		topic := s.makeTopic(t, fmt.Sprint("compressed-", int(kind)), 1)
-		body := strings.Repeat("compressible ", 8000)
-		_, err := s.producer(t, client.WithCompression(1024, kind, 5)).Send(t.Context(), gantry.NewMessage(topic, []byte(body)))
+func testOurCompression(kind message.Compression) func(t *testing.T, b *bench) {
+	return func(t *testing.T, b *bench) {
+		topic := b.makeTopic(t, fmt.Sprint("compressed-", int(kind)), 1)
+		_, err := b.producer(t, client.WithCompression(1024, kind, 5)).Send(t.Context(), gantry.NewMessage(topic, compressible))
 		require.NoError(t, err)
-		stored := s.stored(t, topic)
-		require.Len(t, stored, 1)
-		require.Equal(t, body, string(stored[0].Body))
-		require.NotZero(t, stored[0].SysFlags&message.FlagCompressed)
-		consumer := java.begin(t, s, "push", callWords{"group": topic, "topic": topic})
-		require.Equal(t, hashOf([]byte(body)), consumer.await(t, 1)[0].BodyHash)
-		consumer.stop(t)
+		require.NotZero(t, b.requireCompressible(t, b.one, topic).SysFlags&message.FlagCompressed)
 	}
 }
 
-func testOurProperties(t *testing.T, s servers, java *javaProcess) {
-	topic := s.makeTopic(t, "properties", 2)
-	m := gantry.NewMessage(topic, []byte("größer als 大 🚀"), client.Tag("größe"), client.Keys("k1", "schlüssel"))
-	want := map[string]string{"colour": "red", "größe": "übergroß 大", "emoji": "🚀", "blank": "a b c"}
-	for name, value := range want {
+func testOurProperties(t *testing.T, b *bench) {
+	topic := b.makeTopic(t, "properties", 2)
+	m := gantry.NewMessage(topic, []byte(unicode.body), client.Tag(unicode.tag), client.Keys(unicode.keys...))
+	for name, value := range unicode.properties {
 		m.Properties.Set(name, value)
 	}
-	_, err := s.producer(t).Send(t.Context(), m)
+	_, err := b.producer(t).Send(t.Context(), m)
 	require.NoError(t, err)
-	consumer := java.begin(t, s, "push", callWords{"group": "properties", "topic": topic})
-	theirs, ours := consumer.await(t, 1)[0], s.stored(t, topic)[0]
-	require.Equal(t, string(m.Body), string(theirs.Body))
-	require.Equal(t, []string{"größe", "größe"}, []string{theirs.Tag, ours.Tags()})
-	require.Equal(t, [][]string{{"k1", "schlüssel"}, {"k1", "schlüssel"}}, [][]string{theirs.Keys, ours.Keys()})
-	for name, value := range want {
-		require.Equal(t, []string{value, value}, []string{theirs.Properties[name], ours.Properties.Get(name)})
-	}
+	consumer := b.one.begin(t, b.servers, "push", callWords{"group": "properties", "topic": topic})
+	requireUnicode(t, consumer.await(t, 1)[0], b.stored(t, topic)[0])
 	consumer.stop(t)
 }
 
-func testOurGreatest(t *testing.T, s servers, _ *javaProcess) {
+func testOurGreatest(t *testing.T, b *bench) {
 	const greatest = 4 << 20
-	topic := s.makeTopic(t, "greatest", 1)
-	p := s.producer(t, client.WithMaxMessageSize(8<<20))
+	topic := b.makeTopic(t, "greatest", 1)
+	p := b.producer(t, client.WithMaxMessageSize(8<<20))
 	_, err := p.Send(t.Context(), gantry.NewMessage(topic, noise(greatest)))
 	require.NoError(t, err)
 	_, err = p.Send(t.Context(), gantry.NewMessage(topic, noise(greatest+1)))
 	require.ErrorContains(t, err, "MESSAGE_ILLEGAL")
-	stored := s.stored(t, topic)
+	stored := b.stored(t, topic)
 	require.Len(t, stored, 1)
 	require.Equal(t, noise(greatest), stored[0].Body)
 }
 
-func testOurNewTopic(t *testing.T, s servers, _ *javaProcess) {
-	want := sendAll(t, s.producer(t), "made-by-sends", "new", 4)
-	require.Equal(t, want, bodies(s.awaitStored(t, "made-by-sends", 4)))
+func testOurNewTopic(t *testing.T, b *bench) {
+	want := sendAll(t, b.producer(t), "made-by-sends", "new", 4)
+	require.Equal(t, want, bodies(b.awaitStored(t, "made-by-sends", 4)))
 }

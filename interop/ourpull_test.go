@@ -17,11 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func testOurRequest(t *testing.T, s servers, java *javaProcess) {
-	topic := s.makeTopic(t, "request", 2)
+func testOurRequest(t *testing.T, b *bench) {
+	topic := b.makeTopic(t, "request", 2)
 	m := &member{}
-	replier := s.producer(t)
-	s.start(t, m, "replier", topic, client.Tags("*"), client.WithHandler(func(ctx context.Context, messages []*gantry.Received) error {
+	replier := b.producer(t)
+	b.start(t, m, "replier", topic, client.Tags("*"), client.WithHandler(func(ctx context.Context, messages []*gantry.Received) error {
 		for _, r := range messages {
 			if _, err := replier.Reply(ctx, r, append(slices.Clone(r.Body), '!')); err != nil {
 				return err
@@ -29,7 +29,7 @@ func testOurRequest(t *testing.T, s servers, java *javaProcess) {
 		}
 		return nil
 	}))
-	asker := s.producer(t)
+	asker := b.producer(t)
 	for _, body := range []string{"one", "two", "drei große"} {
 		answer, err := asker.Request(t.Context(), gantry.NewMessage(topic, []byte(body)), 15*time.Second)
 		require.NoError(t, err)
@@ -37,21 +37,21 @@ func testOurRequest(t *testing.T, s servers, java *javaProcess) {
 	}
 	// The two clients also answer one another.
 	var answers []string
-	java.do(t, s, "request", callWords{"group": "java-asker", "topic": topic, "bodies": []string{"to ours"}}).into(t, &answers)
+	b.one.do(t, b.servers, "request", callWords{"group": "java-asker", "topic": topic, "bodies": []string{"to ours"}}).into(t, &answers)
 	require.Equal(t, []string{"to ours!"}, answers)
-	theirTopic := s.makeTopic(t, "request-to-them", 1)
-	theirs := java.begin(t, s, "reply", callWords{"group": "java-replier", "topic": theirTopic}).ready(t)
+	theirTopic := b.makeTopic(t, "request-to-them", 1)
+	theirs := b.one.begin(t, b.servers, "reply", callWords{"group": "java-replier", "topic": theirTopic}).ready(t)
 	answer, err := asker.Request(t.Context(), gantry.NewMessage(theirTopic, []byte("to theirs")), 15*time.Second)
 	require.NoError(t, err)
 	require.Equal(t, "to theirs!", string(answer.Body))
 	theirs.stop(t)
 }
 
-func testOurPull(t *testing.T, s servers, _ *javaProcess) {
-	topic := s.makeTopic(t, "pull", 2)
-	want := sendAll(t, s.producer(t), topic, "pull", 80)
-	require.Equal(t, want, bodies(s.stored(t, topic)))
-	p := s.puller(t, "pull")
+func testOurPull(t *testing.T, b *bench) {
+	topic := b.makeTopic(t, "pull", 2)
+	want := sendAll(t, b.producer(t), topic, "pull", 80)
+	require.Equal(t, want, bodies(b.stored(t, topic)))
+	p := b.puller(t, "pull")
 	queues, err := p.Queues(t.Context(), topic)
 	require.NoError(t, err)
 	for _, queue := range queues {
@@ -101,26 +101,26 @@ func poll(t *testing.T, c *gantry.LitePullConsumer, count int, patience time.Dur
 	return all
 }
 
-func testOurLite(t *testing.T, s servers, _ *javaProcess) {
-	topic := s.makeTopic(t, "lite", 2)
-	p := s.producer(t)
+func testOurLite(t *testing.T, b *bench) {
+	topic := b.makeTopic(t, "lite", 2)
+	p := b.producer(t)
 	want := sendAll(t, p, topic, "lite", 40)
-	c := s.lite(t, "lite")
+	c := b.lite(t, "lite")
 	require.NoError(t, c.Subscribe(t.Context(), topic, client.Tags("*")))
 	require.Equal(t, want, bodies(poll(t, c, 40, patience)))
 	require.NoError(t, c.Commit(t.Context()))
 	require.NoError(t, c.Close(t.Context()))
 	more := sendAll(t, p, topic, "more", 8)
-	c = s.lite(t, "lite")
+	c = b.lite(t, "lite")
 	require.NoError(t, c.Subscribe(t.Context(), topic, client.Tags("*")))
 	require.Equal(t, more, bodies(poll(t, c, 8, patience)))
 }
 
-func testOurAssign(t *testing.T, s servers, _ *javaProcess) {
-	topic := s.makeTopic(t, "assign", 1)
-	p := s.producer(t)
+func testOurAssign(t *testing.T, b *bench) {
+	topic := b.makeTopic(t, "assign", 1)
+	p := b.producer(t)
 	sendAll(t, p, topic, "assign", 40)
-	c := s.lite(t, "assign")
+	c := b.lite(t, "assign")
 	queues, err := c.Queues(t.Context(), topic)
 	require.NoError(t, err)
 	require.Len(t, queues, 1)
@@ -151,32 +151,25 @@ func offsetsOf(all []*gantry.Received) []int64 {
 	return offsets
 }
 
-func testOurTrace(t *testing.T, s servers, _ *javaProcess) {
-	topic := s.makeTopic(t, "trace", 1)
-	m := s.member(t, "trace", topic, client.Tags("*"), client.WithTrace(client.TraceOptions{}))
-	result, err := s.producer(t, client.WithTrace(client.TraceOptions{})).Send(t.Context(), gantry.NewMessage(topic, []byte("traced"), client.Keys("traced-key")))
+func testOurTrace(t *testing.T, b *bench) {
+	topic := b.makeTopic(t, "trace", 1)
+	m := b.member(t, "trace", topic, client.Tags("*"), client.WithTrace(client.TraceOptions{}))
+	result, err := b.producer(t, client.WithTrace(client.TraceOptions{})).Send(t.Context(), gantry.NewMessage(topic, []byte("traced"), client.Keys("traced-key")))
 	require.NoError(t, err)
 	m.await(t, 1)
-	eventually(t, "the traces of both", func() bool {
-		text := ""
-		for _, r := range s.awaitStored(t, "RMQ_SYS_TRACE_TOPIC", 1) {
-			require.Contains(t, r.Keys(), result.UniqueID)
-			text += string(r.Body)
-		}
-		return strings.Contains(text, "Pub\x01") && strings.Contains(text, "SubBefore\x01") && strings.Contains(text, "SubAfter\x01")
-	})
+	b.awaitTraces(t, result.UniqueID)
 }
 
-func testOurQuery(t *testing.T, s servers, _ *javaProcess) {
-	topic := s.makeTopic(t, "query", 2)
-	p := s.producer(t)
+func testOurQuery(t *testing.T, b *bench) {
+	topic := b.makeTopic(t, "query", 2)
+	p := b.producer(t)
 	var results []client.SendResult
 	for i := range 10 {
 		result, err := p.Send(t.Context(), gantry.NewMessage(topic, fmt.Appendf(nil, "query %03d", i), client.Keys(fmt.Sprint("own-", i), "shared")))
 		require.NoError(t, err)
 		results = append(results, result)
 	}
-	admin := s.admin(t)
+	admin := b.admin(t)
 	id, err := message.ParseOffsetID(results[3].OffsetID)
 	require.NoError(t, err)
 	seen, err := admin.ViewMessage(t.Context(), id)
@@ -196,7 +189,7 @@ func testOurQuery(t *testing.T, s servers, _ *javaProcess) {
 	require.Len(t, find(client.KeyQuery{Topic: topic, Key: "shared"}, 10), 10)
 }
 
-func testOurNamespace(t *testing.T, s servers, java *javaProcess) {
+func testOurNamespace(t *testing.T, b *bench) {
 	for field, c := range map[string]struct {
 		stored string
 		option client.Option
@@ -204,12 +197,12 @@ func testOurNamespace(t *testing.T, s servers, java *javaProcess) {
 		"namespace":   {"space%inner", client.WithNamespace("space")},
 		"namespaceV2": {"inner2", client.WithNamespaceV2("space")},
 	} {
-		s.makeTopic(t, c.stored, 2)
+		b.makeTopic(t, c.stored, 2)
 		topic := strings.TrimPrefix(c.stored, "space%")
-		ours := s.member(t, "spaced", topic, client.Tags("*"), c.option)
-		theirs := java.begin(t, s, "push", callWords{"group": "their-spaced", "topic": topic, field: "space"}).ready(t)
-		want := sendAll(t, s.producer(t, c.option), topic, field, 4)
-		require.Equal(t, want, bodies(s.stored(t, c.stored)))
+		ours := b.member(t, "spaced", topic, client.Tags("*"), c.option)
+		theirs := b.one.begin(t, b.servers, "push", callWords{"group": "their-spaced", "topic": topic, field: "space"}).ready(t)
+		want := sendAll(t, b.producer(t, c.option), topic, field, 4)
+		require.Equal(t, want, bodies(b.stored(t, c.stored)))
 		require.Equal(t, topic, ours.await(t, 4)[0].Topic)
 		require.Equal(t, want, ours.bodies())
 		require.Equal(t, want, bodiesSeen(theirs.await(t, 4)))
@@ -218,11 +211,11 @@ func testOurNamespace(t *testing.T, s servers, java *javaProcess) {
 }
 
 // testOurTLS: Apache's servers take encrypted connections by default, with a certificate that nobody can verify.
-func testOurTLS(t *testing.T, s servers, _ *javaProcess) {
-	topic := s.makeTopic(t, "tls", 1)
+func testOurTLS(t *testing.T, b *bench) {
+	topic := b.makeTopic(t, "tls", 1)
 	encrypted := gantry.WithTLS(gantry.TLS{AnyServer: true})
-	m := s.member(t, "tls", topic, client.Tags("*"), encrypted)
-	want := sendAll(t, s.producer(t, encrypted), topic, "encrypted", 10)
+	m := b.member(t, "tls", topic, client.Tags("*"), encrypted)
+	want := sendAll(t, b.producer(t, encrypted), topic, "encrypted", 10)
 	m.await(t, 10)
 	require.Equal(t, want, m.bodies())
 }

@@ -5,6 +5,7 @@ package interop_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/gantrymq/gantry"
 	"github.com/gantrymq/gantry/client"
@@ -62,6 +63,18 @@ func (s servers) makeTopic(t *testing.T, name string, queues int32) string {
 		return err == nil && len(brokers) == len(s.names)
 	})
 	return name
+}
+
+// resetToFirst sends a group back to the first message of a topic.
+func (s servers) resetToFirst(t *testing.T, group, topic string) {
+	t.Helper()
+	admin := s.admin(t)
+	brokers, err := admin.BrokersOf(t.Context(), topic)
+	require.NoError(t, err)
+	for _, broker := range brokers {
+		_, err = admin.ResetOffset(t.Context(), broker, client.Reset{Topic: topic, Group: group, To: time.UnixMilli(1)})
+		require.NoError(t, err)
+	}
 }
 
 func adminOptions(s servers) []client.AdminOption {
