@@ -16,7 +16,7 @@
 //
 // # What a test may rely on
 //
-// Everything that waits has a bound, `patience`. A test that fails says what it was waiting for, and what the
+// Everything that waits has a bound, `patience`, or processtest.Patience for a process. A test that fails says what it was waiting for, and what the
 // processes said.
 //
 // # Files
