@@ -172,6 +172,28 @@ func TestWhatWasConsumedCountsIfNobodyElseIsAtWork(t *testing.T) {
 	require.Equal(t, "9", w.offset())
 }
 
+func TestWhoChoosesTheOffsetsGoesBackByPullingThere(t *testing.T) {
+	w, one, two := shared(t)
+	for _, p := range []*peer{one, two} {
+		polls := func(data *proto.HeartbeatData) { data.Consumers[0].ConsumeType = proto.ConsumePull }
+		require.EqualValues(t, proto.RespSuccess, p.call(heartbeat(p.name, "g", polls)).Code)
+	}
+	one.pull(9)
+	require.Empty(t, one.commit(12))
+	require.Empty(t, one.commit(5), "it may count anew")
+	two.pull(5)
+	require.Empty(t, two.commit(15))
+	one.pull(12)
+	require.Contains(t, one.commit(5), "has committed more", "what it had before another one was at work is old")
+	require.Equal(t, "15", w.offset())
+	require.Empty(t, one.commit(13))
+	one.pull(3)
+	require.Empty(t, one.commit(4))
+	one.pull(7)
+	require.Empty(t, one.commit(3))
+	require.Equal(t, "3", w.offset())
+}
+
 func TestOnlyTheOwnerOfALockMovesTheOffset(t *testing.T) {
 	w, one, two := shared(t)
 	require.Equal(t, []int32{0}, w.lock("g", "one", 0))

@@ -26,7 +26,7 @@ func (k groupQueue) compare(other groupQueue) int {
 // progressTable decides whose commits move the offset of a group. A commit counts if it comes from the client that has pulled the queue
 // last, which is the one that the members' division gives it to: one that has lost the queue and hears of it late must not move the offset of
 // its successor. A member that takes a queue over moves no offset back: it may have asked for the offset before its predecessor has committed for
-// the last time, or be one that was away and believes that the queue is still its own. While a lock is held only its owner's count, after
+// the last time, or be one that was away and believes that the queue is still its own; one that polls goes back by pulling there. While a lock is held only its owner's count, after
 // a reset only those of clients that have heard of it, and never one behind the end of the queue.
 //
 // The pullers are in memory only: after a restart commits of all members count until somebody pulls, unless they move an offset back.
@@ -44,7 +44,7 @@ type puller struct {
 	conn     *transport.Conn
 	clientID string // "" if it sends no heartbeats
 	at       int64  // where it pulls
-	floor    int64  // what was committed when it took the queue over: less does not count
+	floor    int64  // commits of less do not count
 }
 
 func newProgressTable(b *Broker) *progressTable {
@@ -74,12 +74,17 @@ func (t *progressTable) pulled(conn *transport.Conn, header *proto.PullMessage) 
 // any that way.
 func (t *progressTable) puller(q groupQueue, conn *transport.Conn, header *proto.PullMessage) puller {
 	p := puller{conn: conn, clientID: t.broker.clients.memberOf(q.Group, conn), at: header.QueueOffset}
+	pushes := t.broker.clients.pushes(q.Group) || header.Flags.Has(proto.PullCommit)
 	switch last, known := t.pullers[q]; {
-	case known && last.same(conn, p.clientID):
+	case known && last.same(conn, p.clientID) && pushes:
 		p.floor = last.floor
-	case t.broker.clients.pushes(q.Group) || header.Flags.Has(proto.PullCommit):
-		// Who chooses the offsets by itself may want to go back.
+	case known && last.same(conn, p.clientID):
+		p.floor = min(last.floor, p.at)
+	case pushes:
 		p.floor = t.broker.offsets.newest(q.Group, q.Topic, q.Queue)
+	case known && !last.conn.Closed():
+		// Who chooses the offsets by itself may want to go back. But it pulls there first: while two have the queue, what it had before is old.
+		p.floor = p.at
 	}
 	return p
 }
