@@ -150,16 +150,17 @@ func (p *litePuller) poll(ctx context.Context) bool {
 
 // expect demands of a queue that nobody else can have that its messages come one after the other.
 func (p *litePuller) expect(r *client.Received) {
+	next, known := p.next[r.Queue]
+	p.next[r.Queue] = r.Offset + 1
 	if p.group.strategy != (assign.Fixed{}).Name() || !p.g.flush || len(p.group.queue(r.Queue).resets) > 0 {
 		return
 	}
-	if next, known := p.next[r.Queue]; known && r.Offset != next {
+	if known && r.Offset != next {
 		p.g.failSafety("%s polled message %d of %v, and %d should be next", p.member, r.Offset, r.Queue, next)
 	}
 	if p.paused[r.Queue] {
 		p.g.failSafety("%s polled message %d of %v, which is paused", p.member, r.Offset, r.Queue)
 	}
-	p.next[r.Queue] = r.Offset + 1
 }
 
 // commit says what is consumed, if nothing else does.
