@@ -41,7 +41,13 @@ func (s *Store) recover() error {
 	if err != nil {
 		return err
 	}
-	s.checkpointed, s.wordsInDoubt = state, !clean
+	s.checkpointed = state
+	if !clean && state.own {
+		// A crash may have left the checkpoint in the cache only, and what stands on the medium may be damaged by the time the power goes.
+		if err := writeWords(s.env.Disk, state.with); err != nil {
+			return err
+		}
+	}
 	if clean && state.own {
 		s.readFrom = state.saved
 	}
