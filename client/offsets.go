@@ -29,7 +29,7 @@ func (c *PullConsumer) Committed(ctx context.Context, queue Queue) (offset Queue
 func (c *PullConsumer) Commit(ctx context.Context, queue Queue, offset QueueOffset) error {
 	queue = c.config.space.fullQueue(queue)
 	return c.withBroker(ctx, queue, func(call *env.Call, address string, deadline env.Instant) error {
-		_, err := c.core.ask(call, address, c.commit(queue, offset), deadline)
+		_, err := c.core.ask(call, address, &transport.Request{Code: proto.ReqUpdateConsumerOffset, Header: c.commit(queue, offset)}, deadline)
 		return err
 	})
 }
@@ -38,16 +38,13 @@ func (c *PullConsumer) Commit(ctx context.Context, queue Queue, offset QueueOffs
 func (c *PullConsumer) CommitOneway(ctx context.Context, queue Queue, offset QueueOffset) error {
 	queue = c.config.space.fullQueue(queue)
 	return c.withBroker(ctx, queue, func(call *env.Call, address string, deadline env.Instant) error {
-		request := c.commit(queue, offset)
-		request.Fields = c.core.fields
+		request := &transport.Request{Code: proto.ReqUpdateConsumerOffset, Header: c.commit(queue, offset), Fields: c.core.fields}
 		return c.core.explain(call, c.core.net.Oneway(call, address, request, c.core.left(deadline)))
 	})
 }
 
-func (c *PullConsumer) commit(queue Queue, offset QueueOffset) *transport.Request {
-	return &transport.Request{Code: proto.ReqUpdateConsumerOffset, Header: &proto.UpdateConsumerOffset{
-		ConsumerGroup: c.config.group, Topic: queue.Topic, QueueID: queue.QueueID, CommitOffset: int64(offset),
-	}}
+func (c *PullConsumer) commit(queue Queue, offset QueueOffset) *proto.UpdateConsumerOffset {
+	return &proto.UpdateConsumerOffset{ConsumerGroup: c.config.group, Topic: queue.Topic, QueueID: queue.QueueID, CommitOffset: int64(offset)}
 }
 
 // MinOffset is the offset of the oldest message a queue still has.

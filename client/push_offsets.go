@@ -55,7 +55,11 @@ func (s *brokerOffsets) write(queue Queue, offset QueueOffset, deadline env.Inst
 	if err != nil {
 		return err
 	}
-	_, err = s.consumer.core.ask(nil, address, s.consumer.reader.commit(queue, offset), deadline)
+	k := s.consumer.core
+	header := s.consumer.reader.commit(queue, offset)
+	// A broker that has heard no heartbeat over a new connection would take this for the word of a tool.
+	header.ClientID = k.ids.clientID()
+	_, err = k.ask(nil, address, &transport.Request{Code: proto.ReqUpdateConsumerOffset, Header: header}, deadline)
 	return err
 }
 

@@ -287,3 +287,17 @@ func TestAResetThatCannotBeIsRefused(t *testing.T) {
 	w.refused(resetRequest(0, func(h *proto.ResetOffset) { h.QueueID = proto.Some(int32(9)) }), proto.RespInvalidParameter, "queueId[9]")
 	w.refused(resetRequest(0, toOffset(21)), proto.RespSystemError, "offset 21 is not in queue 0 of orders: it has [0, 20]")
 }
+
+// A broker that was started anew, or that all members have left, knows nobody: over a new connection a member says who it is, or wants no answer.
+func TestAMemberThatComesBackBeforeItsHeartbeatMovesNoOffsetBack(t *testing.T) {
+	w := newWorld(t)
+	w.fillQueue("orders", 0, 20)
+	w.succeeds(commitRequest("g", "orders", 0, 15))
+	late := commitRequest("g", "orders", 0, 12)
+	w.oneway(late)
+	w.committed("g", "orders", 0, "15")
+	late.Header.(*proto.UpdateConsumerOffset).ClientID = "one"
+	w.refused(late, proto.RespSystemError, "pull first")
+	w.succeeds(commitRequest("g", "orders", 0, 12)) // a tool may
+	w.committed("g", "orders", 0, "12")
+}

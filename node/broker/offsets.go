@@ -436,7 +436,7 @@ func (b *Broker) updateConsumerOffset(in *transport.Incoming) {
 		reply.Error(proto.RespTopicNotExist, fmt.Sprintf("Topic %s not exist!", h.Topic))
 		return
 	}
-	why := b.progress.refuses(in.Conn, groupQueue{h.ConsumerGroup, h.Topic, h.QueueID}, h.CommitOffset)
+	why := b.progress.refuses(b.committer(in, &h), groupQueue{h.ConsumerGroup, h.Topic, h.QueueID}, h.CommitOffset)
 	switch {
 	case h.QueueID < 0 || h.QueueID >= queuesMax:
 		reply.Error(proto.RespInvalidParameter, fmt.Sprintf("queueId[%d] is illegal: a topic has at most %d queues", h.QueueID, queuesMax))

@@ -176,6 +176,7 @@ func TestCommitsOfAClientCountInTheirOrder(t *testing.T) {
 	w.fillQueue("orders", 0, 5)
 	w.fillQueue("orders", 1, 9)
 	w.succeeds(commitRequest("g", "orders", 0, 1))
+	w.succeeds(pullRequest("orders", 0, 1, 0, "*"))
 	w.slowDisk(time.Second)
 	first := w.begin(commitRequest("g", "orders", 0, 5))
 	w.pass(10 * time.Millisecond)

@@ -65,7 +65,7 @@ func (t *progressTable) pulled(conn *transport.Conn, header *proto.PullMessage) 
 		return
 	}
 	t.pullers[q] = t.puller(q, conn, header)
-	if header.Flags.Has(proto.PullCommit) && header.CommitOffset >= 0 && t.refuses(conn, q, header.CommitOffset) == "" {
+	if header.Flags.Has(proto.PullCommit) && header.CommitOffset >= 0 && t.refuses(committer{conn: conn, clientID: t.broker.clients.memberOf(q.Group, conn)}, q, header.CommitOffset) == "" {
 		t.broker.offsets.set(q.Group, q.Topic, q.Queue, header.CommitOffset)
 	}
 }
@@ -94,33 +94,48 @@ func (p *puller) same(conn *transport.Conn, clientID string) bool {
 	return p.conn == conn || clientID != "" && clientID == p.clientID
 }
 
+// committer is who commits.
+type committer struct {
+	conn     *transport.Conn
+	clientID string // "" if it has sent no heartbeat and does not say
+	tool     bool   // no member
+}
+
+// committer tells who sends a commit. Members of other libraries commit without waiting for an answer, and tools wait.
+func (b *Broker) committer(in *transport.Incoming, h *proto.UpdateConsumerOffset) committer {
+	id := cmp.Or(b.clients.memberOf(h.ConsumerGroup, in.Conn), h.ClientID)
+	return committer{in.Conn, id, id == "" && !in.Command.IsOneway()}
+}
+
+// name is what a reset knows it by.
+func (c *committer) name() string { return cmp.Or(c.clientID, c.conn.Remote().String()) }
+
 // refuses tells why a commit does not count, or "".
-func (t *progressTable) refuses(conn *transport.Conn, q groupQueue, offset int64) string {
-	clientID := t.broker.clients.memberOf(q.Group, conn)
-	if r := t.resets[q]; r != nil && (offset < int64(r.Offset) || !r.mayCommit(t.client(q.Group, conn))) {
+func (t *progressTable) refuses(by committer, q groupQueue, offset int64) string {
+	if r := t.resets[q]; r != nil && (offset < int64(r.Offset) || !r.mayCommit(by)) {
 		return resetPending
 	}
 	if _, end := t.broker.store.Bounds(q.key()); offset > int64(end) {
 		// It has consumed what a loss of power has taken since, or the queue of a topic that was made again.
 		return fmt.Sprintf("the queue ends at %d: whoever goes on behind that would miss what comes next", end)
 	}
-	if owner := t.broker.locks.owner(q); owner != "" && owner != clientID {
+	if owner := t.broker.locks.owner(q); owner != "" && owner != by.clientID {
 		return "the queue is locked by another member of the group, " + owner
 	}
 	last, known := t.pullers[q]
 	switch {
-	case !known && clientID != "" && t.broker.clients.pushes(q.Group) && offset < t.broker.offsets.newest(q.Group, q.Topic, q.Queue):
+	case !known && !by.tool && !t.broker.clients.polls(q.Group) && offset < t.broker.offsets.newest(q.Group, q.Topic, q.Queue):
 		// It may not have heard yet that it has lost the queue.
 		return "the group has committed more since the broker was started: pull first"
 	case !known:
 		return ""
-	case last.same(conn, clientID) && offset < last.floor:
+	case last.same(by.conn, by.clientID) && offset < last.floor:
 		return "the member that had the queue before has committed more"
-	case last.same(conn, clientID):
+	case last.same(by.conn, by.clientID):
 		return ""
 	}
 	committed, some := t.broker.offsets.get(q.Group, q.Topic, q.Queue)
-	if !some || offset >= committed && (last.conn.Closed() || clientID == "") {
+	if !some || offset >= committed && (last.conn.Closed() || by.tool) {
 		// It was consumed, and nobody else is at work on it; or a tool says so.
 		return ""
 	}
@@ -157,6 +172,12 @@ func (t *clientTable) memberOf(group string, conn *transport.Conn) string {
 func (t *clientTable) pushes(group string) bool {
 	g := t.consumers[group]
 	return g != nil && g.consumeType == proto.ConsumePush
+}
+
+// polls reports whether the members of a group choose where they go on.
+func (t *clientTable) polls(group string) bool {
+	g := t.consumers[group]
+	return g != nil && g.consumeType != proto.ConsumePush
 }
 
 // exists reports whether there are the group and the topic of a queue.

@@ -127,9 +127,10 @@ const resetMemory = 10 * time.Minute
 
 const resetPending = "the offset was reset: pull, and go on where the answer says"
 
-// mayCommit reports whether a client's commits count. A tool's do not: it cannot be told from a member whose connection is new, and that has sent no
-// heartbeat over it.
-func (r *groupReset) mayCommit(client string) bool { return slices.Contains(r.Told, client) }
+// mayCommit reports whether somebody's commits count.
+func (r *groupReset) mayCommit(by committer) bool {
+	return r.taken() && by.tool || slices.Contains(r.Told, by.name())
+}
 
 // client names a client of a group, even one that sends no heartbeats.
 func (t *progressTable) client(group string, conn *transport.Conn) string {

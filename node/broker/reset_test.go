@@ -17,7 +17,9 @@ func TestAMemberThatHasNotHeardOfAResetDoesNotUndoIt(t *testing.T) {
 	w.succeeds(resetRequest(0, toOffset(4)))
 	two.pull(4)
 	require.Empty(t, two.commit(6))
-	w.refused(commitRequest("g", "orders", 0, 16), proto.RespSystemError, "the offset was reset") // from a new connection, before a heartbeat
+	again := commitRequest("g", "orders", 0, 16)
+	again.Header.(*proto.UpdateConsumerOffset).ClientID = "one"
+	w.refused(again, proto.RespSystemError, "the offset was reset") // over a new connection, before a heartbeat
 	for range 2 {
 		late := pullRequest("orders", 0, 16, 0, "*")
 		h := late.Header.(*proto.PullMessage)

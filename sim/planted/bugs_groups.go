@@ -11,7 +11,7 @@ var groupBugs = []Bug{
 	},
 	{
 		Name:     "let who takes a queue over move its offset back",
-		Edits:    []Edit{{"node/broker/progress.go", "case last.same(conn, clientID) && offset < last.floor:", "case false:"}},
+		Edits:    []Edit{{"node/broker/progress.go", "case last.same(by.conn, by.clientID) && offset < last.floor:", "case false:"}},
 		Scenario: "groups", Seeds: 60,
 	},
 	{
@@ -31,7 +31,7 @@ var groupBugs = []Bug{
 	},
 	{
 		Name:     "let a commit that comes after a reset overwrite it",
-		Edits:    []Edit{{"node/broker/reset.go", "{ return slices.Contains(r.Told, client) }", "{ return true }"}},
+		Edits:    []Edit{{"node/broker/reset.go", "return r.taken() && by.tool || slices.Contains(r.Told, by.name())", "return true"}},
 		Scenario: "groups", Seeds: 300,
 	},
 	{

@@ -26,7 +26,7 @@ var consumerBugs = []Bug{
 	},
 	{
 		Name:     "let anybody commit though a member holds the lock",
-		Edits:    []Edit{{"node/broker/progress.go", "owner != \"\" && owner != clientID {", "false && owner != clientID {"}},
+		Edits:    []Edit{{"node/broker/progress.go", "owner != \"\" && owner != by.clientID {", "false && owner != by.clientID {"}},
 		Scenario: "orderly", Seeds: 30,
 	},
 	{

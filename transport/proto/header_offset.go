@@ -45,6 +45,8 @@ type UpdateConsumerOffset struct {
 	Topic         string // topic
 	QueueID       int32  // queueId
 	CommitOffset  int64  // commitOffset: the next to consume; some clients send -1 for "nothing yet"
+	// ClientID (clientId) is Gantry's own: the member that has consumed so far. Other brokers ignore it. Tools name none.
+	ClientID string
 }
 
 // EncodeFields writes the header.
@@ -53,6 +55,9 @@ func (h *UpdateConsumerOffset) EncodeFields(e *wire.Encoder) {
 	e.String("topic", h.Topic)
 	e.Int("queueId", int64(h.QueueID))
 	e.Int("commitOffset", h.CommitOffset)
+	if h.ClientID != "" {
+		e.String("clientId", h.ClientID)
+	}
 }
 
 // DecodeFields reads the header.
@@ -63,6 +68,7 @@ func (h *UpdateConsumerOffset) DecodeFields(f wire.Fields) error {
 		Topic:         r.needText("topic"),
 		QueueID:       r.needInt32("queueId"),
 		CommitOffset:  r.needInteger("commitOffset"),
+		ClientID:      f.String("clientId"),
 	}
 	return r.err
 }
