@@ -87,7 +87,10 @@ func (c checkpointState) javaWords() (words javaWords) {
 }
 
 // slot is what is written for the state's sequence, and where.
-func (c checkpointState) slot() (p []byte, at int64) {
+func (c checkpointState) slot() (p []byte, at int64) { return c.slotWith(c.javaWords()) }
+
+// slotWith is slot with other words of Java.
+func (c checkpointState) slotWith(words javaWords) (p []byte, at int64) {
 	count := int64(c.mark.Count)
 	if c.mark.InDoubt {
 		count = -count
@@ -98,7 +101,6 @@ func (c checkpointState) slot() (p []byte, at int64) {
 	} {
 		p = binary.BigEndian.AppendUint64(p, uint64(word))
 	}
-	words := c.javaWords()
 	p = append(p, words[:]...)
 	return binary.BigEndian.AppendUint32(p, crc32.ChecksumIEEE(p)), slotsAt[c.sequence&1]
 }
@@ -228,19 +230,19 @@ func (s *Store) noteDurable() error {
 func (s *Store) putCheckpoint(state checkpointState) error {
 	if s.wordsInDoubt && s.checkpointed.own {
 		// They must go with the slot that stays while the other one is written.
-		if err := writeWords(s.env.Disk, s.checkpointed.with); err != nil {
+		if err := s.checkpointed.rewrite(s.env.Disk); err != nil {
 			return err
 		}
 	}
-	state.sequence, s.wordsInDoubt = s.checkpointed.sequence, true
+	state.sequence, s.wordsInDoubt = s.sequence, true
 	err := writeCheckpoint(s.env.Disk, &state)
 	if err != nil {
 		// The next one goes into the same slot: the other one has the last state that is durable.
-		s.checkpointed.sequence = state.sequence + 1
+		s.sequence = state.sequence + 1
 		return err
 	}
 	state.with = state.javaWords()
-	s.checkpointed, s.wordsInDoubt = state, false
+	s.checkpointed, s.sequence, s.wordsInDoubt = state, state.sequence, false
 	return nil
 }
 
@@ -322,13 +324,21 @@ func (c checkpointState) write(f env.File) error {
 	return syncWords(f, words)
 }
 
-// writeWords makes words of Java durable, whatever a failed write has left of others.
-func writeWords(disk env.Disk, words javaWords) error {
+// rewrite makes a state durable that was read, or written before: a crash or a failed sync may have left it in the cache only, and others on the
+// medium. First the slot, as in write.
+func (c checkpointState) rewrite(disk env.Disk) error {
 	f, err := openCheckpoint(disk)
 	if err != nil {
 		return err
 	}
-	return errors.Join(syncWords(f, words), f.Close())
+	slot, at := c.slotWith(c.with)
+	if err = f.WriteAt(slot, at); err == nil {
+		err = f.Sync(0, checkpointSize)
+	}
+	if err == nil {
+		err = syncWords(f, c.with)
+	}
+	return errors.Join(err, f.Close())
 }
 
 func syncWords(f env.File, words javaWords) error {

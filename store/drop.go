@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/store/segment"
 	"github.com/gantrymq/gantry/transport/message"
 )
 
@@ -105,7 +106,7 @@ func (s *Store) remember(topic string, at message.LogOffset) (renamed bool, err 
 	if err != nil {
 		return false, err
 	}
-	renamed, err = replaceFile(s.env.Disk, droppedPath, text)
+	renamed, err = segment.ReplaceFile(s.env.Disk, droppedPath, text)
 	if renamed {
 		s.dropped = next
 	}
@@ -127,34 +128,11 @@ func (s *Store) shortenDropped(end message.LogOffset) error {
 	if err != nil {
 		return err
 	}
-	if _, err := replaceFile(s.env.Disk, droppedPath, text); err != nil {
+	if _, err := segment.ReplaceFile(s.env.Disk, droppedPath, text); err != nil {
 		return err
 	}
 	s.dropped = next
 	return nil
-}
-
-// replaceFile gives a file new content, so that a crash leaves the old or the new one. renamed says that the new one is there,
-// durable if there is no error.
-func replaceFile(disk env.Disk, path string, content []byte) (renamed bool, err error) {
-	draft := path + ".new"
-	if err := disk.Remove(draft); err != nil && !errors.Is(err, env.ErrNotExist) {
-		return false, err
-	}
-	f, err := disk.Create(draft)
-	if err != nil {
-		return false, err
-	}
-	if err = f.WriteAt(content, 0); err == nil {
-		err = f.Sync(0, int64(len(content)))
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return false, err
-	}
-	if err := disk.Rename(draft, path); err != nil {
-		return false, err
-	}
-	return true, disk.SyncDir(".")
 }
 
 // droppedDocument is the file. The checksum is the CRC-32 of the bytes of topics.

@@ -54,6 +54,9 @@ func (f *Follower) Close() {
 	f.store.followers = slices.DeleteFunc(f.store.followers, func(other *Follower) bool { return other == f })
 }
 
+// MoveTo goes on at a place: for who reads the log by other ways, and wants its files kept.
+func (f *Follower) MoveTo(at message.LogOffset) { f.at = at }
+
 // At is where the next record may begin.
 func (f *Follower) At() message.LogOffset { return f.at }
 

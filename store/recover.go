@@ -41,10 +41,10 @@ func (s *Store) recover() error {
 	if err != nil {
 		return err
 	}
-	s.checkpointed = state
+	s.checkpointed, s.sequence = state, state.sequence
 	if !clean && state.own {
 		// A crash may have left the checkpoint in the cache only, and what stands on the medium may be damaged by the time the power goes.
-		if err := writeWords(s.env.Disk, state.with); err != nil {
+		if err := state.rewrite(s.env.Disk); err != nil {
 			return err
 		}
 	}

@@ -198,7 +198,7 @@ func (r *repair) distrust() error {
 // while the other one is written.
 func (r *repair) note(state *checkpointState) error {
 	if r.state.own {
-		if err := writeWords(r.env.Disk, r.state.with); err != nil {
+		if err := r.state.rewrite(r.env.Disk); err != nil {
 			return err
 		}
 	}

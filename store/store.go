@@ -70,6 +70,7 @@ type Store struct {
 	marked   index.Mark // of the key index, in the last checkpoint
 	// checkpointed is what the checkpoint file says. wordsInDoubt: its words of Java may be of another state on the medium.
 	checkpointed checkpointState
+	sequence     int64 // of the last slot that was written, or tried
 	wordsInDoubt bool
 
 	dropped droppedTopics // removed topics of which the log still has records

@@ -32,6 +32,7 @@ type Broker struct {
 	groups   *groupTable
 	offsets  *offsetTable
 	delays   *delays
+	timers   *timers
 	locks    *lockTable
 	progress *progressTable
 	clients  *clientTable
@@ -77,6 +78,7 @@ func New(e env.Env, options Options) (*Broker, error) {
 	b.routes = newRouteTable(b)
 	b.modes = newRequestModeTable(b)
 	b.delays = newDelays(b)
+	b.timers = newTimers(b)
 	b.locks = newLockTable(b)
 	b.progress = newProgressTable(b)
 	b.options.Store.Arrived = b.arrived
@@ -92,8 +94,11 @@ func New(e env.Env, options Options) (*Broker, error) {
 
 // arrived is told of each message that consumers may see now.
 func (b *Broker) arrived(key store.QueueKey, offset message.QueueOffset, tagHash int64) {
-	if key.Topic == proto.DelayTopic {
+	switch key.Topic {
+	case proto.DelayTopic:
 		b.delays.arrived()
+	case proto.TimerTopic:
+		b.timers.arrived()
 	}
 	b.waiting.arrived(key, offset, tagHash)
 }
@@ -124,6 +129,7 @@ func (b *Broker) Start() error {
 		return errors.Join(err, b.offsets.close(), b.store.Close())
 	}
 	b.delays.start()
+	b.timers.start()
 	b.tasks.Go("save offsets", b.offsets.saveLoop)
 	b.tasks.Go("expire clients", b.clients.expireLoop)
 	b.waiting.start()
@@ -188,7 +194,7 @@ func (b *Broker) Close() error {
 	b.outgoing.Close()
 	b.server.Shutdown(b.options.ShutdownGrace)
 	b.tasks.Wait()
-	return errors.Join(b.delays.close(), b.offsets.close(), b.store.Close())
+	return errors.Join(b.delays.close(), b.timers.close(), b.offsets.close(), b.store.Close())
 }
 
 // String tells who the broker is and how far its log reaches.

@@ -67,5 +67,6 @@ func TestToolsSeeTheSystemTopicsOfABroker(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{
 		"BenchmarkTest", "DefaultCluster", "DefaultCluster_REPLY_TOPIC", "OFFSET_MOVED_EVENT", "SCHEDULE_TOPIC_XXXX", "SELF_TEST_TOPIC", "TBW102", "broker-a",
+		"rmq_sys_wheel_timer",
 	}, list.Topics)
 }

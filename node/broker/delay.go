@@ -116,7 +116,7 @@ func (d *delays) recover() bool {
 			d.pause()
 		}
 		for i := range records {
-			if r := &records[i].Record; isDelivery(r) {
+			if r := &records[i].Record; isDelivery(r) && !isTimedDelivery(r) {
 				d.delivered[r.PreparedAt] = struct{}{}
 			}
 		}
@@ -240,6 +240,7 @@ func (d *delays) due(waiting *message.Record) (message.Record, error) {
 	for _, name := range delayProperties {
 		properties.Delete(name)
 	}
+	properties.Delete(message.PropertyTimerDueAtMillis)
 	r := *waiting
 	r.Topic, r.QueueID, r.Properties = []byte(topic), int32(queue), encodeProperties(properties)
 	r.SysFlags = r.SysFlags.WithTransaction(message.TransactionNone)

@@ -27,13 +27,17 @@ type Options struct {
 	Store       store.Options
 	Limits      transport.Limits
 
-	Perm                 proto.Perm // brokerPermission
-	NoAutoTopics         bool       // autoCreateTopicEnable=false
-	NoAutoGroups         bool       // autoCreateSubscriptionGroup=false
-	DefaultTopicQueues   int32      // defaultTopicQueueNums
-	NoLongPolling        bool       // longPollingEnable=false
-	NoPropertyFilter     bool       // enablePropertyFilter=false: subscriptions of SQL92 are refused
-	NoReplyStore         bool       // storeReplyMessageEnable=false: replies are handed to who asked, but not stored
+	Perm                 proto.Perm    // brokerPermission
+	NoAutoTopics         bool          // autoCreateTopicEnable=false
+	NoAutoGroups         bool          // autoCreateSubscriptionGroup=false
+	DefaultTopicQueues   int32         // defaultTopicQueueNums
+	NoLongPolling        bool          // longPollingEnable=false
+	NoPropertyFilter     bool          // enablePropertyFilter=false: subscriptions of SQL92 are refused
+	TimersOff            bool          // timerWheelEnable=false: no messages that wait for a time of their own
+	NoRecalls            bool          // recallMessageEnable=false: such messages cannot be withdrawn
+	TimersMax            int           // messages that wait so at once
+	TimerMax             time.Duration // timerMaxDelaySec: for how long
+	NoReplyStore         bool          // storeReplyMessageEnable=false: replies are handed to who asked, but not stored
 	ShortPollingFor      time.Duration
 	HeldPullsMax         int  // further ones are answered "nothing found" at once
 	PullMessagesMax      int  // messages of one pull (maxTransferCountOnMessageInMemory)
@@ -64,7 +68,7 @@ func DefaultOptions() Options {
 		ShortPollingFor: time.Second, HeldPullsMax: 100_000, PullMessagesMax: 32, PullBytesMax: 256 << 10,
 		RegisterEvery: 30 * time.Second, RegisterTimeout: 6 * time.Second, RoutesFor: 30 * time.Second, SaveOffsetsEvery: 5 * time.Second,
 		ClientTimeout: 120 * time.Second, Region: "DefaultRegion", TopicsMax: 100_000, GroupsMax: 100_000,
-		ShutdownGrace: 3 * time.Second, QueueLockFor: time.Minute,
+		ShutdownGrace: 3 * time.Second, QueueLockFor: time.Minute, TimersMax: 20_000_000, TimerMax: 72 * time.Hour,
 	}
 }
 
@@ -85,6 +89,8 @@ func (o Options) withDefaults() Options {
 	fill(&o.SaveOffsetsEvery, d.SaveOffsetsEvery)
 	fill(&o.ClientTimeout, d.ClientTimeout)
 	fill(&o.QueueLockFor, d.QueueLockFor)
+	fill(&o.TimersMax, d.TimersMax)
+	fill(&o.TimerMax, d.TimerMax)
 	fill(&o.Region, d.Region)
 	if o.Store.DelayLevels == nil {
 		o.Store.DelayLevels = store.DelayLevels()

@@ -42,6 +42,7 @@ func (b *Broker) send(in *transport.Incoming) {
 	unique, _ := message.PropertyBytes(records[0].Properties, message.PropertyUniqueID)
 	done.unique = append(done.unique[:0], unique...)
 	done.inner = records[0].SysFlags.InnerBatch()
+	done.recall = b.recallHandleOf(done.recall[:0], &records[0])
 	key := store.QueueKey{Topic: string(records[0].Topic), ID: records[0].QueueID}
 	done.flows, done.arrived, done.bytes = b.stats.sendsTo(key, in.Arrived), in.Arrived, recordBytes(records)
 	b.store.Append(key, records, done)
@@ -175,16 +176,22 @@ func (b *Broker) buildRecords(in *transport.Incoming, header *proto.SendMessage,
 	if r.code != 0 {
 		return nil, r
 	}
+	due := int64(0)
+	if level == 0 {
+		if due, r = b.dueAt(properties); r.code != 0 {
+			return nil, r
+		}
+	}
 	records, r := b.addRecord(base, b.stamped(properties))
 	if r.code == 0 {
-		b.redirect(&records[0], in, header, level)
+		b.redirect(&records[0], in, header, level, due)
 	}
 	return records, r
 }
 
 // redirect sends a record elsewhere than its sender says: what a group has failed on too often becomes a dead letter, and what
 // has a delay waits.
-func (b *Broker) redirect(r *message.Record, in *transport.Incoming, header *proto.SendMessage, level int) {
+func (b *Broker) redirect(r *message.Record, in *transport.Incoming, header *proto.SendMessage, level int, due int64) {
 	if group, retried := strings.CutPrefix(header.Topic, proto.RetryPrefix); retried && b.isDead(group, in, header) {
 		properties := message.ParseProperties(r.Properties)
 		properties.Delete(message.PropertyDelayLevel)
@@ -192,8 +199,11 @@ func (b *Broker) redirect(r *message.Record, in *transport.Incoming, header *pro
 		b.toDeadLetters(r, &properties, group)
 		return
 	}
-	if level > 0 {
+	switch {
+	case level > 0:
 		b.delays.retarget(r, message.ParseProperties(r.Properties), level)
+	case due > 0:
+		b.timers.retarget(r, message.ParseProperties(r.Properties), due)
 	}
 }
 
@@ -365,15 +375,6 @@ func (b *Broker) refuseFeatures(properties []byte) refusal {
 	if value, ok := message.PropertyBytes(properties, message.PropertyHalfMessage); ok && bytes.EqualFold(value, []byte("true")) {
 		return refused(proto.RespNoPermission, "the broker[%s] sending transaction message is forbidden", b.address)
 	}
-	for _, name := range timerProperties {
-		value, ok := message.PropertyBytes(properties, name)
-		if !ok {
-			continue
-		}
-		if n, err := strconv.ParseInt(string(value), 10, 64); err != nil || n > 0 {
-			return refused(proto.RespMessageIllegal, "property %s: this broker keeps no timers; send with a delay level (property %s) instead", name, message.PropertyDelayLevel)
-		}
-	}
 	return refusal{}
 }
 
@@ -385,6 +386,9 @@ func (b *Broker) refuseInBatch(properties []byte) refusal {
 		return r
 	case level > 0:
 		return refused(proto.RespMessageIllegal, "property %s: messages with a delay cannot be sent in a batch; send them one by one", message.PropertyDelayLevel)
+	}
+	if due, r := b.dueAt(properties); r.code != 0 || due > 0 {
+		return refused(proto.RespMessageIllegal, "messages with a time of their own cannot be sent in a batch; send them one by one")
 	}
 	return b.refuseFeatures(properties)
 }
@@ -415,7 +419,8 @@ type sendDone struct {
 	unique []byte // UNIQ_KEY of the first message
 	ids    []byte // offset ids, joined by commas
 	first  message.QueueOffset
-	inner  bool // the batch is one record
+	inner  bool   // the batch is one record
+	recall []byte // the handle of a message that waits for its time
 
 	// For statistics.
 	flows   sendFlows
@@ -471,6 +476,9 @@ func (d *sendDone) EncodeFields(e *wire.Encoder) {
 	e.Bytes("transactionId", d.unique)
 	if d.inner {
 		e.Bytes("batchUniqId", d.unique)
+	}
+	if len(d.recall) > 0 {
+		e.Bytes("recallHandle", d.recall)
 	}
 	e.String("MSG_REGION", d.broker.options.Region)
 	e.String("TRACE_ON", "true")

@@ -48,7 +48,7 @@ func TestTheFirstReasonToRefuseASendIsTheOneThatIsTold(t *testing.T) {
 	require.Contains(t, w.topicTable(), "orders", "the topic is made before the queue is looked at")
 	w.refused(sendRequest("%RETRY%nobody", 99, "x", ""), proto.RespInvalidParameter, "queueId[99]")
 	w.refused(sendRequest("%RETRY%nobody", 0, "x", "DELAY\x011\x02"), proto.RespSubscriptionGroupNotExist, "subscription group not exist, nobody")
-	w.refused(sendRequest("orders", 0, string(make([]byte, 64<<10+1)), "TIMER_DELAY_MS\x011\x02"), proto.RespMessageIllegal, "TIMER_DELAY_MS")
+	w.refused(sendRequest("orders", 0, string(make([]byte, 64<<10+1)), "TIMER_DELAY_MS\x01x\x02"), proto.RespMessageIllegal, "TIMER_DELAY_MS")
 }
 
 func TestASendToTheRetryTopicOfAGroupNeedsTheGroup(t *testing.T) {

@@ -32,6 +32,7 @@ func TestTheTopicsFileHasTheLayoutOfAJavaBroker(t *testing.T) {
 		goldenTopic("SELF_TEST_TOPIC", 1, 6)+","+
 		goldenTopic("TBW102", 8, 7)+","+
 		goldenTopic("broker-a", 1, 7)+","+
+		goldenTopic("rmq_sys_wheel_timer", 1, 6)+","+
 		`"orders":{"attributes":{"message.type":"FIFO"},"order":true,"perm":4,"readQueueNums":4,"topicFilterType":"MULTI_TAG",`+
 		`"topicName":"orders","topicSysFlag":1,"writeQueueNums":2}}}`, stamped(w.file("config/topics.json")))
 }

@@ -69,6 +69,7 @@ func (t *topicTable) system() []proto.TopicConfig {
 		make(o.Name, 1, proto.PermReadWrite|proto.PermInherit),
 		make(proto.OffsetMovedTopic, 1, proto.PermReadWrite),
 		make(proto.DelayTopic, int32(len(o.Store.DelayLevels)), proto.PermReadWrite),
+		make(proto.TimerTopic, 1, proto.PermReadWrite),
 		make(proto.ReplyTopic(o.Cluster), 1, proto.PermReadWrite),
 	}
 	if !o.NoAutoTopics {

@@ -21,6 +21,7 @@ const policy = `
 
 	node/env, transport/wire, transport/proto      < transport;
 	node/env, transport/message, store/segment     < store/index;
+	node/env, transport/message, store/segment     < store/timer;
 	node/env, transport/message, store/segment, store/index < store;
 
 	node/env, transport, transport/wire, transport/proto
@@ -28,7 +29,7 @@ const policy = `
 	node/env, transport, transport/wire, transport/proto, node/replica
 		< node/controller;
 	transport/message < node/filter;
-	node/env, transport, transport/wire, transport/proto, transport/assign, node/replica, node/filter, transport/message, store
+	node/env, transport, transport/wire, transport/proto, transport/assign, node/replica, node/filter, transport/message, store, store/timer
 		< node/broker;
 	node/env, transport, transport/wire, transport/proto, transport/message, transport/assign
 		< client;

@@ -197,7 +197,7 @@ var Bugs = []Bug{
 	},
 	{
 		Name:     "remove the files of a topic before its tombstone is durable",
-		Edits:    []Edit{{"store/drop.go", "\treturn true, disk.SyncDir(\".\")", "\treturn true, nil"}},
+		Edits:    []Edit{{"store/segment/replace.go", "\treturn true, disk.SyncDir(path.Dir(name))", "\t_ = path.Dir(name)\n\treturn true, nil"}},
 		Scenario: "store-crash", Seeds: 30,
 	},
 	{

@@ -69,6 +69,9 @@ type Broker struct {
 	ChannelExpired    time.Duration `key:"channelExpiredTimeout" unit:"ms" default:"120000" range:"1000 86400000" doc:"a client silent for that long has left"`
 	LockMaxLiveTime   time.Duration `key:"lockMaxLiveTime" unit:"ms" default:"60000" range:"1000 3600000" doc:"ms that a lock of a queue lasts which its owner does not renew (ordered consumption)"`
 	MessageDelayLevel string        `key:"messageDelayLevel" default:"1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h" doc:"times of the delay levels, from level 1 on, in s, m, h or d; redeliveries begin at level 3"`
+	TimerWheel        bool          `key:"timerWheelEnable" default:"true" doc:"take messages that wait for a time of their own"`
+	TimerMaxDelay     time.Duration `key:"timerMaxDelaySec" unit:"s" default:"259200" range:"1 31536000" doc:"how long they may wait; keep the log for longer than that (fileReservedTime)"`
+	RecallMessage     bool          `key:"recallMessageEnable" default:"true" doc:"let such messages be withdrawn by who has the handle that the send was answered with; Apache's default is false"`
 	RegisterPeriod    time.Duration `key:"registerNameServerPeriod" unit:"ms" default:"30000" range:"1 3600000" doc:"pause between registrations, at least 10 s and at most 60 s"`
 	RegisterTimeout   time.Duration `key:"registerBrokerTimeoutMills" unit:"ms" default:"6000" range:"100 600000" doc:"how long to wait for a name server's answer"`
 	ServerBalance     bool          `key:"serverLoadBalancerEnable" default:"true" doc:"share out the queues among consumers that leave it to the broker; false gives each of them all queues"`

@@ -82,8 +82,8 @@ func TestAFileAsEverybodyHasItIsRead(t *testing.T) {
 }
 
 func TestLaterSourcesWinAndWarningsAreGivenOnce(t *testing.T) {
-	file := fromText(t, "listenPort=1\nregionId=file\ntimerWheelEnable=true")
-	line := Source{Name: "the command line", Keys: map[string]string{"listenPort": "2", "timerWheelEnable": "false"}}
+	file := fromText(t, "listenPort=1\nregionId=file\ntimerPrecisionMs=1000")
+	line := Source{Name: "the command line", Keys: map[string]string{"listenPort": "2", "timerPrecisionMs": "100"}}
 	b, warnings, err := LoadBroker(testMachine, file, line)
 	require.NoError(t, err)
 	require.Equal(t, 2, b.ListenPort)

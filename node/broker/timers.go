@@ -1,0 +1,286 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/store/timer"
+	"github.com/gantrymq/gantry/transport/message"
+	"github.com/gantrymq/gantry/transport/proto"
+	"go.uber.org/zap"
+)
+
+// timers delivers messages that are due at a time of their own (class TimerMessageStore): they wait in the queue of the topic
+// rmq_sys_wheel_timer, and a calendar knows which of them is due next.
+//
+// As with delay levels, a delivered message says where the one that waited ends in the log. So the log itself tells after any crash what was
+// delivered; the calendar's files only save reading all of it.
+type timers struct {
+	broker   *Broker
+	calendar *timer.Calendar // nil until the log was read
+	next     message.QueueOffset
+	keep     *store.Follower // holds the files of the log that are needed
+	saved    message.LogOffset
+	before   int64    // what is due before it, a Java broker has delivered
+	wake     env.Cond // a message has arrived, or the broker stops
+	lost     int64    // messages that could not be delivered
+	tasks    *env.Group
+	closing  bool
+
+	// withdrawn has the messages that are not to be delivered, and when they are due.
+	withdrawn map[string]int64
+	recalled  []timer.Entry // recalls of pages that were loaded; their records are to be read
+}
+
+func newTimers(b *Broker) *timers {
+	return &timers{broker: b, wake: b.env.Tasks.NewCond(), tasks: env.NewGroup(b.env.Tasks), withdrawn: map[string]int64{}}
+}
+
+var timerQueue = store.QueueKey{Topic: proto.TimerTopic, ID: 0}
+
+// start leaves the rest to a task.
+func (t *timers) start() {
+	t.tasks.Go("deliver timed messages", t.run)
+	t.tasks.Go("save timers", t.saveLoop)
+}
+
+// arrived is told of each message that is to wait.
+func (t *timers) arrived() { t.wake.Signal() }
+
+func (t *timers) run() {
+	for !t.closing {
+		if t.calendar == nil && !t.recover() {
+			continue
+		}
+		err := t.collect()
+		var next env.Instant
+		if err == nil {
+			next, err = t.deliver()
+		}
+		switch now := t.broker.env.Clock.Now(); {
+		case errors.Is(err, timer.ErrDamaged):
+			t.reset(err)
+		case err != nil:
+			t.broker.env.Log.Error("timed messages wait: the disk cannot be read; it is tried again", zap.Error(err))
+			t.pause()
+		case !next.Reached(now) && !t.closing && !t.behind():
+			t.wake.WaitUntil(next.Sooner(now.Add(lookAgainAfter)))
+		}
+	}
+}
+
+func (t *timers) pause() {
+	t.broker.stop.WaitUntil(t.broker.env.Clock.Now().Add(tryDeliveryAfter))
+}
+
+// recover opens the calendar and reads from the log what has happened since it was saved. It reports whether that went well.
+func (t *timers) recover() bool {
+	b := t.broker
+	calendar, mark, err := timer.Open(b.env.Disk, func(e timer.Entry) { t.recalled = append(t.recalled, e) })
+	switch {
+	case errors.Is(err, timer.ErrDamaged):
+		t.reset(err)
+		return false
+	case err != nil:
+		b.env.Log.Error("timed messages wait: their calendar cannot be opened; it is tried again", zap.Error(err))
+		t.pause()
+		return false
+	case mark.Covered > b.store.Confirmed():
+		t.reset(errors.Join(fmt.Errorf("it knows the log up to %d, which ends at %d", mark.Covered, b.store.Confirmed()), calendar.Close()))
+		return false
+	}
+	t.before = 0
+	if mark.Added == 0 {
+		if t.before, err = t.javaDelivered(); err != nil {
+			b.env.Log.Warn("what a Java broker has delivered of timed messages cannot be read: some may be delivered again", zap.Error(err))
+		}
+	}
+	if !t.follow(calendar, mark) {
+		b.env.Log.Debug("the calendar of timers was not read", zap.Error(calendar.Close()))
+		return false
+	}
+	t.calendar, t.saved = calendar, mark.Covered
+	return true
+}
+
+// follow brings a calendar up to the end of the log.
+func (t *timers) follow(calendar *timer.Calendar, mark timer.Mark) bool {
+	b := t.broker
+	follower := b.store.Follow("timed messages", max(mark.Added, b.store.Start()))
+	for !t.closing && follower.Behind() > 0 {
+		records, err := follower.Next()
+		var damage *store.DamageError
+		switch {
+		case errors.As(err, &damage):
+			follower.Skip(damage)
+		case err != nil:
+			b.env.Log.Error("timed messages wait: the log cannot be read; it is tried again", zap.Error(err))
+			t.pause()
+		}
+		for i := range records {
+			switch r := &records[i].Record; {
+			case string(r.Topic) == proto.TimerTopic:
+				t.add(calendar, r)
+			case isTimedDelivery(r) && r.LogOffset >= mark.Covered:
+				calendar.Delivered(message.LogOffset(r.PreparedAt))
+			}
+		}
+	}
+	if t.closing {
+		follower.Close()
+		return false
+	}
+	// Nothing was waited for since all was read: what comes from now on is in the queue.
+	calendar.Passed(follower.At())
+	t.before = 0
+	_, t.next = b.store.Bounds(timerQueue)
+	t.keep = follower
+	return true
+}
+
+// isTimedDelivery reports whether a record is a message that was delivered when it was due.
+func isTimedDelivery(r *message.Record) bool {
+	if !isDelivery(r) || string(r.Topic) == proto.TimerTopic {
+		return false
+	}
+	_, timed := message.PropertyBytes(r.Properties, message.PropertyTimerDueAtMillis)
+	return timed
+}
+
+// add puts a message that waits into a calendar. One that does not say when it is due is passed over.
+func (t *timers) add(calendar *timer.Calendar, r *message.Record) {
+	value, _ := message.PropertyBytes(r.Properties, message.PropertyTimerDueAtMillis)
+	due, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil || due < 0 {
+		t.broker.env.Log.Error("a timed message does not say when it is due, and is never delivered", zap.Int64("place", int64(r.LogOffset)), zap.ByteString("due", value))
+		t.lost++
+		return
+	}
+	if due < t.before {
+		return
+	}
+	_, recall := message.PropertyBytes(r.Properties, message.PropertyTimerDeleteUniqueID)
+	calendar.Add(timer.Entry{Due: due, Log: r.LogOffset, Size: r.TotalSize, Recall: recall})
+}
+
+// behind reports whether there are messages that the calendar does not know.
+func (t *timers) behind() bool {
+	_, end := t.broker.store.Bounds(timerQueue)
+	return t.next < end
+}
+
+// collect puts new messages into the calendar.
+func (t *timers) collect() error {
+	b := t.broker
+	for !t.closing {
+		first, end := b.store.Bounds(timerQueue)
+		t.next = max(t.next, first)
+		if t.next >= end {
+			t.calendar.Passed(b.store.Confirmed())
+			return nil
+		}
+		result, err := b.store.Read(store.ReadRequest{Queue: timerQueue, From: t.next, CountMax: deliveriesMax, BytesMax: deliveryBytes}, nil)
+		switch {
+		case errors.Is(err, store.ErrDamaged):
+			t.lose(1, fmt.Errorf("message %d of %s: %w", t.next, timerQueue, err))
+			t.next++
+			continue
+		case err != nil:
+			return err
+		}
+		for r, err := range message.DecodeRecords(result.Bytes, false) {
+			if err != nil {
+				break // the store has verified them
+			}
+			t.add(t.calendar, r)
+		}
+		t.next = max(result.Next, t.next)
+	}
+	return nil
+}
+
+// lose counts messages that can never be delivered.
+func (t *timers) lose(count int64, err error) {
+	t.broker.env.Log.Error("timed messages cannot be delivered", zap.Int64("messages", count), zap.Error(err))
+	t.lost += count
+}
+
+// reset throws the calendar away: the log has everything.
+func (t *timers) reset(why error) {
+	b := t.broker
+	b.env.Log.Warn("the calendar of timers is made again from the log", zap.Error(why))
+	if err := t.drop(); err != nil {
+		b.env.Log.Warn("a file of the calendar of timers was not closed", zap.Error(err))
+	}
+	if err := timer.Reset(b.env.Disk); err != nil {
+		b.env.Log.Error("timed messages wait: the calendar's files cannot be removed; it is tried again", zap.Error(err))
+		t.pause()
+	}
+}
+
+// drop ends the use of the calendar.
+func (t *timers) drop() error {
+	if t.calendar == nil {
+		return nil
+	}
+	calendar := t.calendar
+	t.calendar, t.recalled = nil, nil
+	t.keep.Close()
+	return calendar.Close()
+}
+
+// saveLoop is the task that saves the calendar.
+func (t *timers) saveLoop() {
+	for !t.closing {
+		t.broker.stop.WaitUntil(t.broker.env.Clock.Now().Add(saveCursorsEvery))
+		if t.broker.closing {
+			return
+		}
+		if err := t.save(); err != nil {
+			t.broker.env.Log.Warn("timers could not be saved; it will be tried again", zap.Error(err))
+		}
+	}
+}
+
+// save makes the calendar durable. What it says was delivered must be so before.
+func (t *timers) save() error {
+	s := t.broker.store
+	if t.calendar == nil || t.saved == s.Confirmed() {
+		return nil
+	}
+	t.forgetWithdrawn()
+	calendar, covered := t.calendar, s.Confirmed()
+	snapshot := calendar.Snapshot(covered)
+	if oldest, ok := calendar.Oldest(); ok {
+		t.keep.MoveTo(oldest)
+	} else {
+		t.keep.MoveTo(calendar.Added())
+	}
+	if err := s.Flush(); err != nil {
+		return err
+	}
+	if err := calendar.Save(snapshot); err != nil {
+		return err
+	}
+	t.saved = covered
+	return nil
+}
+
+// close ends the deliveries and saves the calendar.
+func (t *timers) close() error {
+	t.closing = true
+	t.wake.Broadcast()
+	t.tasks.Wait()
+	return errors.Join(t.save(), t.drop())
+}
+
+// String tells what waits.
+func (t *timers) String() string {
+	if t.calendar == nil {
+		return "timers are being read"
+	}
+	return t.calendar.String()
+}

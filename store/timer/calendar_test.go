@@ -1,0 +1,184 @@
+package timer_test
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/store/timer"
+	"github.com/gantrymq/gantry/transport/message"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// world is a machine with a calendar, and the log that it is derived from.
+type world struct {
+	kernel  *sim.Kernel
+	machine *sim.Machine
+	c       *timer.Calendar
+	now     int64
+	log     []event
+	waiting map[message.LogOffset]timer.Entry // as they stand in the log, by where they end
+	recalls []timer.Entry                     // that the hook was told of
+}
+
+// event is a record of the log: an entry, or the delivery of one.
+type event struct {
+	at        message.LogOffset
+	entry     timer.Entry
+	delivered message.LogOffset // the end of an entry, or 0
+}
+
+const recordSize = 100
+
+func newWorld(t require.TestingT, seed uint64) *world {
+	k := sim.New(seed, sim.Options{})
+	w := &world{kernel: k, machine: k.AddMachine("a", netip.MustParseAddr("10.0.0.1")), now: 1_700_000_000_000, waiting: map[message.LogOffset]timer.Entry{}}
+	w.open(t)
+	return w
+}
+
+func (w *world) try(task func(disk env.Disk) error) (err error) {
+	if !w.machine.Up() {
+		w.machine.Boot("node")
+	}
+	e, done := w.machine.Node("node", "."), false
+	e.Tasks.Go("test", func() { err, done = task(e.Disk), true })
+	if !w.kernel.Run(w.kernel.Now().Add(time.Hour), func() bool { return done }) {
+		return fmt.Errorf("the task did not end: %v", w.kernel.Failure())
+	}
+	return err
+}
+
+func (w *world) end() message.LogOffset { return message.LogOffset(len(w.log) * recordSize) }
+
+// open opens the calendar and brings it up to the end of the log.
+func (w *world) open(t require.TestingT) {
+	w.recalls = nil
+	require.NoError(t, w.try(func(disk env.Disk) error {
+		c, mark, err := timer.Open(disk, func(e timer.Entry) { w.recalls = append(w.recalls, e) })
+		if err != nil {
+			return err
+		}
+		for _, e := range w.log {
+			switch {
+			case e.delivered > 0 && e.at >= mark.Covered:
+				c.Delivered(e.delivered)
+			case e.delivered == 0 && e.at >= mark.Added:
+				c.Add(e.entry)
+			}
+		}
+		w.c = c
+		return nil
+	}))
+}
+
+// add puts an entry into the log and the calendar.
+func (w *world) add(due int64, recall bool) timer.Entry {
+	e := timer.Entry{Due: due, Log: w.end(), Size: recordSize - 1, Recall: recall}
+	w.log = append(w.log, event{at: e.Log, entry: e})
+	w.waiting[e.End()] = e
+	w.c.Add(e)
+	return e
+}
+
+// take takes one entry, and demands that it is one that waits, and no other has waited longer.
+func (w *world) take(t require.TestingT) (e timer.Entry, ok bool) {
+	var next int64
+	require.NoError(t, w.try(func(env.Disk) (err error) {
+		e, ok, next, err = w.c.Take(w.now)
+		return err
+	}))
+	earliest := int64(0)
+	for _, waits := range w.waiting {
+		if earliest == 0 || waits.Due < earliest {
+			earliest = waits.Due
+		}
+	}
+	if !ok {
+		require.True(t, earliest == 0 || earliest > w.now, "what is due at %d was not taken at %d", earliest, w.now)
+		require.Equal(t, earliest, next)
+		return e, false
+	}
+	was, waits := w.waiting[e.End()]
+	require.True(t, waits, "%v does not wait", e)
+	require.LessOrEqual(t, was.Due, e.Due)
+	require.LessOrEqual(t, e.Due, w.now, "too early")
+	require.Equal(t, was.Recall, e.Recall)
+	delete(w.waiting, e.End())
+	return e, true
+}
+
+// deliver takes up to count entries, delivers some of them, and puts the others back.
+func (w *world) deliver(t require.TestingT, count, done int) {
+	var taken []timer.Entry
+	for range count {
+		if e, ok := w.take(t); ok {
+			taken = append(taken, e)
+		}
+	}
+	done = min(done, len(taken))
+	for _, e := range taken[:done] {
+		w.log = append(w.log, event{at: w.end(), delivered: e.End()})
+	}
+	w.c.Done(done)
+	for _, e := range taken[done:] {
+		w.waiting[e.End()] = w.log[e.Log/recordSize].entry
+	}
+	w.c.Return()
+}
+
+func (w *world) save(t require.TestingT) {
+	s := w.c.Snapshot(w.end())
+	require.NoError(t, w.try(func(env.Disk) error { return w.c.Save(s) }))
+}
+
+func (w *world) crash(style sim.CrashStyle) {
+	w.machine.Crash(style)
+}
+
+func TestWhatWaitsIsTakenOnceWhenItIsDueWhateverCrashes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t, rapid.Uint64().Draw(t, "seed"))
+		defer w.kernel.Close()
+		t.Repeat(map[string]func(*rapid.T){
+			// Entries that are gone count until they are read.
+			"": func(t *rapid.T) { require.LessOrEqual(t, len(w.waiting), w.c.Waiting()) },
+			"add": func(t *rapid.T) {
+				after := rapid.SampledFrom([]int64{-5, 0, 1, 1000, 599_999, 600_000, 4_000_000}).Draw(t, "after")
+				for range rapid.IntRange(1, 5).Draw(t, "entries") {
+					w.add(w.now+after, false)
+				}
+			},
+			"wait": func(t *rapid.T) {
+				w.now += rapid.SampledFrom([]int64{1, 700, 600_000, 5_000_000}).Draw(t, "milliseconds")
+			},
+			"deliver": func(t *rapid.T) {
+				w.deliver(t, rapid.IntRange(1, 6).Draw(t, "taken"), rapid.IntRange(0, 6).Draw(t, "done"))
+			},
+			"save": func(t *rapid.T) { w.save(t) },
+			"crash": func(t *rapid.T) {
+				w.crash(sim.CrashStyle(rapid.IntRange(0, 1).Draw(t, "style")))
+				w.open(t)
+				clear(w.waiting)
+				for i := range w.log {
+					if e := w.log[i].entry; e.Size > 0 && !w.delivered(e) {
+						w.waiting[e.End()] = e
+					}
+				}
+			},
+		})
+	})
+}
+
+func (w *world) delivered(e timer.Entry) bool {
+	for _, other := range w.log {
+		if other.delivered == e.End() {
+			return true
+		}
+	}
+	return false
+}
