@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport"
@@ -154,13 +155,22 @@ func (c *PushConsumer) persistEach(list []*assignment, deadline env.Instant) err
 	return nil
 }
 
+// tellAgainAfter is how long a broker may have another offset than a lite pull consumer believes.
+const tellAgainAfter = 30 * time.Second
+
+// tellsAgain reports whether an offset is stored though the store should have it. Who polls may go back, so a broker cannot tell that from what a member
+// says that believes a queue still to be its own, and takes an older offset of it.
+func (c *PushConsumer) tellsAgain(a *assignment) bool {
+	return a.polled && a.stored != offsetUnknown && c.core.env.Clock.Now().Sub(a.storedAt) >= tellAgainAfter
+}
+
 // persistOne stores the offset of a queue if the store has another one.
 func (c *PushConsumer) persistOne(a *assignment, deadline env.Instant) error {
 	for a.storing {
 		a.changed.Wait()
 	}
 	epoch, offset := a.epoch, a.committed()
-	if offset == a.stored || !c.mayCommit(a, offset) {
+	if offset == a.stored && !c.tellsAgain(a) || !c.mayCommit(a, offset) {
 		return nil
 	}
 	if deadline.Reached(c.core.env.Clock.Now()) {
@@ -172,7 +182,7 @@ func (c *PushConsumer) persistOne(a *assignment, deadline env.Instant) error {
 	// A broker that did not answer may have stored it, and a queue that was moved meanwhile may have to go back.
 	a.stored = offsetUnknown
 	if err == nil && a.epoch == epoch {
-		a.stored = offset
+		a.stored, a.storedAt = offset, c.core.env.Clock.Now()
 	}
 	a.changed.Broadcast()
 	return err

@@ -19,6 +19,7 @@ type assignment struct {
 	leaving bool // to be given up as soon as no handler has some of it
 
 	stored    QueueOffset // what the store has; offsetUnknown if that is not known
+	storedAt  env.Instant // when it got that, or told it
 	floor     QueueOffset // nothing below is committed: the store was set to it from outside
 	storing   bool        // a commit is under way
 	storedOff bool        // the last commit there will be has ended
@@ -44,7 +45,7 @@ const offsetUnknown QueueOffset = -1
 func (c *PushConsumer) newAssignment(queue Queue, from, stored QueueOffset) *assignment {
 	return &assignment{
 		queue: queue, processQueue: newProcessQueue(from), stored: stored, changed: c.core.env.Tasks.NewCond(),
-		polled: c.lite != nil, marked: stored, sentTo: offsetUnknown,
+		polled: c.lite != nil, marked: stored, sentTo: offsetUnknown, storedAt: c.core.env.Clock.Now(),
 	}
 }
 
