@@ -17,26 +17,34 @@ const pageWidth = 10 * 60 * 1000
 type Calendar struct {
 	disk    env.Disk
 	recall  func(Entry)
-	pages   map[int64]*page                // by start
-	next    *page                          // the first one that is not loaded, or nil
-	ready   entryHeap                      // waiting entries of pages that are loaded
-	taken   []Entry                        // in order; taken and not done
-	start   Key                            // all before it had left at the start; <= front
-	gone    map[message.LogOffset]struct{} // where entries end that had left, too, and were not met yet
-	passed  map[message.LogOffset]Key      // those that were met
-	front   Key                            // behind all entries that were ever taken
+	pages   map[int64]*page // by start
+	next    *page           // the first one that is not loaded, or nil
+	ready   entryHeap       // waiting entries of pages that are loaded
+	taken   []Entry         // in order; taken and not done
+	front   Key             // behind all entries that were taken, but for those that floors tell
+	floors  []floor         // what has left; nothing of what the front tells
+	latest  int64           // the latest time for which an entry was ever taken
 	added   message.LogOffset
 	waiting int
+	gone    map[message.LogOffset]struct{} // where entries end that had left before the start, and were not met yet
+	passed  map[message.LogOffset]Key      // where entries end that have left, though some wait that come before them
+}
+
+// floor says that all entries have left that come before a key and stand before a place in the log.
+type floor struct {
+	Before Key               `json:"before"`
+	Log    message.LogOffset `json:"log"`
 }
 
 // Delivered says that an entry had left before the start, by where it ends. It is called before anything is taken.
 func (c *Calendar) Delivered(end message.LogOffset) { c.gone[end] = struct{}{} }
 
-// Add adds an entry. Entries come in the order of the log. One that is due before what was taken already is due at once.
+// Add adds an entry. Entries come in the order of the log. It may come before some that have left: it was late, or the calendar was set back.
 func (c *Calendar) Add(e Entry) {
 	c.added = max(c.added, e.End())
 	if e.key().Compare(c.front) < 0 {
-		e.Due = c.front.Due
+		c.floors = append(c.floors, floor{c.cursor(), e.Log})
+		c.front = e.key()
 	}
 	p := c.page(e.Due)
 	p.add(e)
@@ -90,6 +98,7 @@ func (c *Calendar) Take(now int64) (e Entry, ok bool, next int64, err error) {
 	if k := e.key().next(); k.Compare(c.front) > 0 {
 		c.front = k
 	}
+	c.latest = max(c.latest, e.Due)
 	return e, true, 0, nil
 }
 
@@ -122,7 +131,7 @@ func (c *Calendar) load(now int64) error {
 
 // waits reports whether an entry of a page that is being loaded has not left.
 func (c *Calendar) waits(e Entry) bool {
-	if e.key().Compare(c.start) < 0 {
+	if c.below(e) {
 		delete(c.gone, e.End())
 		return false
 	}
@@ -142,10 +151,21 @@ func (c *Calendar) Done(count int) {
 		}
 	}
 	c.waiting -= count
-	c.taken = c.taken[count:]
-	if len(c.taken) == 0 {
+	done := c.taken[:count]
+	if c.taken = c.taken[count:]; len(c.taken) == 0 {
 		c.taken = nil
 	}
+	first, some := c.firstWaiting()
+	for _, e := range done {
+		if some && first.Compare(e.key()) < 0 {
+			c.passed[e.End()] = e.key()
+		}
+	}
+}
+
+// below reports whether a floor says that an entry has left.
+func (c *Calendar) below(e Entry) bool {
+	return slices.ContainsFunc(c.floors, func(f floor) bool { return e.Log < f.Log && e.key().Compare(f.Before) < 0 })
 }
 
 // Return puts back what was taken and has not left.
@@ -157,7 +177,7 @@ func (c *Calendar) Return() {
 }
 
 // Taken reports whether entries that are due at a time were taken already, or might be at any moment.
-func (c *Calendar) Taken(due int64) bool { return c.front.Due >= due }
+func (c *Calendar) Taken(due int64) bool { return c.latest >= due }
 
 // LeftBefore is a time: whatever was due before it has left.
 func (c *Calendar) LeftBefore() int64 { return c.cursor().Due }

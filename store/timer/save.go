@@ -20,8 +20,12 @@ const markPath = Dir + "/mark"
 type Mark struct {
 	// Added: all messages that stand before it in the log are in the pages.
 	Added message.LogOffset `json:"added"`
-	// Cursor: all that come before it have left.
+	// Cursor: all of them that come before it have left.
 	Cursor Key `json:"cursor"`
+	// Floors: so have these.
+	Floors []floor `json:"floors,omitempty"`
+	// Latest is the latest time for which an entry was taken.
+	Latest int64 `json:"latest"`
 	// Covered: of entries at or behind the cursor, only those in Gone have a delivery that stands before it in the log.
 	Covered message.LogOffset `json:"covered"`
 	// Gone has where these end.
@@ -99,7 +103,8 @@ func Open(disk env.Disk, recall func(Entry)) (*Calendar, Mark, error) {
 		return nil, mark, err
 	}
 	c := &Calendar{
-		disk: disk, recall: recall, pages: map[int64]*page{}, front: mark.Cursor, start: mark.Cursor, added: mark.Added,
+		disk: disk, recall: recall, pages: map[int64]*page{}, front: mark.Cursor, floors: append(mark.Floors, floor{mark.Cursor, mark.Added}),
+		latest: mark.Latest, added: mark.Added,
 		gone: map[message.LogOffset]struct{}{}, passed: map[message.LogOffset]Key{},
 	}
 	for _, end := range mark.Gone {
@@ -130,7 +135,7 @@ func (c *Calendar) admit(p *page, files []env.Entry) error {
 			p.first = e.Log
 		}
 		last = e.Log
-		if e.key().Compare(c.start) >= 0 {
+		if !c.below(e) {
 			p.waiting++
 		}
 	})
@@ -186,7 +191,7 @@ type Snapshot struct {
 // snapshot is saved, the log must be durable up to there, with all that was appended for entries that are done. One at a time.
 func (c *Calendar) Snapshot(covered message.LogOffset) *Snapshot {
 	c.passGone()
-	s := &Snapshot{mark: Mark{Added: c.added, Cursor: c.cursor(), Covered: covered, Gone: slices.Sorted(maps.Keys(c.gone)), Pages: map[int64]int64{}}}
+	s := &Snapshot{mark: Mark{Added: c.added, Cursor: c.cursor(), Floors: c.floorsAbove(), Latest: c.latest, Covered: covered, Gone: slices.Sorted(maps.Keys(c.gone)), Pages: map[int64]int64{}}}
 	s.mark.Gone = append(s.mark.Gone, slices.Sorted(maps.Keys(c.passed))...)
 	for _, p := range c.sorted() {
 		if p.waiting == 0 && p.start+pageWidth <= s.mark.Cursor.Due {
@@ -218,14 +223,16 @@ func (c *Calendar) firstWaiting() (first Key, ok bool) {
 		sooner(c.ready[0].key())
 	}
 	if c.next != nil {
-		// What stands there before the start has left.
-		if k := (Key{Due: c.next.start}); k.Compare(c.start) < 0 {
-			sooner(c.start)
-		} else {
-			sooner(k)
-		}
+		sooner(Key{Due: c.next.start})
 	}
 	return first, ok
+}
+
+// floorsAbove are the floors that the cursor does not tell.
+func (c *Calendar) floorsAbove() []floor {
+	cursor := c.cursor()
+	c.floors = slices.DeleteFunc(c.floors, func(f floor) bool { return f.Before.Compare(cursor) <= 0 })
+	return slices.Clone(c.floors)
 }
 
 // passGone moves the front over entries that had left before the start, as far as none waits before them.

@@ -1,0 +1,291 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gantrymq/gantry/client"
+	"github.com/gantrymq/gantry/linearizability"
+	"github.com/gantrymq/gantry/sim/oracle"
+	"github.com/gantrymq/gantry/transport/message"
+	"github.com/gantrymq/gantry/transport/proto"
+)
+
+var timerScenario = Scenario{
+	Name:  "timer",
+	About: "messages wait for a delay level or for a time of their own, some are recalled, and each is delivered once and never early, under all faults",
+	Marks: []string{
+		"send acknowledged", "a timer was acknowledged", "a level was acknowledged", "a timer without an answer", "recalled", "a recall that came too late",
+		"a recall without an answer", "delivered", "delivered after a recall without an answer", "delivered while all was quiet", "recalled while all was quiet",
+	},
+	run: runTimer,
+}
+
+// lateTopic takes what waits: nothing else is sent to it.
+const lateTopic = "late"
+
+// timerRun is the state of one run.
+type timerRun struct {
+	*fleet
+	longest time.Duration // that a message waits
+	levels  float64       // messages with a delay level
+	recalls float64
+	sent    map[linearizability.Hash]*timedMessage
+	order   []*timedMessage
+	seen    map[linearizability.Hash]int // how often each is in the queues
+	strict  bool                         // brokers' calendars do not step
+}
+
+// timedMessage is one that was sent to wait.
+type timedMessage struct {
+	m            *client.Message
+	level        int
+	acknowledged bool
+	answer       client.SendResult
+	why          error // of the last answer that was none
+	recalled     recallOutcome
+}
+
+type recallOutcome int
+
+const (
+	notRecalled recallOutcome = iota
+	recallUnknown
+	recallPromised
+	recallRefused
+)
+
+func runTimer(r *run) {
+	t := &timerRun{sent: map[linearizability.Hash]*timedMessage{}}
+	t.fleet = newFleet(r, fleetBounds{
+		producers: 3, members: 1, shortest: 5 * time.Second, longest: 40 * time.Second, think: 400 * time.Millisecond, brokers: quickLevels,
+	})
+	d := r.draw
+	t.longest = d.duration("longest time to wait", 500*time.Millisecond, 30*time.Second)
+	t.levels = d.share("delay levels", 0.5)
+	t.recalls = d.share("recalls", 0.4)
+	t.strict = !calendarsStep(t.Schedule)
+	for _, m := range t.members {
+		m.options = t.memberOptions
+	}
+	t.send, t.caughtUp, t.finally = t.sendToWait, func() string { return "" }, t.whenDelivered
+	t.play(func(c *pubsubClient) (err error) {
+		// One try each: then a message is stored once at most.
+		c.producer, err = client.NewProducer(c.env, append(t.producerOptions(), client.WithRetries(0, 0))...)
+		return err
+	})
+}
+
+func (t *timerRun) memberOptions(m *fleetMember) []client.PushOption {
+	return []client.PushOption{
+		client.WithNameServers(t.cluster.NameServerAddresses()...), client.WithGroup("timers"), client.WithConsumeFrom(client.FromFirst),
+		client.WithHandler(func(_ context.Context, messages []*client.Received) error {
+			for _, r := range messages {
+				t.received(r)
+			}
+			return nil
+		}),
+		client.WithSubscription(lateTopic, client.Tags("*")), client.WithHold(t.work.hold), client.WithPullTimeout(t.work.hold + 2*time.Second),
+		client.WithRequestTimeout(2 * time.Second), client.WithRouteRefresh(5 * time.Second),
+	}
+}
+
+// sendToWait sends a message of one sort or the other, and recalls some.
+func (t *timerRun) sendToWait(c *pubsubClient) {
+	if c.random.Chance(0.2) {
+		t.record(c, marked(t.topics[c.random.IntN(len(t.topics))], c.body()))
+		return
+	}
+	t.Operations++
+	wait := time.Duration(c.random.Between(0, int64(t.longest)))
+	w := t.newTimed(c, client.DelayFor(wait))
+	switch {
+	case c.random.Chance(t.levels):
+		w.level = int(c.random.Between(1, levels))
+		w.m.Properties.Delete(message.PropertyDelayMillis)
+		client.DelayLevel(w.level)(w.m)
+	case c.random.Chance(0.3):
+		w.m.Properties.Delete(message.PropertyDelayMillis)
+		client.DeliverAt(c.env.Clock.Wall().Time().Add(wait))(w.m)
+	}
+	t.sendOne(c, w)
+	if w.acknowledged && w.level == 0 && c.random.Chance(t.recalls) {
+		c.env.Tasks.Sleep(time.Duration(c.random.Between(0, int64(t.longest))))
+		t.recall(c, w)
+	}
+}
+
+func (t *timerRun) newTimed(c *pubsubClient, option client.MessageOption) *timedMessage {
+	w := &timedMessage{m: client.NewMessage(lateTopic, c.body(), option)}
+	oracle.Mark(w.m)
+	t.sent[linearizability.HashOf(w.m.Body)] = w
+	t.order = append(t.order, w)
+	return w
+}
+
+func (t *timerRun) sendOne(c *pubsubClient, w *timedMessage) {
+	result, err := c.producer.Send(context.Background(), w.m)
+	w.why = err
+	if err != nil || result.Status != client.SendOK {
+		t.kernel.Mark("a timer without an answer")
+		return
+	}
+	w.acknowledged, w.answer = true, result
+	if w.level > 0 {
+		t.kernel.Mark("a level was acknowledged")
+		return
+	}
+	t.kernel.Mark("a timer was acknowledged")
+}
+
+func (t *timerRun) recall(c *pubsubClient, w *timedMessage) {
+	if w.answer.RecallHandle == "" {
+		// Its time had come when it was sent.
+		return
+	}
+	_, err := c.producer.Recall(context.Background(), lateTopic, w.answer.RecallHandle)
+	w.why = err
+	var refusal *client.ResponseError
+	switch {
+	case err == nil:
+		w.recalled = recallPromised
+		t.kernel.Mark("recalled")
+		if t.seen[linearizability.HashOf(w.m.Body)] > 0 {
+			t.failSafety("%v was recalled, and is in its queue already", w.m)
+		}
+	case errors.As(err, &refusal) && refusal.Code == proto.RespIllegalOperation:
+		w.recalled = recallRefused
+		t.kernel.Mark("a recall that came too late")
+	default:
+		w.recalled = recallUnknown
+		t.kernel.Mark("a recall without an answer")
+	}
+}
+
+// received looks at a message that came.
+func (t *timerRun) received(r *client.Received) {
+	t.whole(r)
+	w := t.sent[linearizability.HashOf(r.Body)]
+	if w == nil {
+		t.failSafety("%v at %d of %v was never sent", r, r.Offset, r.Queue)
+		return
+	}
+	t.kernel.Mark("delivered")
+	t.demandNotEarly(r, w)
+	if w.recalled == recallPromised {
+		t.failSafety("%v at %d of %v was delivered though its recall was promised", r, r.Offset, r.Queue)
+	}
+	if w.recalled == recallUnknown {
+		t.kernel.Mark("delivered after a recall without an answer")
+	}
+}
+
+// demandNotEarly compares the time when a message was put into its queue with the one when it was due.
+func (t *timerRun) demandNotEarly(r *client.Received, w *timedMessage) {
+	if !t.strict {
+		return
+	}
+	due := r.BornAt
+	if w.level > 0 {
+		due = due.Add(time.Duration(min(w.level, levels)) * 400 * time.Millisecond)
+	}
+	if text := r.Properties.Get(message.PropertyTimerDueAtMillis); text != "" {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			t.failSafety("%v says that it was due at %q", r, text)
+			return
+		}
+		due = time.UnixMilli(n)
+	}
+	// Clocks of clients and brokers are the same where calendars do not step.
+	if r.StoredAt.Before(due) {
+		t.failSafety("%v at %d of %v was due at %v and came at %v", r, r.Offset, r.Queue, due, r.StoredAt)
+	}
+}
+
+// whenDelivered waits until nothing can wait any more, and reads what was delivered. Then it demands that timers are exact.
+func (t *timerRun) whenDelivered(probe *pubsubClient) {
+	t.observer.Tasks.Sleep(max(t.longest, levels*400*time.Millisecond) + wakeWithin)
+	t.readLate(probe)
+	for _, w := range t.order {
+		t.demandOnce(w)
+	}
+	if t.kernel.Failure() == nil {
+		t.demandExact(probe)
+	}
+}
+
+// readLate reads all of the late topic.
+func (t *timerRun) readLate(probe *pubsubClient) {
+	t.seen = map[linearizability.Hash]int{}
+	queues, err := probe.consumer.Queues(context.Background(), lateTopic)
+	if err != nil && len(t.acknowledged()) > 0 {
+		t.failLiveness("nothing is broken, and the queues of %s are not told: %v", lateTopic, err)
+		return
+	}
+	for _, queue := range queues {
+		for next := client.QueueOffset(0); ; {
+			result, err := probe.consumer.Pull(context.Background(), queue, next, 32)
+			if err != nil {
+				t.failLiveness("%v cannot be read at %d after everything healed: %v", queue, next, err)
+				return
+			}
+			for _, r := range result.Messages {
+				t.received(r)
+				t.seen[linearizability.HashOf(r.Body)]++
+			}
+			if result.Next >= result.Max || result.Next <= next {
+				break
+			}
+			next = result.Next
+		}
+	}
+}
+
+func (t *timerRun) acknowledged() []*timedMessage {
+	return slices.DeleteFunc(slices.Clone(t.order), func(w *timedMessage) bool { return !w.acknowledged })
+}
+
+// demandOnce: what was acknowledged is there once, unless it was recalled, and nothing is there twice.
+func (t *timerRun) demandOnce(w *timedMessage) {
+	switch n := t.seen[linearizability.HashOf(w.m.Body)]; {
+	case n > 1:
+		t.failSafety("%v was delivered %d times", w.m, n)
+	case n == 1 && w.recalled == recallPromised:
+		t.failSafety("%v was delivered though its recall was promised", w.m)
+	case !t.strict && w.level == 0:
+		// A calendar that was set back by an hour lets it wait for an hour more.
+	case n == 0 && w.acknowledged && (w.recalled == notRecalled || w.recalled == recallRefused):
+		t.failSafety("%v, acknowledged as %v, was not delivered", w.m, w.answer)
+	}
+}
+
+// exactWithin is how late a timer may be where nothing is broken.
+const exactWithin = 100 * time.Millisecond
+
+// demandExact sends one message to wait and recalls another one, in a world in which nothing is broken.
+func (t *timerRun) demandExact(probe *pubsubClient) {
+	probe.producer = probe.steady
+	wait := time.Duration(probe.random.Between(int64(time.Second), int64(5*time.Second)))
+	stays, goes := t.newTimed(probe, client.DelayFor(wait)), t.newTimed(probe, client.DelayFor(wait))
+	t.sendOne(probe, stays)
+	sent := t.observer.Clock.Now()
+	t.sendOne(probe, goes)
+	t.recall(probe, goes)
+	// Where calendars were set back, what is due now may have been due before.
+	if !stays.acknowledged || !goes.acknowledged || goes.recalled != recallPromised && t.strict {
+		t.failLiveness("nothing is broken, and a timer (%v), or its recall (%v), is refused", stays.why, goes.why)
+		return
+	}
+	t.kernel.Mark("recalled while all was quiet")
+	t.observer.Tasks.Sleep(wait + exactWithin - t.observer.Clock.Now().Sub(sent))
+	t.readLate(probe)
+	t.demandOnce(goes)
+	if t.seen[linearizability.HashOf(stays.m.Body)] != 1 {
+		t.failLiveness("nothing is broken, and a message that was to wait for %v did not come within %v more", wait, exactWithin)
+	}
+	t.kernel.Mark("delivered while all was quiet")
+}
