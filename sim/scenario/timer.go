@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/gantrymq/gantry/client"
@@ -43,6 +42,8 @@ type timerRun struct {
 type timedMessage struct {
 	m            *client.Message
 	level        int
+	wait         time.Duration // from when it was born; 0 with a level or a time
+	at           time.Time     // the time that was asked for
 	acknowledged bool
 	answer       client.SendResult
 	why          error // of the last answer that was none
@@ -101,15 +102,16 @@ func (t *timerRun) sendToWait(c *pubsubClient) {
 	}
 	t.Operations++
 	wait := time.Duration(c.random.Between(0, int64(t.longest)))
-	w := t.newTimed(c, client.DelayFor(wait))
+	w := t.newTimed(c, wait)
 	switch {
 	case c.random.Chance(t.levels):
-		w.level = int(c.random.Between(1, levels))
+		w.level, w.wait = int(c.random.Between(1, levels)), 0
 		w.m.Properties.Delete(message.PropertyDelayMillis)
 		client.DelayLevel(w.level)(w.m)
 	case c.random.Chance(0.3):
 		w.m.Properties.Delete(message.PropertyDelayMillis)
-		client.DeliverAt(c.env.Clock.Wall().Time().Add(wait))(w.m)
+		w.at, w.wait = c.env.Clock.Wall().Time().Add(wait).Truncate(time.Millisecond), 0
+		client.DeliverAt(w.at)(w.m)
 	}
 	t.sendOne(c, w)
 	if w.acknowledged && w.level == 0 && c.random.Chance(t.recalls) {
@@ -118,8 +120,9 @@ func (t *timerRun) sendToWait(c *pubsubClient) {
 	}
 }
 
-func (t *timerRun) newTimed(c *pubsubClient, option client.MessageOption) *timedMessage {
-	w := &timedMessage{m: client.NewMessage(lateTopic, c.body(), option)}
+func (t *timerRun) newTimed(c *pubsubClient, wait time.Duration) *timedMessage {
+	wait = wait.Truncate(time.Millisecond)
+	w := &timedMessage{m: client.NewMessage(lateTopic, c.body(), client.DelayFor(wait)), wait: wait}
 	oracle.Mark(w.m)
 	t.sent[linearizability.HashOf(w.m.Body)] = w
 	t.order = append(t.order, w)
@@ -188,19 +191,11 @@ func (t *timerRun) demandNotEarly(r *client.Received, w *timedMessage) {
 	if !t.strict {
 		return
 	}
-	due := r.BornAt
-	if w.level > 0 {
-		due = due.Add(time.Duration(min(w.level, levels)) * 400 * time.Millisecond)
-	}
-	if text := r.Properties.Get(message.PropertyTimerDueAtMillis); text != "" {
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			t.failSafety("%v says that it was due at %q", r, text)
-			return
-		}
-		due = time.UnixMilli(n)
-	}
 	// Clocks of clients and brokers are the same where calendars do not step.
+	due := r.BornAt.Add(w.wait + time.Duration(w.level)*400*time.Millisecond)
+	if !w.at.IsZero() {
+		due = w.at
+	}
 	if r.StoredAt.Before(due) {
 		t.failSafety("%v at %d of %v was due at %v and came at %v", r, r.Offset, r.Queue, due, r.StoredAt)
 	}
@@ -270,7 +265,7 @@ const exactWithin = 100 * time.Millisecond
 func (t *timerRun) demandExact(probe *pubsubClient) {
 	probe.producer = probe.steady
 	wait := time.Duration(probe.random.Between(int64(time.Second), int64(5*time.Second)))
-	stays, goes := t.newTimed(probe, client.DelayFor(wait)), t.newTimed(probe, client.DelayFor(wait))
+	stays, goes := t.newTimed(probe, wait), t.newTimed(probe, wait)
 	t.sendOne(probe, stays)
 	sent := t.observer.Clock.Now()
 	t.sendOne(probe, goes)
