@@ -151,6 +151,29 @@ func ExampleNewMessage_delayed() {
 	// Output: water the plants true
 }
 
+// A message may also wait for a time of its own, up to three days, and be withdrawn before that.
+func ExampleProducer_Recall() {
+	defer standalone("reminders")()
+	ctx := context.Background()
+
+	p, err := gantry.NewProducer(client.WithGroup("calendar"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer p.Close(ctx)
+	sent, err := p.Send(ctx, gantry.NewMessage("reminders", []byte("the dentist"), client.DelayFor(time.Hour)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	// The appointment is cancelled.
+	id, err := p.Recall(ctx, "reminders", sent.RecallHandle)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(id == sent.UniqueID)
+	// Output: true
+}
+
 // Request waits for the reply of the consumer that handles the message.
 func ExampleProducer_Request() {
 	defer standalone("prices")()

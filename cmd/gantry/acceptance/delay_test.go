@@ -77,19 +77,46 @@ func TestEndToEndADelayedMessageSurvivesAKilledBroker(t *testing.T) {
 	require.Less(t, d.at.Sub(began), 12*time.Second)
 }
 
-// Times that are no levels need timers, which are not there: such a message is refused, not delivered at once.
-func TestEndToEndADelayThatIsNoLevelIsRefusedWithAReason(t *testing.T) {
+// A message may wait for a time of its own, to the millisecond, and be recalled before that.
+func TestEndToEndATimedMessageComesAtItsTimeUnlessItIsRecalled(t *testing.T) {
 	endToEnd(t)
 	c := shared(t)
-	topic := c.topic(t, "timer", 1)
-	for name, option := range map[string]client.MessageOption{
-		"a delay": client.DelayFor(time.Minute),
-		"a time":  client.DeliverAt(time.Now().Add(time.Minute)),
-	} {
-		_, err := c.producer(t).Send(background, client.NewMessage(topic, []byte("x"), option))
-		var failed *client.SendError
-		require.ErrorAs(t, err, &failed, name)
-		require.False(t, failed.MaybeStored, name)
-		require.ErrorContains(t, err, "TIMER_", name)
+	topic := c.topic(t, "timed", 1)
+	consumer := c.consume(t, topic, topic)
+	p, began := c.producer(t), time.Now()
+	send(t, p, client.NewMessage(topic, []byte("second"), client.DelayFor(1700*time.Millisecond)))
+	send(t, p, client.NewMessage(topic, []byte("first"), client.DeliverAt(began.Add(1300*time.Millisecond))))
+	recalled := send(t, p, client.NewMessage(topic, []byte("never"), client.DelayFor(1500*time.Millisecond)))
+	id, err := p.Recall(background, topic, recalled.RecallHandle)
+	require.NoError(t, err)
+	require.Equal(t, recalled.UniqueID, id)
+	soon(t, func() bool { return len(consumer.deliveries()) == 2 }, "messages do not come")
+	for i, want := range []struct {
+		body string
+		wait time.Duration
+	}{{"first", 1300 * time.Millisecond}, {"second", 1700 * time.Millisecond}} {
+		d := consumer.deliveries()[i]
+		require.Equal(t, want.body, string(d.Body))
+		require.GreaterOrEqual(t, d.at.Sub(began)+time.Millisecond, want.wait)
+		require.Less(t, d.at.Sub(began), want.wait+3*time.Second)
 	}
+	_, err = p.Recall(background, topic, recalled.RecallHandle)
+	require.ErrorContains(t, err, "too late")
+	_, err = p.Send(background, client.NewMessage(topic, []byte("x"), client.DelayFor(73*time.Hour)))
+	require.ErrorContains(t, err, "timerMaxDelaySec")
+}
+
+// What waits for a time of its own survives a crash of the broker, too, and comes once.
+func TestEndToEndATimedMessageSurvivesAKilledBroker(t *testing.T) {
+	endToEnd(t)
+	c := own(t)
+	topic := c.topic(t, "punctual", 1)
+	began := time.Now()
+	send(t, c.producer(t), client.NewMessage(topic, []byte("x"), client.DelayFor(4*time.Second)))
+	c.nodes["broker-a"].Kill()
+	require.NoError(t, c.startBroker("broker-a"))
+	require.NoError(t, c.connect())
+	d := c.consume(t, "punctual", topic).one(t)
+	require.GreaterOrEqual(t, d.at.Sub(began), 4*time.Second)
+	require.Less(t, d.at.Sub(began), 12*time.Second)
 }
