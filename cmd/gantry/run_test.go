@@ -194,7 +194,7 @@ func TestDefaultsAreThoseOfTheNodes(t *testing.T) {
 	want.Listen, want.FastListen = "0.0.0.0:10911", "0.0.0.0:10909"
 	want.AdvertisedIP, want.Store = netip.MustParseAddr("10.0.0.1"), got.Store
 	// What no key sets is left to the node.
-	want.HeldPullsMax, want.TopicsMax, want.GroupsMax, want.ShutdownGrace = 0, 0, 0, 0
+	want.HeldPullsMax, want.TopicsMax, want.GroupsMax, want.ShutdownGrace, want.TimersMax, want.TransactionsMax = 0, 0, 0, 0, 0, 0
 	want.Settings = got.Settings
 	require.Equal(t, want, got)
 

@@ -28,20 +28,21 @@ type Broker struct {
 	started  env.Instant
 	startAt  env.WallMillis
 
-	topics   *topicTable
-	groups   *groupTable
-	offsets  *offsetTable
-	delays   *delays
-	timers   *timers
-	locks    *lockTable
-	progress *progressTable
-	clients  *clientTable
-	filters  *filterTable
-	waiting  *waitingPulls
-	names    *registrar
-	routes   *routeTable
-	modes    *requestModeTable
-	stats    *statistics
+	topics       *topicTable
+	groups       *groupTable
+	offsets      *offsetTable
+	delays       *delays
+	timers       *timers
+	transactions *transactions
+	locks        *lockTable
+	progress     *progressTable
+	clients      *clientTable
+	filters      *filterTable
+	waiting      *waitingPulls
+	names        *registrar
+	routes       *routeTable
+	modes        *requestModeTable
+	stats        *statistics
 
 	configuring *env.Semaphore // one change of the settings at a time
 
@@ -79,6 +80,7 @@ func New(e env.Env, options Options) (*Broker, error) {
 	b.modes = newRequestModeTable(b)
 	b.delays = newDelays(b)
 	b.timers = newTimers(b)
+	b.transactions = newTransactions(b)
 	b.locks = newLockTable(b)
 	b.progress = newProgressTable(b)
 	b.options.Store.Arrived = b.arrived
@@ -99,6 +101,8 @@ func (b *Broker) arrived(key store.QueueKey, offset message.QueueOffset, tagHash
 		b.delays.arrived()
 	case proto.TimerTopic:
 		b.timers.arrived()
+	case proto.HalfTopic:
+		b.transactions.arrived()
 	}
 	b.waiting.arrived(key, offset, tagHash)
 }
@@ -130,6 +134,7 @@ func (b *Broker) Start() error {
 	}
 	b.delays.start()
 	b.timers.start()
+	b.transactions.start()
 	b.tasks.Go("save offsets", b.offsets.saveLoop)
 	b.tasks.Go("expire clients", b.clients.expireLoop)
 	b.waiting.start()
@@ -194,7 +199,7 @@ func (b *Broker) Close() error {
 	b.outgoing.Close()
 	b.server.Shutdown(b.options.ShutdownGrace)
 	b.tasks.Wait()
-	return errors.Join(b.delays.close(), b.timers.close(), b.offsets.close(), b.store.Close())
+	return errors.Join(b.delays.close(), b.timers.close(), b.transactions.close(), b.offsets.close(), b.store.Close())
 }
 
 // String tells who the broker is and how far its log reaches.

@@ -105,7 +105,7 @@ func TestWhatCannotBeIsRefusedWithItsCodeAndReason(t *testing.T) {
 		{"a delay that is none", sendRequest("orders", 0, "x", "DELAY\x01soon\x02"), proto.RespMessageIllegal, `property DELAY: "soon" is no delay level`},
 		{"a timer that is none", sendRequest("orders", 0, "x", "TIMER_DELAY_SEC\x01soon\x02"), proto.RespMessageIllegal, `property TIMER_DELAY_SEC: "soon" is no number of seconds`},
 		{"a timer beyond the horizon", sendRequest("orders", 0, "x", "TIMER_DELAY_SEC\x01259201\x02"), proto.RespMessageIllegal, "timerMaxDelaySec"},
-		{"a half message", sendRequest("orders", 0, "x", "TRAN_MSG\x01true\x02"), proto.RespNoPermission, "transaction"},
+		{"a half message of nobody", sendRequest("orders", 0, "x", "TRAN_MSG\x01true\x02"), proto.RespMessageIllegal, "property PGROUP"},
 		{"a pull of an unknown topic", pullRequest("nowhere", 0, 0, 0, "*"), proto.RespTopicNotExist, "nowhere"},
 		{"a pull of an unknown queue", pullRequest("orders", 9, 0, 0, "*"), proto.RespInvalidParameter, "queueId[9]"},
 		{"a pull beyond the end", pullRequest("orders", 0, 5, 0, "*"), proto.RespPullOffsetMoved, "OFFSET_OVERFLOW_BADLY"},

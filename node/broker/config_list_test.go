@@ -66,7 +66,7 @@ func TestToolsSeeTheSystemTopicsOfABroker(t *testing.T) {
 	list, err := proto.UnmarshalTopicList(w.succeeds(&transport.Request{Code: proto.ReqGetSystemTopicListFromBroker}).Body)
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		"BenchmarkTest", "DefaultCluster", "DefaultCluster_REPLY_TOPIC", "OFFSET_MOVED_EVENT", "SCHEDULE_TOPIC_XXXX", "SELF_TEST_TOPIC", "TBW102", "broker-a",
-		"rmq_sys_wheel_timer",
+		"BenchmarkTest", "DefaultCluster", "DefaultCluster_REPLY_TOPIC", "OFFSET_MOVED_EVENT", "RMQ_SYS_TRANS_HALF_TOPIC", "RMQ_SYS_TRANS_OP_HALF_TOPIC",
+		"SCHEDULE_TOPIC_XXXX", "SELF_TEST_TOPIC", "TBW102", "TRANS_CHECK_MAX_TIME_TOPIC", "broker-a", "rmq_sys_wheel_timer",
 	}, list.Topics)
 }

@@ -44,6 +44,8 @@ func (b *Broker) serve(in *transport.Incoming) {
 		b.earliestStoreTime(in)
 	case proto.ReqQueryAssignment:
 		b.queryAssignment(in)
+	case proto.ReqEndTransaction:
+		b.endTransaction(in)
 	case proto.ReqRecallMessage:
 		b.recall(in)
 	default:

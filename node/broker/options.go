@@ -27,32 +27,37 @@ type Options struct {
 	Store       store.Options
 	Limits      transport.Limits
 
-	Perm                 proto.Perm    // brokerPermission
-	NoAutoTopics         bool          // autoCreateTopicEnable=false
-	NoAutoGroups         bool          // autoCreateSubscriptionGroup=false
-	DefaultTopicQueues   int32         // defaultTopicQueueNums
-	NoLongPolling        bool          // longPollingEnable=false
-	NoPropertyFilter     bool          // enablePropertyFilter=false: subscriptions of SQL92 are refused
-	TimersOff            bool          // timerWheelEnable=false: no messages that wait for a time of their own
-	NoRecalls            bool          // recallMessageEnable=false: such messages cannot be withdrawn
-	TimersMax            int           // messages that wait so at once
-	TimerMax             time.Duration // timerMaxDelaySec: for how long
-	NoReplyStore         bool          // storeReplyMessageEnable=false: replies are handed to who asked, but not stored
-	ShortPollingFor      time.Duration
-	HeldPullsMax         int  // further ones are answered "nothing found" at once
-	PullMessagesMax      int  // messages of one pull (maxTransferCountOnMessageInMemory)
-	PullBytesMax         int  // bytes of one pull (maxTransferBytesOnMessageInMemory)
-	SlaveRead            bool // slaveReadEnable: who reads old messages is sent to the slave that its group names
-	RegisterEvery        time.Duration
-	RegisterTimeout      time.Duration
-	RoutesFor            time.Duration // loadBalancePollNameServerInterval: how long the broker takes a route for right by which it shares out queues
-	NoServerBalance      bool          // serverLoadBalancerEnable=false: who asks the broker for its queues gets all
-	SaveOffsetsEvery     time.Duration // flushConsumerOffsetInterval
-	ClientTimeout        time.Duration // a client without a heartbeat for that long has left
-	QueueLockFor         time.Duration // a lock that is not renewed lasts so long (rocketmq.broker.rebalance.lockMaxLiveTime)
-	Region               string        // regionId
-	TopicsMax, GroupsMax int           // automatic creation stops there
-	ShutdownGrace        time.Duration
+	Perm                  proto.Perm    // brokerPermission
+	NoAutoTopics          bool          // autoCreateTopicEnable=false
+	NoAutoGroups          bool          // autoCreateSubscriptionGroup=false
+	DefaultTopicQueues    int32         // defaultTopicQueueNums
+	NoLongPolling         bool          // longPollingEnable=false
+	NoPropertyFilter      bool          // enablePropertyFilter=false: subscriptions of SQL92 are refused
+	TransactionsOff       bool          // rejectTransactionMessage=true
+	TransactionsMax       int           // open at once
+	TransactionTimeout    time.Duration // transactionTimeOut: age of the first check of a transaction
+	TransactionCheckEvery time.Duration // transactionCheckInterval
+	TransactionChecksMax  int           // transactionCheckMax: then it is given up
+	TimersOff             bool          // timerWheelEnable=false: no messages that wait for a time of their own
+	NoRecalls             bool          // recallMessageEnable=false: such messages cannot be withdrawn
+	TimersMax             int           // messages that wait so at once
+	TimerMax              time.Duration // timerMaxDelaySec: for how long
+	NoReplyStore          bool          // storeReplyMessageEnable=false: replies are handed to who asked, but not stored
+	ShortPollingFor       time.Duration
+	HeldPullsMax          int  // further ones are answered "nothing found" at once
+	PullMessagesMax       int  // messages of one pull (maxTransferCountOnMessageInMemory)
+	PullBytesMax          int  // bytes of one pull (maxTransferBytesOnMessageInMemory)
+	SlaveRead             bool // slaveReadEnable: who reads old messages is sent to the slave that its group names
+	RegisterEvery         time.Duration
+	RegisterTimeout       time.Duration
+	RoutesFor             time.Duration // loadBalancePollNameServerInterval: how long the broker takes a route for right by which it shares out queues
+	NoServerBalance       bool          // serverLoadBalancerEnable=false: who asks the broker for its queues gets all
+	SaveOffsetsEvery      time.Duration // flushConsumerOffsetInterval
+	ClientTimeout         time.Duration // a client without a heartbeat for that long has left
+	QueueLockFor          time.Duration // a lock that is not renewed lasts so long (rocketmq.broker.rebalance.lockMaxLiveTime)
+	Region                string        // regionId
+	TopicsMax, GroupsMax  int           // automatic creation stops there
+	ShutdownGrace         time.Duration
 	// Settings are all that the operator can set, with the values in force. The broker only shows them to tools (GET_BROKER_CONFIG), beside
 	// what it knows itself, such as the port that it got.
 	Settings proto.ConfigText
@@ -69,6 +74,7 @@ func DefaultOptions() Options {
 		RegisterEvery: 30 * time.Second, RegisterTimeout: 6 * time.Second, RoutesFor: 30 * time.Second, SaveOffsetsEvery: 5 * time.Second,
 		ClientTimeout: 120 * time.Second, Region: "DefaultRegion", TopicsMax: 100_000, GroupsMax: 100_000,
 		ShutdownGrace: 3 * time.Second, QueueLockFor: time.Minute, TimersMax: 20_000_000, TimerMax: 72 * time.Hour,
+		TransactionsMax: 1_000_000, TransactionTimeout: 6 * time.Second, TransactionCheckEvery: 30 * time.Second, TransactionChecksMax: 15,
 	}
 }
 
@@ -90,6 +96,10 @@ func (o Options) withDefaults() Options {
 	fill(&o.ClientTimeout, d.ClientTimeout)
 	fill(&o.QueueLockFor, d.QueueLockFor)
 	fill(&o.TimersMax, d.TimersMax)
+	fill(&o.TransactionsMax, d.TransactionsMax)
+	fill(&o.TransactionTimeout, d.TransactionTimeout)
+	fill(&o.TransactionCheckEvery, d.TransactionCheckEvery)
+	fill(&o.TransactionChecksMax, d.TransactionChecksMax)
 	fill(&o.TimerMax, d.TimerMax)
 	fill(&o.Region, d.Region)
 	if o.Store.DelayLevels == nil {

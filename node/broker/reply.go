@@ -66,6 +66,8 @@ func (b *Broker) buildReply(in *transport.Incoming, header *proto.SendMessage, t
 		return nil, r
 	case header.Batch:
 		return nil, refused(proto.RespMessageIllegal, "batch: replies are sent one by one")
+	case isHalf([]byte(header.Properties)):
+		return nil, refused(proto.RespMessageIllegal, "property %s: a reply cannot be part of a transaction", message.PropertyHalfMessage)
 	case level > 0:
 		return nil, refused(proto.RespMessageIllegal, "property %s: a reply cannot be delayed", message.PropertyDelayLevel)
 	}

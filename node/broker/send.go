@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"strconv"
@@ -152,6 +151,10 @@ func (b *Broker) buildRecords(in *transport.Incoming, header *proto.SendMessage,
 	if topic.FilterType == proto.MultiTag {
 		base.SysFlags |= message.FlagMultiTags
 	}
+	half := !batch && isHalf(properties)
+	if half {
+		base.SysFlags = base.SysFlags.WithTransaction(message.TransactionNone)
+	}
 	if r := b.refuseFlags(base.SysFlags); r.code != 0 {
 		return nil, r
 	}
@@ -182,8 +185,17 @@ func (b *Broker) buildRecords(in *transport.Incoming, header *proto.SendMessage,
 			return nil, r
 		}
 	}
+	if half {
+		if r := b.admitHalf(properties, level, due); r.code != 0 {
+			return nil, r
+		}
+	}
 	records, r := b.addRecord(base, b.stamped(properties))
-	if r.code == 0 {
+	switch {
+	case r.code != 0:
+	case half:
+		b.transactions.retarget(&records[0], message.ParseProperties(records[0].Properties))
+	default:
 		b.redirect(&records[0], in, header, level, due)
 	}
 	return records, r
@@ -330,9 +342,6 @@ func (b *Broker) addRecord(record message.Record, sent []byte) ([]message.Record
 	if len(record.Body) == 0 {
 		return nil, emptyBody
 	}
-	if r := b.refuseFeatures(sent); r.code != 0 {
-		return nil, r
-	}
 	if _, popped := message.PropertyBytes(sent, message.PropertyReceipt); popped {
 		// A consumer sends on what it has popped: the receipt is not of this message.
 		properties := message.ParseProperties(sent)
@@ -362,23 +371,14 @@ func (b *Broker) addRecord(record message.Record, sent []byte) ([]message.Record
 func (b *Broker) refuseFlags(flags message.SysFlags) refusal {
 	switch {
 	case flags.Transaction() != message.TransactionNone:
-		return refused(proto.RespNoPermission, "the broker[%s] sending transaction message is forbidden", b.address)
+		return refused(proto.RespNoPermission, "sysFlag %d: the message of a transaction has the property %s", uint32(flags), message.PropertyHalfMessage)
 	case flags.InnerBatch() || flags.NeedsUnwrap():
 		return refused(proto.RespMessageIllegal, "sysFlag %d: this broker keeps no batch as one message", uint32(flags))
 	}
 	return refusal{}
 }
 
-// refuseFeatures answers messages whose properties ask for what this broker cannot keep. Delivering such a message as an ordinary one would break
-// the sender's expectation silently.
-func (b *Broker) refuseFeatures(properties []byte) refusal {
-	if value, ok := message.PropertyBytes(properties, message.PropertyHalfMessage); ok && bytes.EqualFold(value, []byte("true")) {
-		return refused(proto.RespNoPermission, "the broker[%s] sending transaction message is forbidden", b.address)
-	}
-	return refusal{}
-}
-
-// refuseInBatch is refuseFeatures for messages of a batch, which cannot have a delay: they are one request with one place.
+// refuseInBatch answers messages of a batch that cannot wait: they are one request with one place.
 func (b *Broker) refuseInBatch(properties []byte) refusal {
 	level, r := delayLevel(properties)
 	switch {
@@ -390,7 +390,10 @@ func (b *Broker) refuseInBatch(properties []byte) refusal {
 	if due, r := b.dueAt(properties); r.code != 0 || due > 0 {
 		return refused(proto.RespMessageIllegal, "messages with a time of their own cannot be sent in a batch; send them one by one")
 	}
-	return b.refuseFeatures(properties)
+	if isHalf(properties) {
+		return refused(proto.RespMessageIllegal, "property %s: messages of transactions cannot be sent in a batch; send them one by one", message.PropertyHalfMessage)
+	}
+	return refusal{}
 }
 
 // delayLevel is the delay level that properties ask for, 0 without one.

@@ -28,9 +28,12 @@ func TestTheTopicsFileHasTheLayoutOfAJavaBroker(t *testing.T) {
 		goldenTopic("DefaultCluster", 16, 7)+","+
 		goldenTopic("DefaultCluster_REPLY_TOPIC", 1, 6)+","+
 		goldenTopic("OFFSET_MOVED_EVENT", 1, 6)+","+
+		goldenTopic("RMQ_SYS_TRANS_HALF_TOPIC", 1, 6)+","+
+		goldenTopic("RMQ_SYS_TRANS_OP_HALF_TOPIC", 1, 6)+","+
 		goldenTopic("SCHEDULE_TOPIC_XXXX", 18, 6)+","+
 		goldenTopic("SELF_TEST_TOPIC", 1, 6)+","+
 		goldenTopic("TBW102", 8, 7)+","+
+		goldenTopic("TRANS_CHECK_MAX_TIME_TOPIC", 1, 6)+","+
 		goldenTopic("broker-a", 1, 7)+","+
 		goldenTopic("rmq_sys_wheel_timer", 1, 6)+","+
 		`"orders":{"attributes":{"message.type":"FIFO"},"order":true,"perm":4,"readQueueNums":4,"topicFilterType":"MULTI_TAG",`+

@@ -70,6 +70,9 @@ func (t *topicTable) system() []proto.TopicConfig {
 		make(proto.OffsetMovedTopic, 1, proto.PermReadWrite),
 		make(proto.DelayTopic, int32(len(o.Store.DelayLevels)), proto.PermReadWrite),
 		make(proto.TimerTopic, 1, proto.PermReadWrite),
+		make(proto.HalfTopic, 1, proto.PermReadWrite),
+		make(proto.OpTopic, 1, proto.PermReadWrite),
+		make(proto.UncheckableTopic, 1, proto.PermReadWrite),
 		make(proto.ReplyTopic(o.Cluster), 1, proto.PermReadWrite),
 	}
 	if !o.NoAutoTopics {

@@ -55,28 +55,32 @@ type Broker struct {
 	DefaultTopicQueueNums       int    `key:"defaultTopicQueueNums" default:"8" range:"1 65536" doc:"most queues of a topic made by a send"`
 	BrokerPermission            string `key:"brokerPermission" default:"6" oneof:"6 4 2" doc:"what clients may do: 6 read and write, 4 read, 2 write"`
 
-	LongPollingEnable bool          `key:"longPollingEnable" default:"true" doc:"hold a pull that finds nothing as long as the consumer allows"`
-	ShortPollingTime  time.Duration `key:"shortPollingTimeMills" unit:"ms" default:"1000" range:"1 3600000" doc:"how long to hold it with longPollingEnable=false"`
-	StoreReply        bool          `key:"storeReplyMessageEnable" default:"true" doc:"store replies to requests as well, beside handing them to who asked"`
-	PropertyFilter    bool          `key:"enablePropertyFilter" default:"true" doc:"let consumers choose messages by expressions over their properties (SQL92), not by tags only; Apache's default is false"`
-	PullBytesMax      int           `key:"maxTransferBytesOnMessageInMemory" default:"262144" range:"1024 16000000" doc:"most bytes of one pull"`
-	PullMessagesMax   int           `key:"maxTransferCountOnMessageInMemory" default:"32" range:"1 100000" doc:"most messages of one pull"`
-	ColdBytesMax      int           `key:"maxTransferBytesOnMessageInDisk" default:"262144" range:"1024 16000000" doc:"most bytes of one pull of messages that are not in memory"`
-	ColdMessagesMax   int           `key:"maxTransferCountOnMessageInDisk" default:"32" range:"1 100000" doc:"most messages of one pull of messages that are not in memory"`
-	MemoryRatio       int           `key:"accessMessageInMemoryMaxRatio" default:"40" range:"1 100" doc:"percent of the machine's memory that the newest messages are taken to be in"`
-	SlaveReadEnable   bool          `key:"slaveReadEnable" default:"false" doc:"advise consumers of older messages to pull from the slave that their group names (whichBrokerWhenConsumeSlowly)"`
-	OffsetsInterval   time.Duration `key:"flushConsumerOffsetInterval" unit:"ms" default:"5000" range:"1 3600000" doc:"pause between writes of consumer offsets"`
-	ChannelExpired    time.Duration `key:"channelExpiredTimeout" unit:"ms" default:"120000" range:"1000 86400000" doc:"a client silent for that long has left"`
-	LockMaxLiveTime   time.Duration `key:"lockMaxLiveTime" unit:"ms" default:"60000" range:"1000 3600000" doc:"ms that a lock of a queue lasts which its owner does not renew (ordered consumption)"`
-	MessageDelayLevel string        `key:"messageDelayLevel" default:"1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h" doc:"times of the delay levels, from level 1 on, in s, m, h or d; redeliveries begin at level 3"`
-	TimerWheel        bool          `key:"timerWheelEnable" default:"true" doc:"take messages that wait for a time of their own"`
-	TimerMaxDelay     time.Duration `key:"timerMaxDelaySec" unit:"s" default:"259200" range:"1 31536000" doc:"how long they may wait; keep the log for longer than that (fileReservedTime)"`
-	RecallMessage     bool          `key:"recallMessageEnable" default:"true" doc:"let such messages be withdrawn by who has the handle that the send was answered with; Apache's default is false"`
-	RegisterPeriod    time.Duration `key:"registerNameServerPeriod" unit:"ms" default:"30000" range:"1 3600000" doc:"pause between registrations, at least 10 s and at most 60 s"`
-	RegisterTimeout   time.Duration `key:"registerBrokerTimeoutMills" unit:"ms" default:"6000" range:"100 600000" doc:"how long to wait for a name server's answer"`
-	ServerBalance     bool          `key:"serverLoadBalancerEnable" default:"true" doc:"share out the queues among consumers that leave it to the broker; false gives each of them all queues"`
-	RoutesFor         time.Duration `key:"loadBalancePollNameServerInterval" unit:"ms" default:"30000" range:"1 3600000" doc:"how old the routes may be by which it shares out queues"`
-	RegionID          string        `key:"regionId" default:"DefaultRegion" doc:"the region, which messages and answers carry"`
+	LongPollingEnable   bool          `key:"longPollingEnable" default:"true" doc:"hold a pull that finds nothing as long as the consumer allows"`
+	ShortPollingTime    time.Duration `key:"shortPollingTimeMills" unit:"ms" default:"1000" range:"1 3600000" doc:"how long to hold it with longPollingEnable=false"`
+	StoreReply          bool          `key:"storeReplyMessageEnable" default:"true" doc:"store replies to requests as well, beside handing them to who asked"`
+	PropertyFilter      bool          `key:"enablePropertyFilter" default:"true" doc:"let consumers choose messages by expressions over their properties (SQL92), not by tags only; Apache's default is false"`
+	PullBytesMax        int           `key:"maxTransferBytesOnMessageInMemory" default:"262144" range:"1024 16000000" doc:"most bytes of one pull"`
+	PullMessagesMax     int           `key:"maxTransferCountOnMessageInMemory" default:"32" range:"1 100000" doc:"most messages of one pull"`
+	ColdBytesMax        int           `key:"maxTransferBytesOnMessageInDisk" default:"262144" range:"1024 16000000" doc:"most bytes of one pull of messages that are not in memory"`
+	ColdMessagesMax     int           `key:"maxTransferCountOnMessageInDisk" default:"32" range:"1 100000" doc:"most messages of one pull of messages that are not in memory"`
+	MemoryRatio         int           `key:"accessMessageInMemoryMaxRatio" default:"40" range:"1 100" doc:"percent of the machine's memory that the newest messages are taken to be in"`
+	SlaveReadEnable     bool          `key:"slaveReadEnable" default:"false" doc:"advise consumers of older messages to pull from the slave that their group names (whichBrokerWhenConsumeSlowly)"`
+	OffsetsInterval     time.Duration `key:"flushConsumerOffsetInterval" unit:"ms" default:"5000" range:"1 3600000" doc:"pause between writes of consumer offsets"`
+	ChannelExpired      time.Duration `key:"channelExpiredTimeout" unit:"ms" default:"120000" range:"1000 86400000" doc:"a client silent for that long has left"`
+	LockMaxLiveTime     time.Duration `key:"lockMaxLiveTime" unit:"ms" default:"60000" range:"1000 3600000" doc:"ms that a lock of a queue lasts which its owner does not renew (ordered consumption)"`
+	MessageDelayLevel   string        `key:"messageDelayLevel" default:"1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h" doc:"times of the delay levels, from level 1 on, in s, m, h or d; redeliveries begin at level 3"`
+	TimerWheel          bool          `key:"timerWheelEnable" default:"true" doc:"take messages that wait for a time of their own"`
+	TimerMaxDelay       time.Duration `key:"timerMaxDelaySec" unit:"s" default:"259200" range:"1 31536000" doc:"how long they may wait; keep the log for longer than that (fileReservedTime)"`
+	RecallMessage       bool          `key:"recallMessageEnable" default:"true" doc:"let such messages be withdrawn by who has the handle that the send was answered with; Apache's default is false"`
+	RejectTransactions  bool          `key:"rejectTransactionMessage" default:"false" doc:"take no messages of transactions"`
+	TransactionTimeout  time.Duration `key:"transactionTimeOut" unit:"ms" default:"6000" range:"1 86400000" doc:"age of a transaction at which its producers are asked what became of it"`
+	TransactionInterval time.Duration `key:"transactionCheckInterval" unit:"ms" default:"30000" range:"10 86400000" doc:"pause before they are asked again"`
+	TransactionChecks   int           `key:"transactionCheckMax" default:"15" range:"1 1000000" doc:"how often they are asked before the transaction is rolled back, and its message kept in TRANS_CHECK_MAX_TIME_TOPIC"`
+	RegisterPeriod      time.Duration `key:"registerNameServerPeriod" unit:"ms" default:"30000" range:"1 3600000" doc:"pause between registrations, at least 10 s and at most 60 s"`
+	RegisterTimeout     time.Duration `key:"registerBrokerTimeoutMills" unit:"ms" default:"6000" range:"100 600000" doc:"how long to wait for a name server's answer"`
+	ServerBalance       bool          `key:"serverLoadBalancerEnable" default:"true" doc:"share out the queues among consumers that leave it to the broker; false gives each of them all queues"`
+	RoutesFor           time.Duration `key:"loadBalancePollNameServerInterval" unit:"ms" default:"30000" range:"1 3600000" doc:"how old the routes may be by which it shares out queues"`
+	RegionID            string        `key:"regionId" default:"DefaultRegion" doc:"the region, which messages and answers carry"`
 }
 
 // LoadBroker applies sources to the defaults, in their order, and checks the result. The warnings tell

@@ -31,8 +31,8 @@ var brokerRules = rules{
 		{"timer[A-LN-VX-Z]* timerMetric*", "timers are read from the log, exact to the millisecond, and delivered until that succeeds"},
 		{"enableScheduleAsyncDeliver flushDelayOffsetInterval delayOffsetUpdateVersionStep",
 			"it delivers what is due with few writes, and the log itself says what was delivered"},
-		{"transaction* rejectTransactionMessage checkTransactionMessageEnable",
-			"this version refuses transactional messages"},
+		{"transactionOp* transactionMetric* checkTransactionMessageEnable",
+			"each transaction that ends is marked at once"},
 		{"pop* *Pop* revive* enableSkipLongAwaitingAck enableRetryTopicV2 appendAckAsync appendCkAsync " +
 			"skipWhenCKRePutReachMaxTimes",
 			"this version has no consumption by pop: such requests are refused"},

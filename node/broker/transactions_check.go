@@ -1,0 +1,136 @@
+package broker
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/message"
+	"github.com/gantrymq/gantry/transport/proto"
+	"go.uber.org/zap"
+)
+
+// checkDue asks producers what became of transactions that are due, and gives up those that nobody decides. It returns when to look again.
+func (t *transactions) checkDue() env.Instant {
+	clock := t.broker.env.Clock
+	next := clock.Now().Add(lookAgainAfter)
+	for _, number := range slices.Sorted(maps.Keys(t.open)) {
+		open := t.open[number]
+		if open == nil || t.closing {
+			continue
+		}
+		if open.due.Reached(clock.Now()) && open.ending == proto.OutcomeUnknown {
+			open.due = clock.Now().Add(t.broker.options.TransactionCheckEvery)
+			t.check(open)
+		}
+		if open.ending == proto.OutcomeUnknown {
+			next = next.Sooner(open.due)
+		}
+	}
+	return next
+}
+
+// check asks a producer, or gives up.
+func (t *transactions) check(open *transaction) {
+	b := t.broker
+	half, err := t.read(open)
+	if err != nil {
+		b.env.Log.Error("the producer of a transaction cannot be asked: the half message cannot be read", zap.Int64("number", int64(open.number)), zap.Error(err))
+		return
+	}
+	if t.open[open.number] != open || open.ending != proto.OutcomeUnknown {
+		return // it has ended meanwhile
+	}
+	if open.checks >= b.options.TransactionChecksMax {
+		t.giveUp(open, half)
+		return
+	}
+	group, _ := message.PropertyBytes(half.Properties, message.PropertyProducerGroup)
+	conn := t.producer(string(group), open.checks)
+	if conn == nil {
+		b.env.Log.Debug("nobody is there who knows what became of a transaction", zap.ByteString("group", group), zap.Int64("number", int64(open.number)))
+		return
+	}
+	if err := conn.Oneway(t.checkRequest(open, half)); err != nil {
+		b.env.Log.Debug("a producer was not asked what became of a transaction", zap.ByteString("group", group), zap.Error(err))
+		return
+	}
+	open.checks++
+	t.changed = true
+}
+
+// read reads the half message. It waits for the disk.
+func (t *transactions) read(open *transaction) (*message.Record, error) {
+	raw, err := t.broker.store.RecordBytes(open.log)
+	if err != nil {
+		return nil, err
+	}
+	half := &message.Record{}
+	_, err = message.DecodeRecord(raw, half, false)
+	return half, err
+}
+
+// producer is a live connection of a producer group, another one each time.
+func (t *transactions) producer(group string, turn int) *transport.Conn {
+	g := t.broker.clients.producers[group]
+	if g == nil || len(g.members) == 0 {
+		return nil
+	}
+	return g.members[turn%len(g.members)].conn
+}
+
+// checkRequest asks what became of a transaction (AbstractTransactionalMessageCheckListener.sendCheckMessage).
+func (t *transactions) checkRequest(open *transaction, half *message.Record) *transport.Request {
+	b := t.broker
+	properties := message.ParseProperties(half.Properties)
+	shown := *half
+	if r, err := t.whole(half); err == nil {
+		shown.Topic, shown.QueueID = r.Topic, r.QueueID
+	}
+	body, err := message.AppendRecord(nil, &shown)
+	if err == nil {
+		message.PatchRecord(body, shown.QueueOffset, shown.LogOffset, shown.StoredAt)
+	}
+	unique := properties.Get(message.PropertyUniqueID)
+	return &transport.Request{Code: proto.ReqCheckTransactionState, Body: body, Header: &proto.CheckTransactionState{
+		Topic: string(shown.Topic), HalfOffset: int64(open.number), LogOffset: int64(open.log), UniqueID: unique, TransactionID: unique,
+		OffsetID: message.OffsetID{StoreHost: b.address, LogOffset: open.log}.String(), BrokerName: b.options.Name,
+	}}
+}
+
+// giveUp puts a transaction that nobody decides where an operator finds it, and ends it with a rollback.
+func (t *transactions) giveUp(open *transaction, half *message.Record) {
+	b := t.broker
+	b.env.Log.Warn("a transaction is given up: its producers were asked often enough; the message is kept in "+proto.UncheckableTopic,
+		zap.Int64("number", int64(open.number)), zap.Int("checks", open.checks), zap.Duration("age", time.Duration(int64(b.env.Clock.Wall())-open.storedAt)*time.Millisecond))
+	r := *half
+	r.Topic, r.QueueID, r.StoreHost = []byte(proto.UncheckableTopic), 0, b.address
+	open.ending = proto.OutcomeRollback
+	b.store.AppendUntilKnown(store.QueueKey{Topic: proto.UncheckableTopic, ID: 0}, []message.Record{r}, &givenUp{t, open})
+	b.store.Kick()
+}
+
+// givenUp is told whether the copy is stored.
+type givenUp struct {
+	transactions *transactions
+	open         *transaction
+}
+
+// Appended marks the transaction as ended.
+func (d *givenUp) Appended(result store.AppendResult) {
+	if result.Status != store.AppendOK {
+		d.open.ending = proto.OutcomeUnknown
+		d.open.answer(refused(sendCode(result.Status), "the transaction is open yet: %s", result.Reason))
+		return
+	}
+	d.transactions.rollback(d.open)
+}
+
+// String names a transaction.
+func (o *transaction) String() string {
+	return fmt.Sprintf("transaction %d at %v, checked %d times", o.number, o.log, o.checks)
+}

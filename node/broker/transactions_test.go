@@ -1,0 +1,158 @@
+package broker_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gantrymq/gantry/node/broker"
+	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/message"
+	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/stretchr/testify/require"
+)
+
+// half is a half message that was sent.
+type half struct {
+	number, log int64
+	id          string
+}
+
+// begin sends a half message.
+func (w *world) beginTransaction(body string) half {
+	w.t.Helper()
+	response := w.succeeds(sendRequest("orders", 1, body, "TRAN_MSG\x01true\x02PGROUP\x01p\x02KEYS\x01k\x02UNIQ_KEY\x01unique-"+body+"\x02"))
+	id, err := message.ParseOffsetID(response.Fields.String("msgId"))
+	require.NoError(w.t, err)
+	var number int64
+	_, err = fmt.Sscan(response.Fields.String("queueOffset"), &number)
+	require.NoError(w.t, err)
+	require.Equal(w.t, "unique-"+body, response.Fields.String("transactionId"))
+	return half{number, int64(id.LogOffset), response.Fields.String("transactionId")}
+}
+
+func endRequest(h half, outcome proto.TransactionOutcome) *transport.Request {
+	return &transport.Request{Code: proto.ReqEndTransaction, Header: &proto.EndTransaction{
+		ProducerGroup: "p", HalfOffset: h.number, LogOffset: h.log, Outcome: outcome, UniqueID: h.id,
+	}}
+}
+
+func TestAMessageOfATransactionIsSeenWhenItIsCommittedAndNotBefore(t *testing.T) {
+	w := newWorld(t)
+	kept, dropped := w.beginTransaction("kept"), w.beginTransaction("dropped")
+	w.pass(time.Second)
+	require.Empty(t, w.bodiesOf("orders", 1))
+	w.succeeds(endRequest(kept, proto.OutcomeCommit))
+	w.succeeds(endRequest(dropped, proto.OutcomeRollback))
+	got := w.records("orders", 1)
+	require.Len(t, got, 1)
+	require.Equal(t, "kept", string(got[0].Body))
+	require.Equal(t, message.TransactionCommitted, got[0].SysFlags.Transaction())
+	require.EqualValues(t, kept.log, got[0].PreparedAt)
+	for name, want := range map[string]string{"TRAN_MSG": "", "REAL_TOPIC": "", "KEYS": "k", "__transactionId__": "unique-kept", "UNIQ_KEY": "unique-kept"} {
+		require.Equal(t, want, message.PropertyString(got[0].Properties, name), name)
+	}
+}
+
+func TestATransactionEndsOnceAndHoweverOftenItIsToldTheSame(t *testing.T) {
+	w := newWorld(t)
+	kept, dropped := w.beginTransaction("kept"), w.beginTransaction("dropped")
+	for round := range 3 {
+		for range 2 {
+			w.succeeds(endRequest(kept, proto.OutcomeCommit))
+			w.succeeds(endRequest(dropped, proto.OutcomeRollback))
+		}
+		w.refused(endRequest(kept, proto.OutcomeRollback), proto.RespIllegalOperation, "has ended with a commit")
+		w.refused(endRequest(dropped, proto.OutcomeCommit), proto.RespIllegalOperation, "has ended with a rollback")
+		require.Equal(t, []string{"kept"}, w.bodiesOf("orders", 1), "round %d", round)
+		w.restart(sim.PowerLoss)
+		w.pass(time.Duration(round) * 11 * time.Second) // the file is saved in it
+	}
+}
+
+// Every point at which the broker may die between the word of the producer and the answer.
+func TestATransactionHasOneOutcomeWhereverTheBrokerDies(t *testing.T) {
+	for _, flush := range []store.FlushMode{store.SyncFlush, store.AsyncFlush} {
+		for at := 0; at < 30; at++ {
+			w := newWorld(t, func(o *broker.Options) { o.Store.Flush = flush })
+			h := w.beginTransaction("x")
+			answer := w.begin(endRequest(h, proto.OutcomeCommit))
+			w.pass(time.Duration(at) * 30 * time.Microsecond)
+			committed := *answer != nil
+			w.restart(sim.KillProcess)
+			w.pass(time.Second)
+			response := w.call(endRequest(h, proto.OutcomeRollback))
+			switch got := w.bodiesOf("orders", 1); {
+			case len(got) == 1:
+				require.EqualValues(t, proto.RespIllegalOperation, response.Code, "%v, %d", flush, at)
+			default:
+				require.Empty(t, got)
+				require.False(t, committed)
+				require.EqualValues(t, proto.RespSuccess, response.Code, "%v, %d: %s", flush, at, response.Remark)
+			}
+			w.succeeds(endRequest(h, map[bool]proto.TransactionOutcome{true: proto.OutcomeCommit, false: proto.OutcomeRollback}[response.Code != 0]))
+		}
+	}
+}
+
+func TestAnEndThatCannotBeIsRefused(t *testing.T) {
+	w := newWorld(t)
+	h := w.beginTransaction("x")
+	w.succeeds(sendRequest("orders", 0, "plain", ""))
+	change := func(change func(h *proto.EndTransaction)) *transport.Request {
+		request := endRequest(h, proto.OutcomeCommit)
+		change(request.Header.(*proto.EndTransaction))
+		return request
+	}
+	w.refused(change(func(h *proto.EndTransaction) { h.ProducerGroup = "q" }), proto.RespSystemError, "of group p, not q")
+	w.refused(change(func(h *proto.EndTransaction) { h.HalfOffset = 7 }), proto.RespSystemError, "number 0, not 7")
+	w.refused(change(func(h *proto.EndTransaction) { h.LogOffset = 3 }), proto.RespSystemError, "no half message is at 3")
+	w.refused(change(func(h *proto.EndTransaction) { h.LogOffset = 1 << 40 }), proto.RespSystemError, "no half message")
+	w.succeeds(deleteTopicRequest("orders"))
+	w.refused(endRequest(h, proto.OutcomeCommit), proto.RespSystemError, "topic orders was deleted")
+	w.succeeds(endRequest(h, proto.OutcomeRollback))
+}
+
+func TestAHalfMessageThatCannotBeIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.refused(sendRequest("orders", 0, "x", "TRAN_MSG\x01true\x02PGROUP\x01p\x02DELAY\x011\x02"), proto.RespMessageIllegal, "cannot wait")
+	w.refused(sendRequest("orders", 0, "x", "TRAN_MSG\x01true\x02PGROUP\x01p\x02TIMER_DELAY_SEC\x019\x02"), proto.RespMessageIllegal, "cannot wait")
+	w.succeeds(sendRequest("orders", 0, "x", "TRAN_MSG\x01false\x02"))
+	w = newWorld(t, func(o *broker.Options) { o.TransactionsOff = true })
+	w.refused(sendRequest("orders", 0, "x", "TRAN_MSG\x01true\x02PGROUP\x01p\x02"), proto.RespNoPermission, "transaction")
+	w = newWorld(t, func(o *broker.Options) { o.TransactionsMax = 1 })
+	w.beginTransaction("one")
+	w.pass(time.Second)
+	w.refused(sendRequest("orders", 0, "x", "TRAN_MSG\x01true\x02PGROUP\x01p\x02"), proto.RespSystemError, "1 transactions are open")
+}
+
+// A transaction that nobody decides is given up, and an operator finds its message.
+func TestATransactionThatNobodyDecidesIsGivenUp(t *testing.T) {
+	w := newWorld(t, func(o *broker.Options) {
+		o.TransactionTimeout, o.TransactionCheckEvery, o.TransactionChecksMax = time.Second, time.Second, 2
+	})
+	require.EqualValues(t, proto.RespSuccess, w.call(producerHeartbeat("p")).Code)
+	h := w.beginTransaction("x")
+	w.pass(2500 * time.Millisecond)
+	require.Empty(t, w.records(proto.UncheckableTopic, 0))
+	w.pass(2 * time.Second)
+	kept := w.records(proto.UncheckableTopic, 0)
+	require.Len(t, kept, 1)
+	require.Equal(t, "x", string(kept[0].Body))
+	require.Equal(t, "orders", message.PropertyString(kept[0].Properties, "REAL_TOPIC"))
+	w.refused(endRequest(h, proto.OutcomeCommit), proto.RespIllegalOperation, "has ended with a rollback")
+	w.restart(sim.PowerLoss)
+	w.pass(12 * time.Second)
+	w.refused(endRequest(h, proto.OutcomeCommit), proto.RespIllegalOperation, "has ended with a rollback")
+	require.Len(t, w.records(proto.UncheckableTopic, 0), 1)
+	require.Empty(t, w.bodiesOf("orders", 1))
+	require.False(t, strings.Contains(w.file("config/transactions.json"), "checks"), "what has ended is not checked")
+}
+
+func producerHeartbeat(group string) *transport.Request {
+	data := &proto.HeartbeatData{ClientID: "producer", Producers: []proto.ProducerData{{Group: group}}}
+	return &transport.Request{Code: proto.ReqHeartbeat, Body: data.Marshal()}
+}
