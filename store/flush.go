@@ -21,12 +21,14 @@ func (s *Store) flushLog() {
 // flushOnce syncs up to where the log was written when it began.
 func (s *Store) flushOnce() {
 	target, shownAt := s.written, s.shownAt
+	began, before := s.env.Clock.Now(), s.flushed
 	if err := s.log.Sync(int64(s.flushed), int64(target)); err != nil {
 		// The dirty pages may be gone: no later sync can make up for this one.
 		s.fail("a sync of the log", err)
 		return
 	}
 	s.flushed = max(s.flushed, target)
+	s.options.Synced(s.env.Clock.Now().Sub(began), int64(target-before))
 	if s.options.Flush == SyncFlush {
 		s.confirm()
 		shownAt = s.shownAt

@@ -131,6 +131,8 @@ type Options struct {
 	Locked func() error
 	// Arrived is told of each record that consumers may see now, with the number of its last message. It must not wait.
 	Arrived func(key QueueKey, offset message.QueueOffset, tagHash int64)
+	// Synced is told how long each sync of the log took that made appends durable. It must not wait.
+	Synced func(took time.Duration, bytes int64)
 	// Progress is told, during recovery, how far the log was read.
 	Progress func(done, total int64)
 }
@@ -206,6 +208,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Arrived == nil {
 		o.Arrived = func(QueueKey, message.QueueOffset, int64) {}
+	}
+	if o.Synced == nil {
+		o.Synced = func(time.Duration, int64) {}
 	}
 	if o.Progress == nil {
 		o.Progress = func(done, total int64) {}

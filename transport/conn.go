@@ -62,6 +62,7 @@ type hooks struct {
 	afterBurst func()
 	onClose    func(*Conn)
 	refused    func()
+	answered   func(Answered)
 }
 
 func newConn(e env.Env, tasks *env.Group, raw env.Conn, id uint64, address string, limits Limits, handler Handler, h hooks) *Conn {

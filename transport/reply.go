@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/gantrymq/gantry/transport/wire"
 )
@@ -13,12 +14,22 @@ type Reply struct {
 	opaque   int32
 	encoding wire.Encoding
 	oneway   bool
+	held     bool
+	request  int32
+	arrived  env.Instant
 }
 
 // Reply returns the right to answer this request.
 func (in *Incoming) Reply() Reply {
 	h := &in.Command.Header
-	return Reply{conn: in.Conn, opaque: h.Opaque, encoding: h.Encoding, oneway: h.IsOneway()}
+	return Reply{conn: in.Conn, opaque: h.Opaque, encoding: h.Encoding, oneway: h.IsOneway(), request: h.Code, arrived: in.Arrived}
+}
+
+// Held is the same right, for a request that is kept until there is something to answer (long polling). That its answer takes long
+// is no fault: ServerOptions.Answered is told of it.
+func (r Reply) Held() Reply {
+	r.held = true
+	return r
 }
 
 // Conn is the connection of the request.
@@ -58,6 +69,7 @@ func (r Reply) Error(code int32, remark string) { r.send(code, remark, nil, nil,
 func (r Reply) Success(body []byte) { r.send(proto.RespSuccess, "", nil, nil, body, nil) }
 
 func (r Reply) send(code int32, remark string, header FieldEncoder, fields wire.Fields, body []byte, release func()) {
+	r.tell(code)
 	if r.oneway {
 		return
 	}
@@ -74,6 +86,17 @@ func (r Reply) send(code int32, remark string, header FieldEncoder, fields wire.
 		c.answerTooLarge(err, release)
 	}
 	c.changed()
+}
+
+// tell tells the owner of the connection what is answered.
+func (r Reply) tell(code int32) {
+	c := r.conn
+	if c == nil || c.hooks.answered == nil {
+		return
+	}
+	c.hooks.answered(Answered{
+		Request: r.request, Response: code, Took: c.env.Clock.Now().Sub(r.arrived), Held: r.held, Oneway: r.oneway, Gone: c.closed,
+	})
 }
 
 // answerTooLarge tells the peer that it would refuse the answer.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/transport/proto"
 	"go.uber.org/zap"
 )
 
@@ -25,6 +26,22 @@ type ServerOptions struct {
 	// their answers are written: the place to carry out gathered work. Where the answers are many bytes it runs
 	// several times.
 	AfterBurst func()
+	// Answered is told of each request that was answered. It must not wait.
+	Answered func(Answered)
+}
+
+// Answered is a request and what became of it.
+type Answered struct {
+	Request, Response int32         // codes
+	Took              time.Duration // since the burst in which it came was read
+	Held              bool          // see Reply.Held
+	Oneway            bool          // nobody wanted the answer
+	Gone              bool          // the connection had ended
+}
+
+// String shows the codes and the time.
+func (a Answered) String() string {
+	return fmt.Sprintf("%s answered %s after %s", proto.RequestName(a.Request), proto.ResponseName(a.Response), a.Took)
 }
 
 // Server accepts connections and serves their requests.
@@ -53,6 +70,9 @@ func (s *Server) Unanswered() (requests int) {
 	}
 	return requests
 }
+
+// Open is how many connections there are.
+func (s *Server) Open() int { return len(s.conns) }
 
 // NewServer returns a server that does not listen yet.
 func NewServer(e env.Env, options ServerOptions) *Server {
@@ -107,7 +127,7 @@ func (s *Server) accept(l env.Listener) {
 func (s *Server) serve(raw env.Conn) {
 	s.lastID++
 	c := newConn(s.env, s.tasks, raw, s.lastID, raw.Remote().String(), s.options.Limits, s.options.Handler,
-		hooks{afterBurst: s.options.AfterBurst, onClose: s.ended, refused: s.countRefused})
+		hooks{afterBurst: s.options.AfterBurst, onClose: s.ended, refused: s.countRefused, answered: s.options.Answered})
 	s.conns = append(s.conns, c)
 	if s.options.OnOpen != nil {
 		s.options.OnOpen(c)

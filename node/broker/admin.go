@@ -146,6 +146,7 @@ func (b *Broker) dropTopic(name string) error {
 	b.locks.forget(ofTopic)
 	b.progress.forget(ofTopic)
 	b.stats.forgetTopic(name)
+	b.measures.forgetTopic(name)
 	if err := b.modes.forget(func(m proto.SetMessageRequestMode) bool { return m.Topic == name }); err != nil {
 		return err
 	}

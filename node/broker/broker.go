@@ -43,6 +43,7 @@ type Broker struct {
 	routes       *routeTable
 	modes        *requestModeTable
 	stats        *statistics
+	measures     *measures
 
 	configuring *env.Semaphore // one change of the settings at a time
 
@@ -74,6 +75,7 @@ func New(e env.Env, options Options) (*Broker, error) {
 	b.filters = newFilterTable(b)
 	b.configuring = env.NewSemaphore(e.Tasks, 1)
 	b.stats = newStatistics(e.Clock.Now(), b.topics.isSystem)
+	b.measures = newMeasures(options.Store.DelayLevels)
 	b.waiting = newWaitingPulls(b)
 	b.names = newRegistrar(b)
 	b.routes = newRouteTable(b)
@@ -87,9 +89,10 @@ func New(e env.Env, options Options) (*Broker, error) {
 	b.options.Store.Retention = b.topics.retention
 	b.options.Store.BatchQueues = b.topics.inBatches
 	b.options.Store.Locked = b.loadTables
+	b.options.Store.Synced = b.measures.synced
 	b.server = transport.NewServer(e, transport.ServerOptions{
 		Handler: transport.HandlerFunc(b.serveEither), Limits: options.Limits,
-		OnClose: b.clients.connectionEnded, AfterBurst: b.kick,
+		OnClose: b.clients.connectionEnded, AfterBurst: b.kick, Answered: b.measures.answered,
 	})
 	return b, nil
 }

@@ -195,12 +195,16 @@ func (d *delays) deliverDue(level int, records []byte) env.Instant {
 // wait is how long a message must wait yet. One that has longer to wait than its level says was stored before the calendar was set
 // back, and has waited long enough.
 func (d *delays) wait(level int, r *message.Record) time.Duration {
-	delay := d.broker.options.Store.DelayLevels[level-1]
-	left := time.Duration(r.StoredAt-int64(d.broker.env.Clock.Wall()))*time.Millisecond + delay
-	if left > delay {
+	left := d.waits(level, r)
+	if left > d.broker.options.Store.DelayLevels[level-1] {
 		return 0
 	}
 	return left
+}
+
+// waits is the same by the calendar alone; negative if it is late.
+func (d *delays) waits(level int, r *message.Record) time.Duration {
+	return time.Duration(r.StoredAt-int64(d.broker.env.Clock.Wall()))*time.Millisecond + d.broker.options.Store.DelayLevels[level-1]
 }
 
 // deliverOne delivers a message that is due. It reports whether the next one may follow at once.
@@ -220,6 +224,7 @@ func (d *delays) deliverOne(batch *delivery, waiting *message.Record) bool {
 		return true
 	}
 	r.PreparedAt = end
+	d.broker.measures.late.Observe(-int64(d.waits(batch.level, waiting)))
 	batch.asked++
 	d.broker.store.AppendUntilKnown(store.QueueKey{Topic: string(r.Topic), ID: r.QueueID}, []message.Record{r}, batch)
 	d.broker.store.Kick()

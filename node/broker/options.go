@@ -58,6 +58,7 @@ type Options struct {
 	Region                string        // regionId
 	TopicsMax, GroupsMax  int           // automatic creation stops there
 	ShutdownGrace         time.Duration
+	Measuring             MeasureLimits // what monitoring may cost
 	// Settings are all that the operator can set, with the values in force. The broker only shows them to tools (GET_BROKER_CONFIG), beside
 	// what it knows itself, such as the port that it got.
 	Settings proto.ConfigText
@@ -108,6 +109,7 @@ func (o Options) withDefaults() Options {
 	fill(&o.TopicsMax, d.TopicsMax)
 	fill(&o.GroupsMax, d.GroupsMax)
 	fill(&o.ShutdownGrace, d.ShutdownGrace)
+	o.Measuring = o.Measuring.withDefaults()
 	return o
 }
 

@@ -214,6 +214,7 @@ func (b *Broker) answerPull(p *pullRequest) {
 
 func (b *Broker) countPull(p *pullRequest, began env.Instant, result *store.ReadResult) {
 	now := b.env.Clock.Now()
+	b.measures.pulls.Observe(int64(now.Sub(began)))
 	if result.Status != store.ReadFound {
 		b.stats.missed.add(now, amounts{calls: 1})
 		return

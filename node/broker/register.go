@@ -21,10 +21,12 @@ type registrar struct {
 	tried  int    // name servers that were tried at least once
 	known  env.Cond
 	done   *env.Group
+	// registered tells of each name server whether it took the last registration that it was sent.
+	registered map[string]bool
 }
 
 func newRegistrar(b *Broker) *registrar {
-	return &registrar{broker: b, wake: b.env.Tasks.NewCond(), known: b.env.Tasks.NewCond(), done: env.NewGroup(b.env.Tasks)}
+	return &registrar{broker: b, wake: b.env.Tasks.NewCond(), known: b.env.Tasks.NewCond(), done: env.NewGroup(b.env.Tasks), registered: map[string]bool{}}
 }
 
 // firstTryWithin is how long a start waits for the name servers. A broker whose start has returned can usually be found.
@@ -59,6 +61,7 @@ func (r *registrar) loop(address string) {
 	for first := true; !b.closing; first = false {
 		told := r.edits
 		err := r.register(address)
+		r.registered[address] = err == nil
 		if first {
 			r.tried++
 			r.known.Broadcast()

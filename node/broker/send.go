@@ -44,6 +44,7 @@ func (b *Broker) send(in *transport.Incoming) {
 	done.recall = b.recallHandleOf(done.recall[:0], &records[0])
 	key := store.QueueKey{Topic: string(records[0].Topic), ID: records[0].QueueID}
 	done.flows, done.arrived, done.bytes = b.stats.sendsTo(key, in.Arrived), in.Arrived, recordBytes(records)
+	done.counts = b.measures.sends(&header, records)
 	b.store.Append(key, records, done)
 }
 
@@ -429,6 +430,7 @@ type sendDone struct {
 	flows   sendFlows
 	arrived env.Instant
 	bytes   int64
+	counts  sendCounts
 }
 
 func (b *Broker) newSendDone(reply transport.Reply, queue int32) *sendDone {
@@ -449,6 +451,7 @@ func (d *sendDone) Appended(result store.AppendResult) {
 	if result.Status.Stored() {
 		now := b.env.Clock.Now()
 		b.stats.sent(d.flows, now, int64(len(result.Places)), d.bytes, now.Sub(d.arrived))
+		b.measures.stored(d.counts, len(result.Places), d.bytes, now.Sub(d.arrived))
 		d.first = result.Places[0].Queue
 		d.ids = d.ids[:0]
 		for i, place := range result.Places {
@@ -460,9 +463,10 @@ func (d *sendDone) Appended(result store.AppendResult) {
 		d.reply.SendFields(sendCode(result.Status), result.Reason, d, nil, nil)
 	} else {
 		b.stats.sendRefused(d.reply)
+		b.measures.refused[result.Status]++
 		d.reply.Error(sendCode(result.Status), result.Reason)
 	}
-	d.reply, d.flows = transport.Reply{}, sendFlows{}
+	d.reply, d.flows, d.counts = transport.Reply{}, sendFlows{}, sendCounts{}
 	if len(b.sendFree) < sendFreeMax {
 		b.sendFree = append(b.sendFree, d)
 	}

@@ -31,6 +31,7 @@ type statistics struct {
 	onewayFailed  int64 // of these, those whose senders do not hear of it
 	sendTimes     latencies
 	pullTimes     latencies
+	dead          int64 // messages that were given up, in all
 	uncounted     int64 // flows that were not made because a table was full
 
 	day       int // on the calendar
@@ -157,6 +158,7 @@ func (s *statistics) pulled(q groupQueue, now env.Instant, messages, bytes int64
 func (s *statistics) cameBack(group, topic string, now env.Instant, dead bool) {
 	flowOf(s, s.sentBack, groupTopic{group, topic}, now).add(now, amounts{messages: 1, calls: 1})
 	if dead {
+		s.dead++
 		flowOf(s, s.deadLetters, groupTopic{group, topic}, now).add(now, amounts{messages: 1, calls: 1})
 	}
 }

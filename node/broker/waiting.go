@@ -62,7 +62,7 @@ func (w *waitingPulls) hold(p *pullRequest) bool {
 		return false
 	}
 	h := &heldPull{pullRequest: *p, end: slot(p.holdUntil) + 1}
-	h.held = true
+	h.held, h.reply = true, h.reply.Held()
 	h.place = len(w.byTime[h.end])
 	w.count++
 	w.byQueue[p.queue] = append(w.byQueue[p.queue], h)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/node/measure"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
 	"go.uber.org/zap"
@@ -33,6 +34,7 @@ type Server struct {
 	startedAt env.Instant
 	closing   bool
 	counts    Counts
+	calls     *measure.Calls // requests, for monitoring
 	// configuring is held while settings are changed.
 	configuring *env.Semaphore
 }
@@ -58,11 +60,12 @@ func New(e env.Env, options Options) (*Server, error) {
 		client:      transport.NewClient(e, transport.ClientOptions{Limits: options.Connections, DialTimeout: noticeTimeout}),
 		tasks:       env.NewGroup(e.Tasks),
 		wake:        e.Tasks.NewCond(),
+		calls:       measure.NewCalls(measure.CallScale),
 		configuring: env.NewSemaphore(e.Tasks, 1),
 	}
 	s.server = transport.NewServer(e, transport.ServerOptions{
 		Handler: transport.HandlerFunc(s.serve), Limits: options.Connections,
-		IdleTimeout: options.IdleTimeout, OnClose: s.connectionClosed,
+		IdleTimeout: options.IdleTimeout, OnClose: s.connectionClosed, Answered: s.answered,
 	})
 	return s, nil
 }

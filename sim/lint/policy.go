@@ -14,7 +14,7 @@ package lint
 // meet. Only commands, the root package and tests may name a world.
 const policy = `
 	NONE < node/env, transport/wire, transport/message, linearizability, sim/lint, sim/planted, interop/..., cmd/gantry/acceptance,
-		node/filter/filtertest, internal/processtest;
+		node/filter/filtertest, internal/processtest, internal/promtest, node/measure;
 
 	node/env       < store/segment, node/replica, node/env/osenv, node/env/envtest, sim;
 	transport/wire < transport/proto < transport/assign;
@@ -24,12 +24,12 @@ const policy = `
 	node/env, transport/message, store/segment     < store/timer;
 	node/env, transport/message, store/segment, store/index < store;
 
-	node/env, transport, transport/wire, transport/proto
+	node/env, node/measure, transport, transport/wire, transport/proto
 		< node/namesrv;
 	node/env, transport, transport/wire, transport/proto, node/replica
 		< node/controller;
 	transport/message < node/filter;
-	node/env, transport, transport/wire, transport/proto, transport/assign, node/replica, node/filter, transport/message, store, store/timer
+	node/env, transport, transport/wire, transport/proto, transport/assign, node/replica, node/filter, node/measure, transport/message, store, store/timer
 		< node/broker;
 	node/env, transport, transport/wire, transport/proto, transport/message, transport/assign
 		< client;
@@ -37,13 +37,14 @@ const policy = `
 	# The two worlds are chosen here and nowhere else.
 	node/env, node/env/osenv, client, transport/assign, transport/proto, transport/message
 		< .;
-	node/env, node/env/osenv, node/namesrv, node/broker, node/controller, client, store,
+	node/env, node/env/osenv, node/measure, node/namesrv, node/broker, node/controller, client, store,
 	transport/wire, transport/proto, transport/message, store/segment, store/index,
-	cmd/gantry/commandline, cmd/gantry/config, cmd/gantry/table
+	cmd/gantry/commandline, cmd/gantry/config, cmd/gantry/monitor, cmd/gantry/table
 		< cmd/gantry;
 	# Tests of the binary know it from outside.
 	NONE < cmd/gantry/commandline, cmd/gantry/table, cmd/gantry/acceptance, cmd/gantry/speed;
 	cmd/gantry/commandline < cmd/gantry/config;
+	node/env, node/measure < cmd/gantry/monitor;
 	sim, node/env, node/namesrv, node/broker, node/controller, node/replica, client, store, store/index
 		< sim/cluster < sim/fault, sim/oracle < sim/scenario < cmd/gantrysim;
 	transport/proto, transport/message, linearizability
@@ -56,6 +57,8 @@ const policy = `
 	sim, node/env/envtest, node/env/osenv < TESTS;
 	# Tests of the binary run it as a process.
 	internal/processtest < TESTS;
+	# What people write for Prometheus is read with a parser of our own.
+	internal/promtest < TESTS;
 
 	node/env/osenv !< node/env, node/env/envtest, node/namesrv, node/broker, node/replica, node/controller, node/filter/...,
 		transport/..., store/..., client/..., sim/..., linearizability, cmd/gantrysim;

@@ -294,3 +294,6 @@ func (x *Index) Close() error {
 func (x *Index) String() string {
 	return fmt.Sprintf("index of %d files, up to %v, durable %v", len(x.tables), x.next, x.durable)
 }
+
+// FileBytes is what the files take, in bytes.
+func (x *Index) FileBytes() int64 { return int64(len(x.tables)) * x.options.Sizes.FileSize() }

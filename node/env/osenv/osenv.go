@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gantrymq/gantry/node/env"
 	"go.uber.org/zap"
@@ -34,7 +35,8 @@ type World struct {
 	baton   sync.Mutex
 	started sync.WaitGroup // tasks that have not ended
 	leave   func(*env.Call)
-	secrets *serverTLS // nil: listeners are plain
+	secrets *serverTLS   // nil: listeners are plain
+	tasking atomic.Int64 // tasks that have not ended
 }
 
 // New makes the world of one node. It fails only if the root directory cannot be made, or certificates cannot be used.
@@ -93,6 +95,9 @@ func (w *World) Run(fn func(e env.Env)) {
 
 // Wait returns when every task has ended. The caller must not be a task.
 func (w *World) Wait() { w.started.Wait() }
+
+// Tasking is how many tasks have not ended. Any goroutine may ask.
+func (w *World) Tasking() int64 { return w.tasking.Load() }
 
 // outside runs a system call without the baton.
 func (w *World) outside(fn func()) {

@@ -14,8 +14,10 @@ type tasks struct{ *World }
 
 func (t tasks) Go(name string, fn func()) {
 	t.started.Add(1)
+	t.tasking.Add(1)
 	go func() {
 		defer t.started.Done()
+		defer t.tasking.Add(-1)
 		t.baton.Lock()
 		defer t.baton.Unlock()
 		defer t.explain(name)
