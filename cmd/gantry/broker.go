@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -63,13 +64,19 @@ func RunBroker(ctx context.Context, settings config.Broker, out Output) error {
 
 // runBroker is RunBroker with a place for changes of settings.
 func runBroker(ctx context.Context, settings config.Broker, out Output, save broker.SaveSettings) error {
-	node, err := startBroker(settings, out, place{listenOption: "--listenPort", directoryOption: "--storePathRootDir"}, save)
-	if err != nil {
+	var err error
+	if out.watch, err = watch(settings.Metrics, settings.MetricsPort, out, brokerNode); err != nil {
 		return err
 	}
+	node, err := startBroker(settings, out, place{listenOption: "--listenPort", directoryOption: "--storePathRootDir"}, save)
+	if err != nil {
+		return errors.Join(err, out.watch.Close())
+	}
 	announceBroker(settings, node.node.Address(), out)
+	announceWatch(out.watch, out)
 	<-ctx.Done()
-	err = stopBroker(node)
+	out.watch.Subject(brokerNode).Stops()
+	err = errors.Join(stopBroker(node), out.watch.Close())
 	out.say("The broker[" + settings.BrokerName + "] has stopped.")
 	return err
 }
@@ -82,11 +89,16 @@ func startBroker(settings config.Broker, out Output, at place, save broker.SaveS
 	if err != nil {
 		return nil, wrongUsage("%w", err)
 	}
-	options.Store.Progress, options.SaveSettings = recoveryProgress(out.Log), save
+	var recovering recovery
+	out.watch.Subject(brokerNode).Starting(recovering.String)
+	options.Store.Progress, options.SaveSettings = recovering.watched(recoveryProgress(out.Log)), save
 	at.listen, at.directory = options.Listen, settings.StorePathRootDir
 	node, err := start(world(osenv.Options{Node: settings.BrokerName, Root: at.directory, Log: out.Log}, settings.TLS), func(e env.Env) (*broker.Broker, error) {
 		return broker.New(e, options)
 	})
+	if err == nil {
+		out.watch.Subject(brokerNode).Serves(brokerSource{node})
+	}
 	return node, at.explainStart(err)
 }
 
@@ -171,6 +183,7 @@ func brokerOptions(s config.Broker) (broker.Options, error) {
 		ClientTimeout:         s.ChannelExpired,
 		QueueLockFor:          s.LockMaxLiveTime,
 		Region:                s.RegionID,
+		Measuring:             broker.MeasureLimits{Series: s.SeriesMax},
 	}
 	for key, value := range config.Values(&s) {
 		options.Settings = append(options.Settings, proto.ConfigEntry{Key: key, Value: value})

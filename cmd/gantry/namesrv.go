@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 	"path/filepath"
 	"strconv"
@@ -58,17 +59,23 @@ taken from the file, then from the command line.
 // RunNameServer runs a name server until ctx ends, and then stops it in order. The error of a start that
 // failed says what to do.
 func RunNameServer(ctx context.Context, settings config.NameServer, out Output) error {
+	var err error
+	if out.watch, err = watch(settings.Metrics, settings.MetricsPort, out, nameServerNode); err != nil {
+		return err
+	}
 	node, err := startNameServer(settings, out, place{listenOption: "--listenPort", directoryOption: "--kvConfigPath"})
 	if err != nil {
-		return err
+		return errors.Join(err, out.watch.Close())
 	}
 	address := node.node.Addr().String()
 	out.say("The Name Server boot success. serializeType=JSON, address "+address,
 		fact("listens on", address),
 		fact("data", filepath.Dir(settings.KVConfigPath)),
 		fact("next", "gantry broker -n "+reachable(node.node.Addr())))
+	announceWatch(out.watch, out)
 	<-ctx.Done()
-	err = stopNameServer(node)
+	out.watch.Subject(nameServerNode).Stops()
+	err = errors.Join(stopNameServer(node), out.watch.Close())
 	out.say("The Name Server has stopped.")
 	return err
 }
@@ -84,6 +91,9 @@ func startNameServer(settings config.NameServer, out Output, at place) (*running
 	node, err := start(world(osenv.Options{Node: "namesrv", Root: at.directory, Log: out.Log}, settings.TLS), func(e env.Env) (*namesrv.Server, error) {
 		return namesrv.New(e, options)
 	})
+	if err == nil {
+		out.watch.Subject(nameServerNode).Serves(nameServerSource{node})
+	}
 	return node, at.explainStart(err)
 }
 

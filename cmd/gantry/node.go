@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gantrymq/gantry/cmd/gantry/config"
+	"github.com/gantrymq/gantry/cmd/gantry/monitor"
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/node/env/osenv"
 	"github.com/spf13/cobra"
@@ -17,6 +18,8 @@ import (
 type Output struct {
 	Text io.Writer
 	Log  *zap.Logger
+	// watch is told how its node gets on. It may be nil.
+	watch *monitor.Server
 }
 
 // say writes lines to Text. A node does not stop because nobody reads them.

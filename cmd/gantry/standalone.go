@@ -26,6 +26,8 @@ type StandaloneOptions struct {
 	SkipSelfTest bool
 	// TLS is what both ports do about encryption. The zero value takes encrypted and plain connections.
 	TLS config.TLS
+	// Metrics is the port by which the process is watched. The zero value opens none.
+	Metrics config.BrokerMetrics
 }
 
 func newStandalone(c *console) *cobra.Command {
@@ -53,6 +55,9 @@ reach this machine: --address 192.168.1.2
 			if options.TLS, err = standaloneTLS(cmd); err != nil {
 				return err
 			}
+			if options.Metrics, err = config.LoadMetrics(config.FromFlags(cmd.Flags(), new(config.BrokerMetrics))); err != nil {
+				return wrongUsage("%w", err)
+			}
 			ctx, release := untilSignal(cmd.Context(), c)
 			defer release()
 			return RunStandalone(ctx, options, out)
@@ -67,7 +72,8 @@ reach this machine: --address 192.168.1.2
 	log.addFlags(flags, "warn")
 	addKeyFlags(flags, new(config.ServerTLS))
 	addKeyFlags(flags, new(config.ClientTLS))
-	setUsage(cmd, config.Help(new(config.TLS)))
+	addKeyFlags(flags, new(config.BrokerMetrics))
+	setUsage(cmd, config.Help(new(config.TLS))+config.Help(new(config.BrokerMetrics)))
 	return cmd
 }
 
@@ -94,13 +100,18 @@ type standalone struct {
 // RunStandalone runs a name server and a broker until ctx ends, and then stops both in order. The
 // error of a start that failed says what to do.
 func RunStandalone(ctx context.Context, options StandaloneOptions, out Output) error {
+	var err error
+	if out.watch, err = watch(options.Metrics.Metrics, options.Metrics.MetricsPort, out, nameServerNode, brokerNode); err != nil {
+		return err
+	}
 	s, err := startStandalone(options, out)
 	if err != nil {
-		return err
+		return errors.Join(err, out.watch.Close())
 	}
 	names, address := s.names.node.Addr(), s.broker.node.Address()
 	out.say("The Name Server boot success. serializeType=JSON, address " + names.String())
 	announceBroker(s.settings, address, out)
+	announceWatch(out.watch, out)
 	if !options.SkipSelfTest {
 		err = s.selfTest(ctx, names, out)
 	}
@@ -113,7 +124,9 @@ func RunStandalone(ctx context.Context, options StandaloneOptions, out Output) e
 			tryIt("admin consumeMessage", names, "-t hello"+encrypted), "", "Stop it with Ctrl-C.")
 		<-ctx.Done()
 	}
-	err = errors.Join(err, s.stop())
+	out.watch.Subject(brokerNode).Stops()
+	out.watch.Subject(nameServerNode).Stops()
+	err = errors.Join(err, s.stop(), out.watch.Close())
 	out.say("Stopped. What was stored is in " + options.Data)
 	return err
 }
@@ -185,6 +198,7 @@ func standaloneBroker(options StandaloneOptions, data string, names netip.AddrPo
 	if err != nil {
 		return settings, wrongUsage("%w", err)
 	}
+	settings.BrokerMetrics = options.Metrics
 	settings.TLS = config.TLS{ServerTLS: options.TLS.ServerTLS, ClientTLS: toSelf(options.TLS)}
 	return settings, nil
 }

@@ -21,6 +21,7 @@ type Broker struct {
 	BindAddress       string `key:"bindAddress" default:"0.0.0.0" doc:"the IP address to listen on; 0.0.0.0 is all"`
 	FastListenEnable  bool   `key:"fastListenEnable" default:"true" doc:"listen on listenPort - 2, too, for all requests but pulls (the VIP channel); the broker does not start if that port is taken, as Apache's; there is none if listenPort is below 3; a key of Gantry's own"`
 	TLS
+	BrokerMetrics
 
 	StorePathRootDir                string        `key:"storePathRootDir" unset:"~/store" important:"yes" doc:"the directory of messages and tables"`
 	FlushDiskType                   string        `key:"flushDiskType" default:"SYNC_FLUSH" oneof:"SYNC_FLUSH ASYNC_FLUSH" important:"yes" doc:"SYNC_FLUSH acknowledges a message once it is on the medium; ASYNC_FLUSH before, so that a crash of the machine may lose it"`
@@ -87,7 +88,7 @@ type Broker struct {
 // of keys without effect. The error names every key that is wrong, and what to do.
 func LoadBroker(machine Machine, sources ...Source) (Broker, []string, error) {
 	var b Broker
-	warnings, err := read(&b, brokerRules.with(tlsRules), sources)
+	warnings, err := read(&b, brokerRules.with(tlsRules).with(metricsRules), sources)
 	if err != nil {
 		return b, warnings, err
 	}
@@ -138,7 +139,7 @@ func (b *Broker) validate() error {
 	if room := b.MappedFileSizeCommitLog - recordRoom; int64(b.MaxMessageSize) > room {
 		mistakes = append(mistakes, fmt.Errorf("maxMessageSize: %d does not fit into a commit log file of %d bytes: lower it to %d or less, or raise mappedFileSizeCommitLog", b.MaxMessageSize, b.MappedFileSizeCommitLog, room))
 	}
-	return errors.Join(append(mistakes, b.TLS.validate())...)
+	return errors.Join(append(mistakes, b.TLS.validate(), b.Metrics.validate())...)
 }
 
 const (

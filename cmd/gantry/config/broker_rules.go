@@ -60,9 +60,8 @@ var brokerRules = rules{
 			"useServerSideResetOffset consumerOffsetUpdateVersionStep enableRegisterProducer useStaticSubscription enableCreateSysGroup " +
 			"maxTopicLength",
 			"its tables of clients and groups need no tuning"},
-		{"metrics[A-Z]* metricGrpc* metricLogging* enable*Metrics estimateAccumulation enableDetailStat autoDeleteUnusedStats " +
-			"maxStatsIdleTimeInMinutes isolateLogEnable rocketmqHome",
-			"it has no exporter and logs to standard error"},
+		{"estimateAccumulation enableDetailStat autoDeleteUnusedStats maxStatsIdleTimeInMinutes isolateLogEnable rocketmqHome",
+			"its counts need no tuning, and it logs to standard error"},
 		{"*Whitelist *Provider *Strategy initAuthenticationUser innerClientAuthenticationCredentials userCache* aclCache* " +
 			"statefulAuth* configBlackList",
 			"this version has no users and no access control: let only trusted machines reach its port"},
@@ -90,7 +89,6 @@ var brokerRules = rules{
 		{"rejectPullConsumerEnable", "false", "it cannot tell such consumers apart, and would serve them"},
 		{"startAcceptSendRequestTimeStamp", "0", "it takes messages as soon as it runs"},
 		{"enableLmq", "false", noLightQueues}, {"enableMultiDispatch", "false", noLightQueues},
-		{"metricsExporterType", "DISABLE", "it exports no metrics"},
 	},
 	paths: map[string]string{
 		"storePathCommitLog": "commitlog", "storePathConsumeQueue": "consumequeue", "storePathIndex": "index",

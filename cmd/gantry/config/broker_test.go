@@ -94,7 +94,7 @@ func TestLaterSourcesWinAndWarningsAreGivenOnce(t *testing.T) {
 func TestPromisesThatAreNotKeptAreRefused(t *testing.T) {
 	for _, line := range []string{
 		"brokerRole=SYNC_MASTER", "brokerRole=SLAVE", "brokerId=1", "enableControllerMode=true", "enableDLegerCommitLog=true",
-		"aclEnable=true", "authenticationEnabled=TRUE", "inSyncReplicas=2", "storeType=defaultRocksDB", "metricsExporterType=PROM",
+		"aclEnable=true", "authenticationEnabled=TRUE", "inSyncReplicas=2", "storeType=defaultRocksDB", "metricsInDelta=true",
 		"storePathCommitLog=/disk1,/disk2", "storePathIndex=/elsewhere",
 	} {
 		require.Contains(t, mistakeIn(t, line), line+" is refused, because ", line)

@@ -29,6 +29,7 @@
 //	broker_rules.go   Apache's other keys of a broker
 //	name_server.go    the keys of a name server, and Apache's others
 //	tls.go            the keys of encryption, of nodes and tools
+//	metrics.go        the keys of the port by which a process is watched
 //	address.go        lists of name servers
 //	hours.go          lists of hours
 //	print.go          the keys as a file and as help

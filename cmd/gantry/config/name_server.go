@@ -15,6 +15,7 @@ type NameServer struct {
 	KVConfigPath    string `key:"kvConfigPath" unset:"~/namesrv/kvConfig.json" important:"yes" doc:"the file of the key-value config"`
 	ConfigStorePath string `key:"configStorePath" unset:"namesrv.properties beside kvConfigPath" important:"yes" doc:"the file of keys that tools change while it runs, in the same directory; it wins over all others"`
 	TLS
+	NameServerMetrics
 
 	OrderMessageEnable     bool          `key:"orderMessageEnable" default:"false" doc:"routes carry the order config of topics"`
 	ReturnOrderTopic       bool          `key:"returnOrderTopicConfigToBroker" default:"true" doc:"brokers that register are told the order config"`
@@ -34,7 +35,7 @@ type NameServer struct {
 // tell of keys without effect. The error names every key that is wrong, and what to do.
 func LoadNameServer(machine Machine, sources ...Source) (NameServer, []string, error) {
 	var n NameServer
-	warnings, err := read(&n, nameServerRules.with(tlsRules), sources)
+	warnings, err := read(&n, nameServerRules.with(tlsRules).with(metricsRules), sources)
 	if err != nil {
 		return n, warnings, err
 	}
@@ -58,7 +59,7 @@ func (n *NameServer) validate() error {
 	if n.ConfigStorePath == n.KVConfigPath {
 		mistakes = append(mistakes, fmt.Errorf("configStorePath: %q is kvConfigPath too: give each its own file", n.ConfigStorePath))
 	}
-	return errors.Join(append(mistakes, n.TLS.validate())...)
+	return errors.Join(append(mistakes, n.TLS.validate(), n.Metrics.validate())...)
 }
 
 // nameServerRules are the keys that Apache's name server knows and this one does not honour.
