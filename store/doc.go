@@ -91,6 +91,7 @@
 //	inspect.go     looking into a directory, whether a broker uses it or not
 //	inspect_foreign.go     passing over files that no broker makes, and finding the sizes of ours
 //	inspect_checkpoint.go  both slots of the checkpoint
+//	measured.go    what monitoring asks of a store
 //	status.go      outcomes
 //	options.go     settings and limits
 //	fifo.go        a list that reuses its memory

@@ -65,7 +65,7 @@ func RunBroker(ctx context.Context, settings config.Broker, out Output) error {
 // runBroker is RunBroker with a place for changes of settings.
 func runBroker(ctx context.Context, settings config.Broker, out Output, save broker.SaveSettings) error {
 	var err error
-	if out.watch, err = watch(settings.Metrics, settings.MetricsPort, out, brokerNode); err != nil {
+	if out.watch, err = watch(settings.Metrics, settings.MetricsPort, out, watchedBroker(settings.BrokerClusterName, settings.BrokerName)); err != nil {
 		return err
 	}
 	node, err := startBroker(settings, out, place{listenOption: "--listenPort", directoryOption: "--storePathRootDir"}, save)

@@ -39,6 +39,7 @@
 //	node.go          what all nodes need: flags, start, stop, Output
 //	namesrv.go       gantry namesrv, RunNameServer
 //	broker.go        gantry broker, RunBroker
+//	watch.go         the port by which a process is watched: monitor, with the nodes that it visits
 //	settings_file.go what tools change of a running broker's settings
 //	standalone.go    gantry standalone, RunStandalone
 //	selftest.go      a thousand messages through a fresh standalone

@@ -60,7 +60,7 @@ taken from the file, then from the command line.
 // failed says what to do.
 func RunNameServer(ctx context.Context, settings config.NameServer, out Output) error {
 	var err error
-	if out.watch, err = watch(settings.Metrics, settings.MetricsPort, out, nameServerNode); err != nil {
+	if out.watch, err = watch(settings.Metrics, settings.MetricsPort, out, watchedNameServer(settings.BindAddress, settings.ListenPort)); err != nil {
 		return err
 	}
 	node, err := startNameServer(settings, out, place{listenOption: "--listenPort", directoryOption: "--kvConfigPath"})

@@ -90,6 +90,9 @@ func standaloneTLS(cmd *cobra.Command) (config.TLS, error) {
 	return settings, nil
 }
 
+// ownBroker is the name of the broker.
+const ownBroker = "broker-a"
+
 // standalone is the two nodes.
 type standalone struct {
 	names    *running[*namesrv.Server]
@@ -101,7 +104,8 @@ type standalone struct {
 // error of a start that failed says what to do.
 func RunStandalone(ctx context.Context, options StandaloneOptions, out Output) error {
 	var err error
-	if out.watch, err = watch(options.Metrics.Metrics, options.Metrics.MetricsPort, out, nameServerNode, brokerNode); err != nil {
+	if out.watch, err = watch(options.Metrics.Metrics, options.Metrics.MetricsPort, out,
+		watchedNameServer(options.Address, options.NameServerPort), watchedBroker("DefaultCluster", ownBroker)); err != nil {
 		return err
 	}
 	s, err := startStandalone(options, out)
@@ -193,7 +197,7 @@ func startOwnNameServer(options StandaloneOptions, data string, out Output) (*ru
 func standaloneBroker(options StandaloneOptions, data string, names netip.AddrPort) (config.Broker, error) {
 	settings, _, err := config.LoadBroker(thisMachine(), config.Source{Name: "the command line", Keys: map[string]string{
 		"bindAddress": options.Address, "listenPort": strconv.Itoa(options.BrokerPort),
-		"brokerName": "broker-a", "namesrvAddr": names.String(), "storePathRootDir": filepath.Join(data, "store"),
+		"brokerName": ownBroker, "namesrvAddr": names.String(), "storePathRootDir": filepath.Join(data, "store"),
 	}})
 	if err != nil {
 		return settings, wrongUsage("%w", err)

@@ -22,7 +22,7 @@ const (
 )
 
 // watch opens the port by which a process is watched, before its nodes start. It returns nil, which does nothing, if there is to be none.
-func watch(settings config.Metrics, port int, out Output, nodes ...string) (*monitor.Server, error) {
+func watch(settings config.Metrics, port int, out Output, nodes ...monitor.Node) (*monitor.Server, error) {
 	if !settings.Enabled() {
 		return nil, nil
 	}
@@ -39,6 +39,20 @@ func watch(settings config.Metrics, port int, out Output, nodes ...string) (*mon
 	}
 	server, err := monitor.New(options, nodes...)
 	return server, place{listen: options.Listen, listenOption: "--metricsPromExporterPort"}.explainStart(err)
+}
+
+// watchedBroker is a broker by the labels of its metrics.
+func watchedBroker(cluster, name string) monitor.Node {
+	return monitor.Node{Name: brokerNode, Labels: []measure.Label{
+		{Name: "cluster", Value: cluster}, {Name: "node_type", Value: "broker"}, {Name: "node_id", Value: name},
+	}}
+}
+
+// watchedNameServer is a name server that is to listen at an address.
+func watchedNameServer(host string, port int) monitor.Node {
+	return monitor.Node{Name: nameServerNode, Labels: []measure.Label{
+		{Name: "node_type", Value: "namesrv"}, {Name: "node_id", Value: net.JoinHostPort(host, strconv.Itoa(port))},
+	}}
 }
 
 // announceWatch says where a process is watched.

@@ -57,7 +57,7 @@ func (s *Scrape) add(name string, kind dto.MetricType, m *dto.Metric) {
 			s.series = append(s.series, series{name + "_bucket", withBound, float64(b.GetCumulativeCount())})
 		}
 	case dto.MetricType_SUMMARY:
-		s.series = append(s.series, series{name + "_count", labels, float64(m.GetSummary().GetSampleCount())})
+		s.series = append(s.series, series{name + "_count", labels, float64(m.GetSummary().GetSampleCount())}, series{name + "_sum", labels, m.GetSummary().GetSampleSum()})
 	default:
 		// Only one of them is there.
 		s.series = append(s.series, series{name, labels, m.GetGauge().GetValue() + m.GetCounter().GetValue() + m.GetUntyped().GetValue()})

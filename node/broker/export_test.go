@@ -13,3 +13,9 @@ func (b *Broker) Conflicts(group string) (texts []string) {
 
 // KnownRoutes is the number of topics whose routes the broker keeps.
 func (b *Broker) KnownRoutes() int { return len(b.routes.byTopic) }
+
+// WalkLags is the part of Measure that grows with the number of queues.
+func (b *Broker) WalkLags() {
+	all, _ := b.lags(b.options.Measuring)
+	b.readAges(all, b.options.Measuring)
+}

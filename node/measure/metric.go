@@ -1,6 +1,9 @@
 package measure
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Kind is how the values of a metric are read.
 type Kind int
@@ -34,6 +37,11 @@ type Metric struct {
 
 // String is the name with the labels.
 func (m *Metric) String() string { return fmt.Sprintf("%s%v", m.Name, m.Labels) }
+
+// grows reports whether the number of its series depends on what users make.
+func (m *Metric) grows() bool {
+	return slices.ContainsFunc(m.Labels, func(label string) bool { return label == "topic" || label == "consumer_group" })
+}
 
 // Label is a name with its value.
 type Label struct{ Name, Value string }

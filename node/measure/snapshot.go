@@ -56,16 +56,21 @@ func (s *Snapshot) AddFlag(m *Metric, is bool, labels ...string) {
 }
 
 // Limit sorts the samples by metric and leaves at most so many of each: those of the greatest weight, and among equals those whose labels come
-// first, so that the same ones stay from time to time. The rest is counted in LeftOut.
+// first, so that the same ones stay from time to time. The rest is counted in LeftOut, which has a zero for metrics of topics and
+// groups of which all is there.
 func (s *Snapshot) Limit(seriesMax int) {
 	slices.SortStableFunc(s.Samples, func(a, b Sample) int {
 		return cmp.Or(cmp.Compare(a.Metric.Name, b.Metric.Name), cmp.Compare(b.Weight, a.Weight), slices.Compare(a.Labels, b.Labels))
 	})
 	s.LeftOut = map[*Metric]int{}
 	kept, run := s.Samples[:0], 0
-	for i, sample := range s.Samples {
-		if i == 0 || sample.Metric != kept[len(kept)-1].Metric {
-			run = 0
+	var metric *Metric
+	for _, sample := range s.Samples {
+		if sample.Metric != metric {
+			metric, run = sample.Metric, 0
+			if sample.Metric.grows() {
+				s.LeftOut[sample.Metric] = 0
+			}
 		}
 		if run++; run > seriesMax {
 			s.LeftOut[sample.Metric]++

@@ -67,5 +67,6 @@
 //	config.go      requests about settings, and their file
 //	durable.go     files that are replaced as a whole
 //	liveness.go    silent brokers, ended connections, notices
+//	measure.go     what monitoring shows
 //	describe.go    status, and one line for everything in logs
 package namesrv

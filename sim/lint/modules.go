@@ -59,7 +59,7 @@ var dependencies = []dependency{
 		[]string{"TESTS", "node/env/envtest"}},
 	{"github.com/stretchr/testify/assert", "assertions in tasks, whose goroutines may not end a test",
 		[]string{"node/env/envtest"}},
-	{"go.yaml.in/yaml/v3", "comes with testify", nil},
+	{"go.yaml.in/yaml/v3", "comes with testify; tests read what Prometheus is configured with", []string{"TESTS"}},
 	{"pgregory.net/rapid", "properties and state machines with shrinking, for tests only",
 		[]string{"TESTS"}},
 	{"go.uber.org/goleak", "finds goroutines that outlive a test",

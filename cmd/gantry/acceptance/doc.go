@@ -41,6 +41,9 @@
 //	request_test.go      requests and replies
 //	delay_test.go        delay levels
 //	reset_test.go        moving groups that run
+//	metrics_test.go      scrapes before and after, readiness, ports that are taken
+//	deploy_test.go       alerts and boards against a live scrape
+//	watchit_test.go      README.md's "Watch it"
 //	tenminutes_test.go   the commands of README.md's first ten minutes, and what they print
 //	readme_test.go       the other commands of README.md
 package acceptance

@@ -28,9 +28,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			out <- prometheus.NewInvalidMetric(prometheus.NewInvalidDesc(err), fmt.Errorf("%s: %w", subject, err))
 			continue
 		}
-		if snapshot != nil {
-			c.collect(snapshot, out)
-		}
+		c.collect(snapshot, out)
 	}
 }
 

@@ -51,9 +51,9 @@ const (
 	headersMax   = 16 << 10
 )
 
-// New opens the port and serves it. The nodes, of those names, are about to be started. The error is env.ErrAddressInUse if the
+// New opens the port and serves it. The nodes are about to be started. The error is env.ErrAddressInUse if the
 // port is taken.
-func New(options Options, nodes ...string) (*Server, error) {
+func New(options Options, nodes ...Node) (*Server, error) {
 	if options.Log == nil {
 		options.Log = zap.NewNop()
 	}
@@ -65,8 +65,8 @@ func New(options Options, nodes ...string) (*Server, error) {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	s := &Server{options: options, listener: listener, process: prometheus.NewRegistry(), done: make(chan struct{})}
-	for _, name := range nodes {
-		s.subjects = append(s.subjects, newSubject(name))
+	for _, node := range nodes {
+		s.subjects = append(s.subjects, newSubject(node))
 	}
 	s.process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(options))
 	s.http = &http.Server{
@@ -99,7 +99,7 @@ func (s *Server) Subject(name string) *Subject {
 		return nil
 	}
 	for _, subject := range s.subjects {
-		if subject.name == name {
+		if subject.Name == name {
 			return subject
 		}
 	}

@@ -20,7 +20,7 @@ type Source interface {
 
 // Subject is a node of this process. It may be used by any goroutine.
 type Subject struct {
-	name string
+	Node
 
 	mu       sync.Mutex
 	doing    func() string
@@ -31,13 +31,20 @@ type Subject struct {
 	stopping bool
 }
 
-// newSubject is a node that is about to be started.
-func newSubject(name string) *Subject {
-	return &Subject{name: name, doing: func() string { return "the " + name + " is starting" }}
+// Node is who is watched.
+type Node struct {
+	Name string
+	// Labels are those that the metrics of the node will have, for as long as it has none.
+	Labels []measure.Label
 }
 
-// String names the node.
-func (s *Subject) String() string { return s.name }
+// String is the name.
+func (n Node) String() string { return n.Name }
+
+// newSubject is a node that is about to be started.
+func newSubject(node Node) *Subject {
+	return &Subject{Node: node, doing: func() string { return "the " + node.Name + " is starting" }}
+}
 
 // Starting gives a sentence about how far the start is. It may be called by any goroutine.
 func (s *Subject) Starting(doing func() string) {
@@ -57,9 +64,9 @@ func (s *Subject) Serves(source Source) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.source = source
-	s.scrapes = &visits[*measure.Snapshot]{make: source.Snapshot}
-	s.readies = &visits[string]{make: source.NotReady}
-	s.healths = &visits[error]{make: source.Broken}
+	s.scrapes = &visits[*measure.Snapshot]{make: source.Snapshot, patience: visitMax}
+	s.readies = &visits[string]{make: source.NotReady, patience: visitMax}
+	s.healths = &visits[error]{make: source.Broken, patience: visitMax}
 }
 
 // Stops tells that the node is being stopped. It is not visited any more.
@@ -78,7 +85,7 @@ func (s *Subject) notServing() string {
 	defer s.mu.Unlock()
 	switch {
 	case s.stopping:
-		return "the " + s.name + " is shutting down"
+		return "the " + s.Name + " is shutting down"
 	case s.source == nil:
 		return s.doing()
 	}
@@ -92,7 +99,7 @@ func (s *Subject) notReady(ctx context.Context) string {
 	}
 	why, err := s.readies.get(ctx)
 	if err != nil {
-		return s.name + ": " + err.Error()
+		return s.Name + ": " + err.Error()
 	}
 	return why
 }
@@ -104,15 +111,17 @@ func (s *Subject) unhealthy(ctx context.Context) string {
 	}
 	broken, err := s.healths.get(ctx)
 	if err = errors.Join(err, broken); err != nil {
-		return s.name + ": " + err.Error()
+		return s.Name + ": " + err.Error()
 	}
 	return ""
 }
 
-// snapshot is nil if the node does not serve.
+// snapshot of a node that does not serve tells just that.
 func (s *Subject) snapshot(ctx context.Context) (*measure.Snapshot, error) {
 	if s.notServing() != "" {
-		return nil, nil
+		waits := &measure.Snapshot{Common: s.Labels}
+		waits.AddFlag(measure.Ready, false)
+		return waits, nil
 	}
 	return s.scrapes.get(ctx)
 }

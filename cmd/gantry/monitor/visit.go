@@ -16,10 +16,11 @@ var ErrNoAnswer = errors.New("the node does not answer")
 
 // visits makes one visit at a time. Those who come while one is under way wait for the next one and share it.
 type visits[T any] struct {
-	make func() T
-	mu   sync.Mutex
-	now  *visit[T] // under way
-	next *visit[T] // begins when that one ends; nil if nobody wants it
+	make     func() T
+	patience time.Duration
+	mu       sync.Mutex
+	now      *visit[T] // under way
+	next     *visit[T] // begins when that one ends; nil if nobody wants it
 }
 
 // visit is one of them.
@@ -31,7 +32,7 @@ type visit[T any] struct {
 // get returns what a visit that began after the call has found.
 func (v *visits[T]) get(ctx context.Context) (T, error) {
 	wanted := v.join()
-	limit := time.NewTimer(visitMax)
+	limit := time.NewTimer(v.patience)
 	defer limit.Stop()
 	var none T
 	select {
@@ -40,7 +41,7 @@ func (v *visits[T]) get(ctx context.Context) (T, error) {
 	case <-ctx.Done():
 		return none, ctx.Err()
 	case <-limit.C:
-		return none, fmt.Errorf("%w for %s", ErrNoAnswer, visitMax)
+		return none, fmt.Errorf("%w for %s", ErrNoAnswer, v.patience)
 	}
 }
 
