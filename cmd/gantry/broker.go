@@ -183,8 +183,10 @@ func brokerOptions(s config.Broker) (broker.Options, error) {
 		ClientTimeout:         s.ChannelExpired,
 		QueueLockFor:          s.LockMaxLiveTime,
 		Region:                s.RegionID,
-		Measuring:             broker.MeasureLimits{Series: s.SeriesMax},
+		Measuring:             broker.DefaultMeasureLimits(),
+		Measuring:             broker.DefaultMeasureLimits(),
 	}
+	options.Measuring.Series = s.SeriesMax
 	for key, value := range config.Values(&s) {
 		options.Settings = append(options.Settings, proto.ConfigEntry{Key: key, Value: value})
 	}

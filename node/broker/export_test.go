@@ -17,5 +17,5 @@ func (b *Broker) KnownRoutes() int { return len(b.routes.byTopic) }
 // WalkLags is the part of Measure that grows with the number of queues.
 func (b *Broker) WalkLags() {
 	all, _ := b.lags(b.options.Measuring)
-	b.readAges(all, b.options.Measuring)
+	b.readAges(&all, b.options.Measuring)
 }

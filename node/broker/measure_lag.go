@@ -73,8 +73,34 @@ type queueLag struct {
 
 func (q *queueLag) behind() int64 { return q.end - q.committed }
 
+// queueLags are many of them, in blocks: to move all of them to a larger place again and again would take long.
+type queueLags struct {
+	blocks [][]queueLag
+	count  int
+}
+
+const lagBlock = 256
+
+func (l *queueLags) add(q queueLag) {
+	if l.count%lagBlock == 0 {
+		l.blocks = append(l.blocks, make([]queueLag, 0, lagBlock))
+	}
+	last := &l.blocks[len(l.blocks)-1]
+	*last = append(*last, q)
+	l.count++
+}
+
+// each walks all of them.
+func (l *queueLags) each(visit func(q *queueLag)) {
+	for _, block := range l.blocks {
+		for i := range block {
+			visit(&block[i])
+		}
+	}
+}
+
 // lags walks all queues that groups have offsets of. It waits.
-func (b *Broker) lags(limits MeasureLimits) (all []queueLag, unseen int) {
+func (b *Broker) lags(limits MeasureLimits) (all queueLags, unseen int) {
 	walk := turns{tasks: b.env.Tasks}
 	// order does not matter: whoever shows them sorts them
 	for key, offsets := range b.offsets.byKey {
@@ -88,10 +114,10 @@ func (b *Broker) lags(limits MeasureLimits) (all []queueLag, unseen int) {
 		for queue, committed := range offsets {
 			switch {
 			case queue >= queues:
-			case len(all) >= limits.Queues:
+			case all.count >= limits.Queues:
 				unseen++
 			default:
-				all = append(all, b.queueLag(groupQueue{group, topic, queue}, committed))
+				all.add(b.queueLag(groupQueue{group, topic, queue}, committed))
 			}
 			walk.pause()
 		}
@@ -107,12 +133,11 @@ func (b *Broker) queueLag(q groupQueue, committed int64) queueLag {
 }
 
 // readAges looks up how old the messages are at which groups stand. Unread are those for which there was no time. It waits for the disk.
-func (b *Broker) readAges(all []queueLag, limits MeasureLimits) (unread int) {
+func (b *Broker) readAges(all *queueLags, limits MeasureLimits) (unread int) {
 	r := ageReader{broker: b, left: limits.Ages, until: b.env.Clock.Now().Add(limits.AgesFor), found: map[ageKey]agedMessage{}}
 	walk := turns{tasks: b.env.Tasks}
-	for i := range all {
+	all.each(func(q *queueLag) {
 		walk.pause()
-		q := &all[i]
 		if q.committed < q.end {
 			q.oldest = r.age(ageKey{q.groupQueue, false}, max(q.committed, q.first))
 		}
@@ -122,7 +147,7 @@ func (b *Broker) readAges(all []queueLag, limits MeasureLimits) (unread int) {
 		case q.pulled < q.end:
 			q.unpulled = r.age(ageKey{q.groupQueue, true}, max(q.pulled, q.first))
 		}
-	}
+	})
 	b.measures.ages = r.found
 	return r.unread
 }
@@ -167,10 +192,9 @@ type groupLag struct {
 }
 
 // sumLags adds up the queues of each topic of a group.
-func sumLags(all []queueLag) map[groupTopic]*groupLag {
+func sumLags(all *queueLags) map[groupTopic]*groupLag {
 	sums := map[groupTopic]*groupLag{}
-	for i := range all {
-		q := &all[i]
+	all.each(func(q *queueLag) {
 		key := groupTopic{q.Group, q.Topic}
 		g := sums[key]
 		if g == nil {
@@ -182,7 +206,7 @@ func sumLags(all []queueLag) map[groupTopic]*groupLag {
 		g.ready += q.end - q.pulled
 		g.oldest = earlier(g.oldest, q.oldest)
 		g.unpulled = earlier(g.unpulled, q.unpulled)
-	}
+	})
 	return sums
 }
 

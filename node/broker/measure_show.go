@@ -29,7 +29,7 @@ func (m *Measurement) Snapshot() *measure.Snapshot {
 
 // String tells how much was measured.
 func (m *Measurement) String() string {
-	return strconv.Itoa(len(m.lags)) + " queues of groups, gathered in " + m.took.String()
+	return strconv.Itoa(m.lags.count) + " queues of groups, gathered in " + m.took.String()
 }
 
 func (m *Measurement) showLoad(s *measure.Snapshot) {
@@ -147,7 +147,7 @@ func consumeMode(t proto.ConsumeType) string {
 func (m *Measurement) showLags(s *measure.Snapshot) {
 	members := map[string]bool{}
 	// order does not matter: Limit sorts
-	for key, g := range sumLags(m.lags) {
+	for key, g := range sumLags(&m.lags) {
 		labels := []string{key.group, key.topic, strconv.FormatBool(proto.IsRetryTopic(key.topic)), m.isSystem(key)}
 		weight := float64(g.lag)
 		s.AddWeighed(weight, metricLag, float64(g.lag), labels...)
@@ -161,12 +161,11 @@ func (m *Measurement) showLags(s *measure.Snapshot) {
 			s.Add(metricMembers, float64(m.members[key.group]), key.group)
 		}
 	}
-	for i := range m.lags {
-		q := &m.lags[i]
+	m.lags.each(func(q *queueLag) {
 		id, weight := strconv.Itoa(int(q.Queue)), float64(q.behind())
 		s.AddWeighed(weight, metricQueueLag, weight, q.Group, q.Topic, id)
 		s.AddWeighed(weight, metricQueueLagAge, m.since(q.oldest)/1000, q.Group, q.Topic, id)
-	}
+	})
 	s.Add(metricAgesUnread, float64(m.unread))
 	s.Add(metricQueuesUnseen, float64(m.unseen))
 }

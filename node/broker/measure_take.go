@@ -45,7 +45,7 @@ type Measurement struct {
 	producers          map[memberKind]int
 	consumers          map[memberKind]int
 	members            map[string]int
-	lags               []queueLag
+	lags               queueLags
 	unseen, unread     int
 	appends, pulls     *measure.Reading
 	flushes, late      *measure.Reading
@@ -117,7 +117,7 @@ func (b *Broker) Measure() *Measurement {
 	b.measureFlows(m, &walk)
 	b.measureClients(m, &walk)
 	m.lags, m.unseen = b.lags(m.limits)
-	m.unread = b.readAges(m.lags, m.limits)
+	m.unread = b.readAges(&m.lags, m.limits)
 	b.measureLoad(m)
 	m.took = b.env.Clock.Now().Sub(began)
 	return m

@@ -76,6 +76,7 @@ func DefaultOptions() Options {
 		ClientTimeout: 120 * time.Second, Region: "DefaultRegion", TopicsMax: 100_000, GroupsMax: 100_000,
 		ShutdownGrace: 3 * time.Second, QueueLockFor: time.Minute, TimersMax: 20_000_000, TimerMax: 72 * time.Hour,
 		TransactionsMax: 1_000_000, TransactionTimeout: 6 * time.Second, TransactionCheckEvery: 30 * time.Second, TransactionChecksMax: 15,
+		Measuring: DefaultMeasureLimits(),
 	}
 }
 
