@@ -75,7 +75,7 @@ func New(e env.Env, options Options) (*Broker, error) {
 	b.filters = newFilterTable(b)
 	b.configuring = env.NewSemaphore(e.Tasks, 1)
 	b.stats = newStatistics(e.Clock.Now(), b.topics.isSystem)
-	b.measures = newMeasures(options.Store.DelayLevels)
+	b.measures = newMeasures(e.Clock, options.Store.DelayLevels)
 	b.waiting = newWaitingPulls(b)
 	b.names = newRegistrar(b)
 	b.routes = newRouteTable(b)

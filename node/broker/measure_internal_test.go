@@ -18,7 +18,7 @@ import (
 
 // What it costs to count one message on its way in: its type, its counts and its answer. A message takes some microseconds in all.
 func BenchmarkMeasureASend(b *testing.B) {
-	m := newMeasures(store.DelayLevels())
+	m := newMeasures(nil, store.DelayLevels())
 	header := &proto.SendMessage{Topic: "orders"}
 	records := []message.Record{{Topic: []byte("orders"), Properties: []byte("KEYS\x01order-17\x02TAGS\x01paid\x02UNIQ_KEY\x01" +
 		"7F0000010A2B18B4AAC2000000000001\x02WAIT\x01true\x02MSG_REGION\x01DefaultRegion\x02TRACE_ON\x01true\x02CLUSTER\x01DefaultCluster\x02")}}
@@ -31,7 +31,7 @@ func BenchmarkMeasureASend(b *testing.B) {
 }
 
 func TestCountingASendAllocatesNothing(t *testing.T) {
-	m := newMeasures(store.DelayLevels())
+	m := newMeasures(nil, store.DelayLevels())
 	header, records := &proto.SendMessage{Topic: "orders"}, []message.Record{{Properties: []byte("KEYS\x01a\x02DELAY\x010\x02")}}
 	count := func() {
 		m.stored(m.sends(header, records), 1, 300, time.Millisecond)
@@ -44,7 +44,7 @@ func TestCountingASendAllocatesNothing(t *testing.T) {
 }
 
 func TestATopicWithoutRoomIsNotCountedByItself(t *testing.T) {
-	m := newMeasures(nil)
+	m := newMeasures(nil, nil)
 	records := make([]message.Record, 1)
 	for i := range flowsMax {
 		m.sends(&proto.SendMessage{Topic: fmt.Sprint(i)}, records)

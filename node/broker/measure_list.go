@@ -69,6 +69,10 @@ var (
 	metricUnflushed   = define("rocketmq_storage_flush_behind_bytes", measure.Gauge, "bytes", ofDisk, "Bytes of the log that are written and not on the medium")
 	metricUnindexed   = define("rocketmq_storage_dispatch_behind_bytes", measure.Gauge, "bytes", ofDisk, "Bytes of the log that the index of keys lacks; queues lack nothing that is confirmed")
 	metricReserve     = define("rocketmq_storage_message_reserve_time", measure.Gauge, "ms", ofDisk, "Age of the oldest message of the log; 0 without one")
+	metricTimerIn     = define("rocketmq_timer_enqueue_total", measure.Counter, "", []string{"topic"}, "Messages that were sent to wait for a time of their own")
+	metricTimerOut    = define("rocketmq_timer_dequeue_total", measure.Counter, "", []string{"topic"}, "Of these, those that were due and handed to the store; one that it refuses is tried and counted again")
+	metricTimerInLag  = define("rocketmq_timer_enqueue_lag", measure.Gauge, "", ofDisk, "Messages that are not yet in the calendar of those that wait for a time of their own")
+	metricTimerLate   = define("rocketmq_timer_dequeue_latency", measure.Gauge, "ms", ofDisk, "How long the first of them is due; 0 if none is")
 	metricDelayAsked  = distribution("rocketmq_delay_message_latency", "s", delayScale, append([]string{"topic"}, ofDisk...), "How long senders wanted delayed messages to wait")
 )
 
@@ -108,6 +112,7 @@ var (
 	metricDiskRefuse    = define("gantry_disk_refuse_ratio", measure.Gauge, "", nil, "Used share of the disk above which messages are refused (diskSpaceWarningLevelRatio)")
 	metricDiskForce     = define("gantry_disk_force_ratio", measure.Gauge, "", nil, "Used share of the disk above which files are removed before their time (diskSpaceCleanForciblyRatio)")
 	metricDelayed       = define("gantry_delay_backlog_messages", measure.Gauge, "", []string{"level"}, "Messages that wait for their delay level")
+	metricTimers        = define("gantry_timer_waiting_messages", measure.Gauge, "", nil, "Messages that wait for a time of their own, and recalls of them")
 	metricLate          = distribution("gantry_delay_lateness_seconds", "s", lateScale, nil, "By how much delayed messages and redeliveries came later than they were due")
 	metricDelayLost     = define("gantry_delay_lost_messages_total", measure.Counter, "", nil, "Delayed messages that could not be delivered, because they or their topic are gone")
 	metricDeadTotal     = define("gantry_dead_letters_total", measure.Counter, "", nil, "Messages of all groups that became dead letters; 0 from the start on, so that an alert sees the first one")

@@ -109,6 +109,10 @@ func (m *Measurement) showIncoming(s *measure.Snapshot) {
 			s.Add(metricInBytes, float64(k.bytes), t.topic, name, system)
 			s.AddReading(metricSize, k.sizes, t.topic, name, system)
 		}
+		if t.timersIn > 0 || t.timersOut > 0 {
+			s.Add(metricTimerIn, float64(t.timersIn), t.topic)
+			s.Add(metricTimerOut, float64(t.timersOut), t.topic)
+		}
 		if t.delays != nil {
 			s.AddReading(metricDelayAsked, t.delays, t.topic, localStorage, diskStorage)
 		}
@@ -221,4 +225,7 @@ func (m *Measurement) showDelays(s *measure.Snapshot) {
 	}
 	s.AddReading(metricLate, m.late)
 	s.Add(metricDelayLost, float64(m.delayLost))
+	s.Add(metricTimers, float64(m.timersWaiting))
+	s.Add(metricTimerInLag, float64(m.timersBehind), localStorage, diskStorage)
+	s.Add(metricTimerLate, m.since(m.timersDue), localStorage, diskStorage)
 }

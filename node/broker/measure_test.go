@@ -203,6 +203,25 @@ func TestDelayedMessagesThatComeLateAreTimed(t *testing.T) {
 	}
 }
 
+func TestMessagesThatWaitForATimeOfTheirOwnAreCounted(t *testing.T) {
+	w := newWorld(t)
+	w.sends("orders", 0, "TIMER_DELAY_SEC\x0190\x02")
+	w.pass(2 * time.Second)
+	s := w.measured()
+	requireValue(t, 1, s, "gantry_timer_waiting_messages")
+	requireValue(t, 0, s, "rocketmq_timer_enqueue_lag")
+	requireValue(t, 0, s, "rocketmq_timer_dequeue_latency")
+	requireValue(t, 1, s, "rocketmq_messages_in_total", "orders", "delay")
+	requireValue(t, 1, s, "rocketmq_delay_message_latency", "orders")
+	requireValue(t, 1, s, "rocketmq_timer_enqueue_total", "orders")
+	requireValue(t, 0, s, "rocketmq_timer_dequeue_total", "orders")
+	w.pass(90 * time.Second)
+	s = w.measured()
+	requireValue(t, 0, s, "gantry_timer_waiting_messages")
+	requireValue(t, 1, s, "rocketmq_timer_dequeue_total", "orders")
+	requireValue(t, 1, s, "gantry_delay_lateness_seconds")
+}
+
 // Whoever measures gives others their turn: however many queues there are, a task that is ready runs before all are looked at.
 func TestMeasuringManyQueuesKeepsNobodyWaiting(t *testing.T) {
 	w := newWorld(t)

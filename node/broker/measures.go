@@ -1,9 +1,11 @@
 package broker
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/node/measure"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport"
@@ -14,6 +16,7 @@ import (
 // measures are what this broker counts for monitoring, besides statistics, which tools ask for. They are in memory only. What is on the path of
 // a message allocates nothing, and costs about a tenth of a microsecond a message.
 type measures struct {
+	clock     env.Clock
 	levels    []time.Duration         // delay levels
 	topics    map[string]*topicCounts // by the topic that was sent to; at most flowsMax
 	uncounted int64                   // messages whose topic had no room
@@ -35,6 +38,8 @@ type measures struct {
 type topicCounts struct {
 	kinds  [messageKinds]kindCounts
 	delays *measure.Histogram // how long senders wanted them to wait; nil if none did
+	// Messages that wait, or waited, for a time of their own.
+	timersIn, timersOut int64
 }
 
 type kindCounts struct {
@@ -64,9 +69,9 @@ type madeThing struct {
 	success bool
 }
 
-func newMeasures(levels []time.Duration) *measures {
+func newMeasures(clock env.Clock, levels []time.Duration) *measures {
 	return &measures{
-		levels:  levels,
+		clock: clock, levels: levels,
 		topics:  map[string]*topicCounts{},
 		appends: measure.NewHistogram(pathScale), pulls: measure.NewHistogram(pathScale),
 		flushes: measure.NewHistogram(flushScale), late: measure.NewHistogram(lateScale),
@@ -80,6 +85,7 @@ type sendCounts struct {
 	topic *topicCounts // nil: messages that come again, dead letters
 	kind  messageKind
 	delay time.Duration
+	timed bool // it waits for a time of its own
 }
 
 // sends finds what a send counts for. A batch is of the kind of its first message.
@@ -89,8 +95,14 @@ func (m *measures) sends(header *proto.SendMessage, records []message.Record) se
 	}
 	first := &records[0]
 	counts := sendCounts{topic: m.countsOf(header.Topic), kind: kindOf(first.Properties)}
-	if counts.kind == delayedMessage && string(first.Topic) == proto.DelayTopic {
+	switch {
+	case counts.kind != delayedMessage:
+	case string(first.Topic) == proto.DelayTopic:
 		counts.delay = m.levels[first.QueueID]
+	case string(first.Topic) == proto.TimerTopic:
+		due, _ := message.PropertyBytes(first.Properties, message.PropertyTimerDueAtMillis)
+		at, _ := strconv.ParseInt(string(due), 10, 64)
+		counts.delay, counts.timed = time.Duration(at-int64(m.clock.Wall()))*time.Millisecond, true
 	}
 	return counts
 }
@@ -141,6 +153,17 @@ func (m *measures) stored(to sendCounts, messages int, bytes int64, took time.Du
 	k.sizes.ObserveTimes(bytes/int64(max(messages, 1)), uint64(messages))
 	if to.delay > 0 {
 		to.topic.wait(to.delay)
+	}
+	if to.timed {
+		to.topic.timersIn++
+	}
+}
+
+// due counts a message that was delivered at a time of its own, wall milliseconds.
+func (m *measures) due(topic []byte, due int64) {
+	m.late.Observe(int64(time.Duration(int64(m.clock.Wall())-due) * time.Millisecond))
+	if t := m.countsOf(string(topic)); t != nil {
+		t.timersOut++
 	}
 }
 

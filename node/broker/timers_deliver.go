@@ -70,6 +70,7 @@ func (t *timers) deliverOne(batch *timedDelivery, e timer.Entry) error {
 		batch.pass()
 		return nil
 	}
+	t.broker.measures.due(r.Topic, e.Due)
 	batch.append(r)
 	return nil
 }
