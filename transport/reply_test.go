@@ -242,3 +242,39 @@ func TestUnansweredNeverDrifts(t *testing.T) {
 		d.requireAllReleasedOnce(sent)
 	}
 }
+
+func TestTheOwnerIsToldOfEachAnswer(t *testing.T) {
+	w := newWorld(t, 1)
+	var told []transport.Answered
+	var held transport.Reply
+	server := w.serve(transport.ServerOptions{
+		Answered: func(a transport.Answered) { told = append(told, a) },
+		Handler: transport.HandlerFunc(func(in *transport.Incoming) {
+			if string(in.Command.Body) == "hold" {
+				held = in.Reply().Held()
+				return
+			}
+			in.Reply().Error(proto.RespSystemBusy, "later")
+		}),
+	})
+	client := w.client(transport.ClientOptions{})
+	w.startMany(w.dial(client), 1)
+	w.pass(time.Second)
+	require.Len(t, told, 1)
+	require.Equal(t, request("x").Code, told[0].Request)
+	require.Equal(t, int32(proto.RespSystemBusy), told[0].Response)
+	require.False(t, told[0].Held || told[0].Oneway || told[0].Gone)
+
+	w.together(1, func(int) {
+		require.NoError(t, client.Oneway(nil, address, request("x"), time.Minute))
+		_, err := client.Call(nil, address, request("hold"), time.Second)
+		require.ErrorIs(t, err, transport.ErrTimeout)
+	})
+	server.Conns()[0].Close()
+	held.Success(nil)
+	require.Len(t, told, 3)
+	require.True(t, told[1].Oneway)
+	require.True(t, told[2].Held && told[2].Gone)
+	require.Greater(t, told[2].Took, time.Second/2)
+	require.Contains(t, told[2].String(), "answered SUCCESS after ")
+}
