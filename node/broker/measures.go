@@ -167,6 +167,13 @@ func (m *measures) due(topic []byte, due int64) {
 	}
 }
 
+// refuse counts a send that was not stored.
+func (m *measures) refuse(status store.AppendStatus) {
+	if status >= 0 && int(status) < len(m.refused) {
+		m.refused[status]++
+	}
+}
+
 // wait counts a message whose sender wants it to be delivered later.
 func (t *topicCounts) wait(delay time.Duration) {
 	if t.delays == nil {

@@ -463,7 +463,7 @@ func (d *sendDone) Appended(result store.AppendResult) {
 		d.reply.SendFields(sendCode(result.Status), result.Reason, d, nil, nil)
 	} else {
 		b.stats.sendRefused(d.reply)
-		b.measures.refused[result.Status]++
+		b.measures.refuse(result.Status)
 		d.reply.Error(sendCode(result.Status), result.Reason)
 	}
 	d.reply, d.flows, d.counts = transport.Reply{}, sendFlows{}, sendCounts{}

@@ -1,4 +1,4 @@
-package main
+package monitor_test
 
 import (
 	"flag"
@@ -23,7 +23,7 @@ var metricSections = []monitor.Section{
 }
 
 func TestThePageOfMetricsIsThatOfTheLists(t *testing.T) {
-	const path = "METRICS.md"
+	const path = "../METRICS.md"
 	text := monitor.Document(metricSections...)
 	if *rewrite {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
