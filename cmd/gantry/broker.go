@@ -184,7 +184,6 @@ func brokerOptions(s config.Broker) (broker.Options, error) {
 		QueueLockFor:          s.LockMaxLiveTime,
 		Region:                s.RegionID,
 		Measuring:             broker.DefaultMeasureLimits(),
-		Measuring:             broker.DefaultMeasureLimits(),
 	}
 	options.Measuring.Series = s.SeriesMax
 	for key, value := range config.Values(&s) {
