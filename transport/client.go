@@ -20,6 +20,8 @@ type ClientOptions struct {
 	DialTimeout time.Duration
 	// OnClose tells of a connection that ended. It must not wait.
 	OnClose func(*Conn)
+	// Signer proves to servers who sends a request; nil leaves requests unsigned.
+	Signer Signer
 }
 
 // Client keeps one connection to each address and sends requests over them.
@@ -90,7 +92,7 @@ func (c *Client) dial(address string, pending *env.Future[dialled]) {
 	}
 	c.lastID++
 	conn := newConn(c.env, c.tasks, raw, c.lastID, address, c.options.Limits, c.options.Handler, hooks{onClose: c.ended})
-	conn.readsAlways = true
+	conn.readsAlways, conn.signer = true, c.options.Signer
 	c.conns[address] = conn
 	c.open = append(c.open, conn)
 	c.tasks.Go("read "+address, conn.readLoop)

@@ -41,6 +41,9 @@ type Conn struct {
 	spare       output   // empty: memory for the output while another is written
 	encoder     wire.Encoder
 	header      wire.Header
+	signer      Signer       // of own requests; nil: they are not signed
+	draft       []byte       // memory for a request that is being signed
+	drafted     wire.Command // the same, as the peer will read it
 
 	// Calls of this side.
 	pending    map[int32]pendingCall
@@ -87,6 +90,14 @@ func (c *Conn) Local() netip.AddrPort { return c.raw.Local() }
 
 // Address is the address that was dialled, or the peer's.
 func (c *Conn) Address() string { return c.address }
+
+// Certificate is the name that the peer's certificate gives it, "" without a certificate that was verified.
+func (c *Conn) Certificate() string {
+	if certified, ok := c.raw.(env.Certified); ok {
+		return certified.Certificate()
+	}
+	return ""
+}
 
 // Closed reports whether the connection has ended.
 func (c *Conn) Closed() bool { return c.closed }

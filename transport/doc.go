@@ -35,6 +35,7 @@
 //	reply.go    answers to the peer
 //	server.go   accepting, idle connections, graceful stop
 //	client.go   one connection for each address
+//	sign.go     requests that prove who sends them
 //	options.go  limits and the Handler
 //	errors.go   what can go wrong with a call
 package transport

@@ -133,7 +133,11 @@ func (c *Conn) appendRequest(request *Request, opaque, flags int32) error {
 		c.header.Version = wire.OwnVersion
 	}
 	before := len(c.out.buffer)
-	if err := c.append(&c.header, request.Header, request.Fields, request.Body, nil); err != nil {
+	fields, err := c.signed(request)
+	if err == nil {
+		err = c.append(&c.header, request.Header, fields, request.Body, nil)
+	}
+	if err != nil {
 		return fmt.Errorf("%s to %s: %w: %w", proto.RequestName(request.Code), c.address, ErrNotSent, err)
 	}
 	// How long the header is shows only now. Left there, the frame would make changed end the connection, and drop all that waits.

@@ -57,6 +57,20 @@ type Disk interface {
 	Usage() (used, total int64, err error)
 }
 
+// PrivateDisk is a Disk that knows of users.
+type PrivateDisk interface {
+	// CreatePrivate is Create for a file that only the node's own user may read (mode 0600).
+	CreatePrivate(path string) (File, error)
+}
+
+// CreatePrivate makes a file for secrets. Disks without users make one like any other.
+func CreatePrivate(disk Disk, path string) (File, error) {
+	if private, ok := disk.(PrivateDisk); ok {
+		return private.CreatePrivate(path)
+	}
+	return disk.Create(path)
+}
+
 // Lock is held until Unlock or until the process ends.
 type Lock interface {
 	Unlock() error

@@ -65,3 +65,9 @@ type Conn interface {
 	// Bytes already accepted by Write may still arrive; the peer then reads io.EOF.
 	Close() error
 }
+
+// Certified is a Conn whose peer may have shown who it is.
+type Certified interface {
+	// Certificate is the name in a certificate that was verified, "" if the peer has shown none.
+	Certificate() string
+}

@@ -1,8 +1,8 @@
 package env
 
 // Rand is a source of random 64-bit values. In the simulator it is seeded; in
-// production it is seeded from the operating system at start. It is
-// not fit for secrets.
+// production it is seeded from the operating system at start, and a generator that is strong in the
+// sense of cryptography: keys may be drawn from a Stream of their own.
 type Rand interface {
 	// Uint64 returns the next value.
 	Uint64() uint64

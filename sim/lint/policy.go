@@ -18,6 +18,7 @@ const policy = `
 
 	node/env       < store/segment, node/replica, node/env/osenv, node/env/envtest, sim;
 	transport/wire < transport/proto < transport/assign;
+	transport/wire < transport/signature;
 
 	node/env, transport/wire, transport/proto      < transport;
 	node/env, transport/message, store/segment     < store/index;

@@ -46,20 +46,25 @@ func explain(err error) error {
 }
 
 func (d *disk) Open(name string) (env.File, error) {
-	return d.open("open", name, os.O_RDWR)
+	return d.open("open", name, os.O_RDWR, 0)
 }
 
 func (d *disk) Create(name string) (env.File, error) {
-	return d.open("create", name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	return d.open("create", name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
 }
 
-func (d *disk) open(operation, name string, flags int) (env.File, error) {
+// CreatePrivate is Create for secrets.
+func (d *disk) CreatePrivate(name string) (env.File, error) {
+	return d.open("create", name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+func (d *disk) open(operation, name string, flags int, mode os.FileMode) (env.File, error) {
 	path, err := d.path(operation, name)
 	if err != nil {
 		return nil, err
 	}
 	f := &file{world: d.world, name: name}
-	d.world.outside(func() { err = f.open(path, flags) })
+	d.world.outside(func() { err = f.open(path, flags, mode) })
 	if err != nil {
 		return nil, explain(err)
 	}

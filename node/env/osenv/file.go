@@ -22,13 +22,13 @@ type file struct {
 	closed bool
 }
 
-func (f *file) open(path string, flags int) error {
+func (f *file) open(path string, flags int, mode os.FileMode) error {
 	if flags&os.O_CREATE != 0 {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
 	}
-	handle, err := os.OpenFile(path, flags, 0o644)
+	handle, err := os.OpenFile(path, flags, mode)
 	if err != nil {
 		return err
 	}

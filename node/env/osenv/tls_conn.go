@@ -60,6 +60,25 @@ func (c *sealedConn) Write(slices ...[]byte) error {
 	return nil
 }
 
+// Certificate is the name in the peer's certificate: that of its subject, else the first that it is for.
+func (c *sealedConn) Certificate() string {
+	// The handshake is over, so this does not wait.
+	chains := c.stream.ConnectionState().VerifiedChains
+	if len(chains) == 0 {
+		return ""
+	}
+	shown := chains[0][0]
+	switch {
+	case shown.Subject.CommonName != "":
+		return shown.Subject.CommonName
+	case len(shown.DNSNames) > 0:
+		return shown.DNSNames[0]
+	case len(shown.URIs) > 0:
+		return shown.URIs[0].String()
+	}
+	return shown.Subject.String()
+}
+
 // records are as large as the plain text of a TLS record can be.
 var records = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 
