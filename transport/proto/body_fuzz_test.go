@@ -50,6 +50,9 @@ var rewriters = map[string]rewriter{
 	"RequestMode":        rewrites(UnmarshalSetMessageRequestMode, (*SetMessageRequestMode).Marshal),
 	"QueryAssignment":    rewrites(UnmarshalQueryAssignment, (*QueryAssignment).Marshal),
 	"Assignment":         rewrites(UnmarshalAssignment, (*Assignment).Marshal),
+	"UserInfo":           rewrites(UnmarshalUserInfo, (*UserInfo).Marshal),
+	"AclInfo":            rewrites(UnmarshalACLInfo, (*ACLInfo).Marshal),
+	"AclConfig":          rewrites(UnmarshalACLConfig, (*ACLConfig).Marshal),
 	"BatchAck":           rewrites(UnmarshalBatchAckMessage, (*BatchAckMessage).Marshal),
 	"GroupConfig": func(body []byte) ([]byte, error) {
 		g, err := UnmarshalSubscriptionGroupConfig(body)

@@ -60,6 +60,7 @@
 //	header_group.go            consumer groups of a broker
 //	header_broker.go           registration and heartbeats of brokers
 //	header_route.go, header_kv.go   the other requests to a name server
+//	header_acl_config.go, header_auth.go, acl_config.go, user_info.go, acl_info.go   who may do what
 //	strict.go, strict_token.go, strict_reference.go   the dialect
 //	writer.go, body.go, enum.go     tools of the bodies
 //	queue.go, data_version.go, topic_config.go, topic_table.go, topic_mapping.go,

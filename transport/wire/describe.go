@@ -87,10 +87,10 @@ func (f Fields) describe(line *strings.Builder) {
 	line.WriteByte('}')
 }
 
-// isSecret reports whether a field's value must stay out of logs: with either of these
-// a request can be repeated in the sender's name.
+// isSecret reports whether a field's value must stay out of logs: with one of these
+// a request can be repeated, or made, in somebody's name.
 func isSecret(key []byte) bool {
-	return string(key) == "Signature" || string(key) == "SecurityToken"
+	return string(key) == "Signature" || string(key) == "SecurityToken" || string(key) == "secretKey"
 }
 
 // describeText writes a text, in quotes unless it is one plain word.
