@@ -25,6 +25,12 @@ const policy = `
 	node/env, transport/message, store/segment     < store/timer;
 	node/env, transport/message, store/segment, store/index < store;
 
+	# Who may do what: decided by pure code, kept and recorded by a guard that name servers and brokers have.
+	transport/wire, transport/proto, transport/signature < node/access;
+	node/env, transport, transport/wire, transport/proto, transport/signature, node/access < node/guard;
+	node/access, node/guard, transport/signature < node/namesrv, node/broker, cmd/gantry;
+	transport/signature < client, .;
+
 	node/env, node/measure, transport, transport/wire, transport/proto
 		< node/namesrv;
 	node/env, transport, transport/wire, transport/proto, node/replica
@@ -61,15 +67,15 @@ const policy = `
 	# What people write for Prometheus is read with a parser of our own.
 	internal/promtest < TESTS;
 
-	node/env/osenv !< node/env, node/env/envtest, node/namesrv, node/broker, node/replica, node/controller, node/filter/...,
+	node/env/osenv !< node/env, node/env/envtest, node/namesrv, node/broker, node/replica, node/controller, node/filter/..., node/access, node/guard,
 		transport/..., store/..., client/..., sim/..., linearizability, cmd/gantrysim;
 	sim/...        !< ., cmd/gantry, node/..., transport/..., store/..., client/..., linearizability;
 	client/...     !< node/..., store/...;
-	node/namesrv, node/broker, node/controller, node/replica, store/... !< client/...;
+	node/namesrv, node/broker, node/controller, node/replica, node/access, node/guard, store/... !< client/...;
 	transport, transport/wire, transport/proto !< store/...;
 	store/...      !< transport/...;
 	node/filter/filtertest !< ., cmd/gantry, node/namesrv, node/broker, node/controller, node/filter;
-	"testing"      !< ., cmd/..., node/namesrv, node/broker, node/replica, node/controller, node/filter/..., node/env, node/env/osenv,
+	"testing"      !< ., cmd/..., node/namesrv, node/broker, node/replica, node/controller, node/filter/..., node/access, node/guard, node/env, node/env/osenv,
 		transport/..., store/..., client/..., sim/..., linearizability;
 `
 
