@@ -194,3 +194,6 @@ func Knows(code int32) bool {
 	_, known := demands[code]
 	return known
 }
+
+// Changes reports whether a request is one of administration.
+func Changes(code int32) bool { return demands[code].class == classChange }
