@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/node/guard"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/message"
@@ -44,6 +45,7 @@ type Broker struct {
 	modes        *requestModeTable
 	stats        *statistics
 	measures     *measures
+	guard        *guard.Guard
 
 	configuring *env.Semaphore // one change of the settings at a time
 
@@ -66,7 +68,7 @@ func New(e env.Env, options Options) (*Broker, error) {
 	options = options.withDefaults()
 	b := &Broker{
 		env: e, options: options, tasks: env.NewGroup(e.Tasks), stop: e.Tasks.NewCond(),
-		outgoing: transport.NewClient(e, transport.ClientOptions{DialTimeout: options.RegisterTimeout}),
+		outgoing: transport.NewClient(e, transport.ClientOptions{DialTimeout: options.RegisterTimeout, Signer: innerSigner(options)}),
 	}
 	b.topics = newTopicTable(b)
 	b.groups = newGroupTable(b)
@@ -85,6 +87,9 @@ func New(e env.Env, options Options) (*Broker, error) {
 	b.transactions = newTransactions(b)
 	b.locks = newLockTable(b)
 	b.progress = newProgressTable(b)
+	if err := b.newGuard(); err != nil {
+		return nil, err
+	}
 	b.options.Store.Arrived = b.arrived
 	b.options.Store.Retention = b.topics.retention
 	b.options.Store.BatchQueues = b.topics.inBatches
@@ -140,6 +145,7 @@ func (b *Broker) Start() error {
 	b.transactions.start()
 	b.tasks.Go("save offsets", b.offsets.saveLoop)
 	b.tasks.Go("expire clients", b.clients.expireLoop)
+	b.guard.Start(b.tasks)
 	b.waiting.start()
 	b.names.start()
 	b.env.Log.Info("broker serves", zap.Stringer("address", b.address), zap.Stringer("store", b.store))
@@ -179,6 +185,9 @@ func (b *Broker) load() error {
 	if err := b.withinQueues(); err != nil {
 		return err
 	}
+	if err := b.guard.Load(); err != nil {
+		return err
+	}
 	return b.topics.adopt(b.store.Queues())
 }
 
@@ -196,6 +205,7 @@ func (b *Broker) Close() error {
 	}
 	b.closing = true
 	b.stop.Broadcast()
+	b.guard.Close()
 	b.names.leave()
 	b.waiting.close()
 	// Who waits for the answer of a name server waits no longer.

@@ -147,6 +147,9 @@ func (b *Broker) inspect(in *transport.Incoming) {
 	case proto.ReqViewBrokerStatsData:
 		b.viewStatistics(in)
 	default:
+		if b.guard.Serve(in) {
+			return
+		}
 		in.Reply().Error(proto.RespRequestCodeNotSupported, fmt.Sprintf("request code %d (%s) is not served by this broker", in.Command.Code, proto.RequestName(in.Command.Code)))
 	}
 }

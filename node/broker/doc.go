@@ -48,6 +48,7 @@
 //	broker.go      New, Start, Close
 //	options.go     settings
 //	fast.go        the main port and the fast one
+//	trust.go       who may do what
 //	dispatch.go    request code to handler, waiting on behalf of a request
 //	send.go        sends
 //	pull.go        pulls

@@ -43,5 +43,7 @@ func (b *Broker) serveEither(in *transport.Incoming) {
 			"request code %d (%s) is not served at the fast port %d: send it to port %d", code, proto.RequestName(code), b.fastPort, b.address.Port()))
 		return
 	}
-	b.serve(in)
+	if b.guard.Admit(in) {
+		b.serve(in)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/gantrymq/gantry/node/guard"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
@@ -62,6 +63,8 @@ type Options struct {
 	// Settings are all that the operator can set, with the values in force. The broker only shows them to tools (GET_BROKER_CONFIG), beside
 	// what it knows itself, such as the port that it got.
 	Settings proto.ConfigText
+	// Access says who may do what. The zero value lets everybody do everything.
+	Access guard.Options
 	// SaveSettings keeps what tools change of them (UPDATE_BROKER_CONFIG). Without it changes are in force until the broker stops.
 	SaveSettings SaveSettings
 }
@@ -142,7 +145,7 @@ func (o Options) Validate() error {
 	if err := proto.ValidateTopic(o.Cluster); err != nil {
 		return fmt.Errorf("brokerClusterName: %w", err)
 	}
-	return nil
+	return o.Access.Validate()
 }
 
 // queuesMax bounds the queues of one topic.

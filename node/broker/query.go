@@ -23,7 +23,10 @@ func (b *Broker) viewMessage(in *transport.Incoming) {
 		reply.Error(proto.RespSystemError, fmt.Sprintf("can not find message by the offset, %d: %v", h.Offset, err))
 		return
 	}
-	reply.Success(raw)
+	// What stands at that place may be of another topic than the request says.
+	if b.mayHandOut(in, raw) {
+		reply.Success(raw)
+	}
 }
 
 // Limits of one query by key.

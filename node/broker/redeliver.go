@@ -41,6 +41,9 @@ func (b *Broker) sendBack(in *transport.Incoming) {
 		in.Reply().Error(r.code, r.remark)
 		return
 	}
+	if !b.mayTakeBack(in, original) {
+		return
+	}
 	copied := b.redelivery(original, &header)
 	dead := header.DelayLevel < 0 || original.Redeliveries >= redeliveriesMax(group, in.Command.Version, header.RedeliveriesMax)
 	if r := b.prepareRedelivery(in, group, dead); r.code != 0 {

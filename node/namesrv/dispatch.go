@@ -60,7 +60,14 @@ var handlers = map[int32]func(*Server, *transport.Incoming) answer{
 func (s *Server) serve(in *transport.Incoming) {
 	reply := in.Reply()
 	s.counts.Requests++
+	if !s.guard.Admit(in) {
+		s.counts.Failures++
+		return
+	}
 	handle := handlers[in.Command.Code]
+	if handle == nil && s.guard.Serve(in) {
+		return
+	}
 	if handle == nil {
 		s.counts.Unsupported++
 		reply.Error(proto.RespRequestCodeNotSupported, fmt.Sprintf(

@@ -53,6 +53,7 @@
 //	options.go     options and limits
 //	settings.go    options that may change while running
 //	dispatch.go    from request codes to handlers
+//	trust.go       who may do what
 //	routes.go      the route table: its parts and small steps
 //	admission.go   the route table: which registrations are taken
 //	enter.go       the route table: what a registration changes

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/node/guard"
 	"github.com/gantrymq/gantry/node/measure"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
@@ -37,6 +38,7 @@ type Server struct {
 	calls     *measure.Calls // requests, for monitoring
 	// configuring is held while settings are changed.
 	configuring *env.Semaphore
+	guard       *guard.Guard
 }
 
 // Errors of the life of a Server.
@@ -57,11 +59,14 @@ func New(e env.Env, options Options) (*Server, error) {
 		env: e, options: options, settings: options.Settings,
 		table:       newTable(options.Limits),
 		kv:          newKVConfig(e, options.KVConfigPath, options.Limits),
-		client:      transport.NewClient(e, transport.ClientOptions{Limits: options.Connections, DialTimeout: noticeTimeout}),
+		client:      transport.NewClient(e, transport.ClientOptions{Limits: options.Connections, DialTimeout: noticeTimeout, Signer: innerSigner(options)}),
 		tasks:       env.NewGroup(e.Tasks),
 		wake:        e.Tasks.NewCond(),
 		calls:       measure.NewCalls(measure.CallScale),
 		configuring: env.NewSemaphore(e.Tasks, 1),
+	}
+	if err := s.newGuard(); err != nil {
+		return nil, err
 	}
 	s.server = transport.NewServer(e, transport.ServerOptions{
 		Handler: transport.HandlerFunc(s.serve), Limits: options.Connections,
@@ -83,6 +88,7 @@ func (s *Server) Start() error {
 		return fmt.Errorf("start of name server %s: %w", s.options.Listen, err)
 	}
 	s.tasks.Go("watch brokers", s.watch)
+	s.guard.Start(s.tasks)
 	s.env.Log.Info("name server started", zap.Stringer("status", s.Status()))
 	return nil
 }
@@ -103,6 +109,9 @@ func (s *Server) open() error {
 		return err
 	}
 	s.loadWiped()
+	if err := s.guard.Load(); err != nil {
+		return err
+	}
 	s.listener, err = s.server.Listen(s.options.Listen)
 	return err
 }
@@ -133,6 +142,7 @@ func (s *Server) Close() {
 	}
 	s.closing = true
 	s.wake.Broadcast()
+	s.guard.Close()
 	s.server.Shutdown(s.options.ShutdownGrace)
 	s.client.Close()
 	s.tasks.Wait()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gantrymq/gantry/node/guard"
 	"github.com/gantrymq/gantry/transport"
 )
 
@@ -27,6 +28,8 @@ type Options struct {
 	ProtectedKeys []string
 	// Settings are what may change while running. What ConfigPath holds goes before them.
 	Settings Settings
+	// Access says who may do what. The zero value lets everybody do everything.
+	Access guard.Options
 	// Limits bound what brokers and tools may make this process keep.
 	Limits Limits
 	// Connections bound what each connection may ask for.
@@ -105,6 +108,9 @@ func (o Options) Validate() (Options, error) {
 	o.ProtectedKeys = protectedKeys(o.ProtectedKeys)
 	if _, _, err := splitAddress(o.Listen); err != nil {
 		return o, fmt.Errorf("%w: Listen: %w", ErrOption, err)
+	}
+	if err := o.Access.Validate(); err != nil {
+		return o, fmt.Errorf("%w: %w", ErrOption, err)
 	}
 	for _, file := range []string{o.KVConfigPath, o.ConfigPath} {
 		if err := checkPath(file); err != nil {

@@ -1,0 +1,198 @@
+package broker_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"testing"
+	"time"
+
+	"github.com/gantrymq/gantry/node/access"
+	"github.com/gantrymq/gantry/node/broker"
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/node/guard"
+	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/message"
+	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/gantrymq/gantry/transport/signature"
+	"github.com/gantrymq/gantry/transport/wire"
+	"github.com/stretchr/testify/require"
+)
+
+var root = signature.Credentials{AccessKey: "root", SecretKey: "root's secret"}
+
+// guarded lets only users in, and root make them.
+func guarded(o *broker.Options) {
+	o.Access = guard.Options{
+		Authentication: true, Authorization: true, InitialUser: access.User{Name: root.AccessKey, Password: root.SecretKey},
+	}
+}
+
+// as makes a client that signs.
+func (w *world) as(who signature.Credentials) *transport.Client {
+	e := w.kernel.Machines()[1].Node("client of "+who.AccessKey, ".")
+	return transport.NewClient(e, transport.ClientOptions{Signer: who})
+}
+
+// callAs is call for a request that somebody signs.
+func (w *world) callAs(who signature.Credentials, request *transport.Request) *wire.Command {
+	w.t.Helper()
+	was := w.client
+	w.client = w.as(who)
+	defer func() { w.client = was }()
+	return w.call(request)
+}
+
+func (w *world) user(name string, rights ...proto.PolicyEntryInfo) signature.Credentials {
+	w.t.Helper()
+	who := signature.Credentials{AccessKey: name, SecretKey: name + "'s secret"}
+	info := proto.UserInfo{Password: who.SecretKey}
+	response := w.callAs(root, &transport.Request{Code: proto.ReqAuthCreateUser, Header: &proto.AuthUser{Username: name}, Body: info.Marshal()})
+	require.EqualValues(w.t, proto.RespSuccess, response.Code, response.Remark)
+	acl := proto.ACLInfo{Subject: "User:" + name, Policies: []proto.PolicyInfo{{Entries: rights}}}
+	response = w.callAs(root, &transport.Request{Code: proto.ReqAuthCreateACL, Header: &proto.AuthACL{Subject: acl.Subject}, Body: acl.Marshal()})
+	require.EqualValues(w.t, proto.RespSuccess, response.Code, response.Remark)
+	return who
+}
+
+func may(action, resource string) proto.PolicyEntryInfo {
+	return proto.PolicyEntryInfo{Resource: resource, Actions: []string{action}, Decision: proto.DecisionAllow}
+}
+
+// servedCodes are those that dispatch.go has a line for.
+func servedCodes(t *testing.T) map[string]int32 {
+	t.Helper()
+	set := token.NewFileSet()
+	codes, err := parser.ParseFile(set, "../../transport/proto/request_codes.go", nil, 0)
+	require.NoError(t, err)
+	constants := map[string]int32{}
+	ast.Inspect(codes, func(node ast.Node) bool {
+		if spec, ok := node.(*ast.ValueSpec); ok {
+			var value int32
+			_, err := fmt.Sscan(spec.Values[0].(*ast.BasicLit).Value, &value)
+			require.NoError(t, err)
+			constants[spec.Names[0].Name] = value
+		}
+		return true
+	})
+	dispatch, err := parser.ParseFile(set, "dispatch.go", nil, 0)
+	require.NoError(t, err)
+	served := map[string]int32{}
+	ast.Inspect(dispatch, func(node ast.Node) bool {
+		if clause, ok := node.(*ast.CaseClause); ok {
+			for _, value := range clause.List {
+				name := value.(*ast.SelectorExpr).Sel.Name
+				served[name] = constants[name]
+			}
+		}
+		return true
+	})
+	return served
+}
+
+// A request whose needs are not written down would be for super users only.
+func TestItIsWrittenDownWhatEveryServedRequestNeeds(t *testing.T) {
+	served := servedCodes(t)
+	require.Greater(t, len(served), 50)
+	for name, code := range served {
+		require.True(t, access.Knows(code), "%s (%d) is served and stands not in node/access/demand.go", name, code)
+	}
+}
+
+func TestWhoMayNotSendChangesNothing(t *testing.T) {
+	w := newWorld(t, guarded, fastPort)
+	alice := w.user("alice", may("Pub", "Topic:orders"))
+	sent := w.callAs(alice, sendRequest("orders", 0, "hello", ""))
+	require.EqualValues(t, proto.RespSuccess, sent.Code, sent.Remark)
+	for _, response := range []*wire.Command{
+		w.callAs(alice, sendRequest("bills", 0, "hello", "")),
+		w.call(sendRequest("orders", 0, "hello", "")),
+		w.callAt("10.0.0.1:10909", sendRequest("orders", 0, "hello", "")),
+		w.callAs(signature.Credentials{AccessKey: "alice", SecretKey: "guessed"}, sendRequest("orders", 0, "hello", "")),
+	} {
+		require.EqualValues(t, proto.RespNoPermission, response.Code)
+		require.Contains(t, response.Remark, "has no permission")
+	}
+	topics := w.callAs(root, &transport.Request{Code: proto.ReqGetAllTopicConfig})
+	require.NotContains(t, string(topics.Body), "bills", "a topic that nobody may send to is not made")
+	_, end := w.broker.Store().Bounds(store.QueueKey{Topic: "orders"})
+	require.EqualValues(t, 1, end)
+}
+
+func TestOnewayRequestsThatAreDeniedChangeNothing(t *testing.T) {
+	w := newWorld(t, guarded)
+	var err error
+	w.run(func() { err = w.client.Oneway(nil, address, sendRequest("orders", 0, "hello", ""), time.Second) })
+	require.NoError(t, err)
+	w.callAs(root, &transport.Request{Code: proto.ReqGetBrokerRuntimeInfo})
+	_, end := w.broker.Store().Bounds(store.QueueKey{Topic: "orders"})
+	require.Zero(t, end)
+}
+
+func TestAMessageIsShownByItsPlaceOnlyToWhoMayReadItsTopic(t *testing.T) {
+	w := newWorld(t, guarded)
+	alice := w.user("alice", may("All", "Topic:orders"), may("Sub", "Group:g"))
+	for _, topic := range []string{"orders", "bills"} {
+		require.EqualValues(t, proto.RespSuccess, w.callAs(root, sendRequest(topic, 0, topic, "")).Code)
+	}
+	places := map[string]int64{}
+	for _, topic := range []string{"orders", "bills"} {
+		pulled := w.callAs(root, pullRequest(topic, 0, 0, 0, "*"))
+		for r, err := range message.DecodeRecords(pulled.Body, true) {
+			require.NoError(t, err)
+			places[topic] = int64(r.LogOffset)
+		}
+	}
+	view := func(place int64) *wire.Command {
+		return w.callAs(alice, &transport.Request{Code: proto.ReqViewMessageByID, Header: &proto.ViewMessageByID{Topic: "orders", Offset: place}})
+	}
+	require.EqualValues(t, proto.RespSuccess, view(places["orders"]).Code)
+	require.EqualValues(t, proto.RespNoPermission, view(places["bills"]).Code, "it is of another topic than the request says")
+	back := func(place int64) *wire.Command {
+		return w.callAs(alice, &transport.Request{Code: proto.ReqConsumerSendMessageBack,
+			Header: &proto.ConsumerSendMessageBack{Group: "g", OriginTopic: "orders", LogOffset: place}})
+	}
+	require.EqualValues(t, proto.RespSuccess, back(places["orders"]).Code)
+	require.EqualValues(t, proto.RespNoPermission, back(places["bills"]).Code)
+}
+
+func TestAPullThatIsHeldEndsWhenRightsChange(t *testing.T) {
+	w := newWorld(t, guarded)
+	alice := w.user("alice", may("Sub", "Topic:orders"), may("Sub", "Group:g"))
+	require.EqualValues(t, proto.RespSuccess, w.callAs(root, sendRequest("orders", 0, "first", "")).Code)
+	client := w.as(alice)
+	var held *wire.Command
+	var err error
+	e := w.kernel.Machines()[1].Node("held", ".")
+	e.Tasks.Go("held pull", func() {
+		var conn *transport.Conn
+		if conn, err = client.Conn(nil, address, env.Never); err == nil {
+			held, err = conn.Call(nil, pullRequest("orders", 0, 1, 30*time.Second, "*"), env.Never)
+		}
+	})
+	w.kernel.Run(w.kernel.Now().Add(time.Second), nil)
+	require.Nil(t, held)
+	response := w.callAs(root, &transport.Request{Code: proto.ReqAuthDeleteUser, Header: &proto.AuthUser{Username: "alice"}})
+	require.EqualValues(t, proto.RespSuccess, response.Code, response.Remark)
+	w.kernel.Run(w.kernel.Now().Add(time.Second), func() bool { return held != nil })
+	require.NoError(t, err)
+	require.EqualValues(t, proto.RespPullRetryImmediately, held.Code)
+	require.EqualValues(t, proto.RespNoPermission, w.callAs(alice, pullRequest("orders", 0, 1, 0, "*")).Code)
+}
+
+func TestAccountsAndTheirKeyOutliveALossOfPower(t *testing.T) {
+	w := newWorld(t, guarded)
+	alice := w.user("alice", may("Pub", "Topic:orders"))
+	w.restart(sim.PowerLoss)
+	require.EqualValues(t, proto.RespSuccess, w.callAs(alice, sendRequest("orders", 0, "hello", "")).Code)
+	require.EqualValues(t, proto.RespNoPermission, w.callAs(alice, sendRequest("bills", 0, "hello", "")).Code)
+}
+
+func TestABrokerWithOptionsThatContradictEachOtherIsRefused(t *testing.T) {
+	o := options()
+	o.Access = guard.Options{Authorization: true}
+	require.ErrorContains(t, o.Validate(), "authorizationEnabled")
+}

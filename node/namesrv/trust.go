@@ -1,0 +1,31 @@
+package namesrv
+
+import (
+	"github.com/gantrymq/gantry/node/guard"
+	"github.com/gantrymq/gantry/transport"
+)
+
+// accessCluster is the cluster that requests need rights on if they name none. A name server serves all clusters, so who has rights
+// on single ones has none on it: Cluster:* has.
+const accessCluster = "(name server)"
+
+// newGuard makes the guard that stands before the port.
+func (s *Server) newGuard() (err error) {
+	s.guard, err = guard.New(s.env, s.options.Access, guard.Place{
+		Directory: ".", Cluster: accessCluster, Name: s.env.Node, Address: func() string { return s.Addr().String() },
+		Await: func(in *transport.Incoming, work func()) {
+			resume := in.Conn.BeginWait()
+			work()
+			in.Conn.EndWait(resume)
+		},
+	})
+	return err
+}
+
+// innerSigner is who this name server is for brokers; nil: nobody in particular.
+func innerSigner(options Options) transport.Signer {
+	if !options.Access.Inner.Valid() {
+		return nil
+	}
+	return options.Access.Inner
+}

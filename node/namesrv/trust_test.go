@@ -1,0 +1,57 @@
+package namesrv
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gantrymq/gantry/node/access"
+	"github.com/gantrymq/gantry/node/guard"
+	"github.com/gantrymq/gantry/transport"
+	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/gantrymq/gantry/transport/signature"
+	"github.com/stretchr/testify/require"
+)
+
+func TestItIsWrittenDownWhatEveryServedRequestNeeds(t *testing.T) {
+	for code := range handlers {
+		require.True(t, access.Knows(code), "%s (%d) is served and stands not in node/access/demand.go", proto.RequestName(code), code)
+	}
+}
+
+func TestOnlyServersAndUsersWithRightsAreLetIn(t *testing.T) {
+	inner := signature.Credentials{AccessKey: "inner", SecretKey: "inner secret"}
+	root := signature.Credentials{AccessKey: "root", SecretKey: "root's secret"}
+	w := newWorld(t, Options{Access: guard.Options{
+		Authentication: true, Authorization: true, Inner: inner, InitialUser: access.User{Name: "root", Password: root.SecretKey},
+	}})
+	p := w.peer()
+	as := func(who signature.Credentials) {
+		p.client = transport.NewClient(p.env, transport.ClientOptions{Signer: who, DialTimeout: time.Second})
+	}
+	code := func(code int32, header proto.HeaderEncoder, body []byte) int32 { return p.ask(code, header, body).Code }
+	b := p.broker(0, "orders")
+
+	require.EqualValues(t, proto.RespNoPermission, code(proto.ReqRegisterBroker, &b.RegisterBroker, b.body.Marshal()))
+	as(inner)
+	require.EqualValues(t, proto.RespSuccess, code(proto.ReqRegisterBroker, &b.RegisterBroker, b.body.Marshal()))
+
+	as(root)
+	alice := signature.Credentials{AccessKey: "alice", SecretKey: "alice's secret"}
+	info := proto.UserInfo{Password: alice.SecretKey}
+	p.mustAsk(proto.ReqAuthCreateUser, &proto.AuthUser{Username: "alice"}, info.Marshal())
+	acl := proto.ACLInfo{Subject: "User:alice", Policies: []proto.PolicyInfo{{Entries: []proto.PolicyEntryInfo{
+		{Resource: "Topic:orders", Actions: []string{"Pub"}, Decision: "Allow"},
+		{Resource: "Cluster:DefaultCluster", Actions: []string{"All"}, Decision: "Allow"},
+	}}}}
+	p.mustAsk(proto.ReqAuthCreateACL, &proto.AuthACL{Subject: acl.Subject}, acl.Marshal())
+
+	as(alice)
+	require.EqualValues(t, proto.RespSuccess, code(proto.ReqGetRouteInfoByTopic, &proto.GetRouteInfoByTopic{Topic: "orders"}, nil))
+	require.EqualValues(t, proto.RespNoPermission, code(proto.ReqGetRouteInfoByTopic, &proto.GetRouteInfoByTopic{Topic: "bills"}, nil))
+	put := &proto.PutKVConfig{Namespace: "n", Key: "k", Value: "v"}
+	require.EqualValues(t, proto.RespNoPermission, code(proto.ReqPutKVConfig, put, nil), "rights on one cluster are none on the name server")
+	require.EqualValues(t, proto.RespSuccess, code(proto.ReqUnregisterBroker, &proto.UnregisterBroker{
+		BrokerName: b.BrokerName, BrokerAddress: b.BrokerAddress, ClusterName: "DefaultCluster"}, nil), "but they are for the brokers of that cluster")
+	as(root)
+	p.mustAsk(proto.ReqPutKVConfig, put, nil)
+}
