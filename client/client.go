@@ -62,7 +62,7 @@ func newCore(e env.Env, c *config, r role, setUp func(k *core)) (*core, error) {
 	k := &core{env: e, config: c, tasks: env.NewGroup(e.Tasks), stopped: e.Tasks.NewCond()}
 	k.net = transport.NewClient(e, transport.ClientOptions{
 		DialTimeout: c.dialTimeout, OnClose: k.connectionEnded, Limits: transport.Limits{Output: c.outputMax},
-		Handler: transport.HandlerFunc(k.serve),
+		Handler: transport.HandlerFunc(k.serve), Signer: c.signer(),
 	})
 	if c.spaceV2 != "" {
 		k.fields.Add(fieldNamespaced, "true")

@@ -62,13 +62,14 @@
 //
 // # Not done here
 //
-// Static topics are refused (ErrNoBroker). Access keys are not spoken. Traces tell what lite pull consumers handed out, not what became of it.
+// Static topics are refused (ErrNoBroker). Traces tell what lite pull consumers handed out, not what became of it.
 //
 // # Files
 //
 //	client.go       the core: entering, deadlines, closing
 //	options.go, options_producer.go, validate.go   options and what is wrong with them
 //	tls_options.go  encryption, which the world provides
+//	credentials.go  who signs requests
 //	errors.go       errors, and what a failed try means
 //	identity.go     client id, unique ids
 //	nameserver.go   finding and asking name servers
@@ -109,5 +110,6 @@
 //	litepull_poll.go, litepull_seek.go, litepull_commit.go, litepull_watch.go   what it can do with them
 //	push_listen.go    listeners
 //	admin.go, admin_topic.go, admin_query.go, admin_config.go, admin_brokers.go, admin_group.go, admin_member.go,
-//	admin_offset.go, admin_stats.go, admin_names.go, admin_list.go, admin_entries.go, admin_rights.go     administration
+//	admin_offset.go, admin_stats.go, admin_names.go, admin_list.go, admin_entries.go, admin_rights.go,
+//	admin_auth.go     administration
 package client

@@ -7,6 +7,7 @@ import (
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/gantrymq/gantry/transport/signature"
 )
 
 // ProducerOption configures a producer.
@@ -59,6 +60,7 @@ type config struct {
 	// All roles.
 	resolver                Resolver
 	encryption              Encryption // nil: connections are plain
+	credentials             signature.Credentials
 	address                 netip.Addr // "clientIP"; not valid: that of the first connection
 	instance                string     // "instanceName"; "": made up
 	unit                    string     // "unitName"

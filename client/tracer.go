@@ -62,6 +62,7 @@ const (
 func traceConfig(outer *config, kind traceOf) *config {
 	c := defaultConfig()
 	c.resolver, c.encryption, c.address, c.unit, c.process = outer.resolver, outer.encryption, outer.address, outer.unit, outer.process
+	c.credentials = outer.credentials
 	// Traces are of no namespace, but servers may keep clients apart.
 	c.spaceV2 = outer.spaceV2
 	c.requestTimeout, c.dialTimeout = outer.requestTimeout, outer.dialTimeout

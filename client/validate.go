@@ -11,6 +11,7 @@ import (
 
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/gantrymq/gantry/transport/signature"
 )
 
 // OptionError says which option of a constructor cannot be used.
@@ -80,6 +81,8 @@ func (c *config) commonChecks() []check {
 		atLeast("WithRouteRefresh", c.routeRefreshEvery, 10*time.Millisecond),
 		atLeast("WithNameServerRefresh", c.nameServerRefreshEvery, 10*time.Millisecond),
 		atLeast("WithHeartbeat", c.heartbeatEvery, 10*time.Millisecond),
+		{c.credentials.Valid() || c.credentials == (signature.Credentials{}), "WithCredentials", strconv.Quote(c.credentials.AccessKey) + ", …",
+			"an access key and a secret key"},
 		{c.process >= 0, "WithProcess", strconv.Itoa(c.process), "a process number"},
 	}
 }

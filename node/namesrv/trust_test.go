@@ -29,11 +29,14 @@ func TestOnlyServersAndUsersWithRightsAreLetIn(t *testing.T) {
 		p.client = transport.NewClient(p.env, transport.ClientOptions{Signer: who, DialTimeout: time.Second})
 	}
 	code := func(code int32, header proto.HeaderEncoder, body []byte) int32 { return p.ask(code, header, body).Code }
-	b := p.broker(0, "orders")
+	b := p.broker(0, "orders", "bills")
+	body := b.body.Marshal()
+	b.BodyChecksum = proto.BodyChecksum(body)
 
-	require.EqualValues(t, proto.RespNoPermission, code(proto.ReqRegisterBroker, &b.RegisterBroker, b.body.Marshal()))
+	require.EqualValues(t, proto.RespNoPermission, code(proto.ReqRegisterBroker, &b.RegisterBroker, body))
 	as(inner)
-	require.EqualValues(t, proto.RespSuccess, code(proto.ReqRegisterBroker, &b.RegisterBroker, b.body.Marshal()))
+	registered := p.ask(proto.ReqRegisterBroker, &b.RegisterBroker, body)
+	require.EqualValues(t, proto.RespSuccess, registered.Code, registered.Remark)
 
 	as(root)
 	alice := signature.Credentials{AccessKey: "alice", SecretKey: "alice's secret"}
