@@ -17,6 +17,7 @@ import (
 type adminFlags struct {
 	console *console
 	names   string
+	who     string // the file of credentials
 	asJSON  bool
 	log     logOptions
 }
@@ -37,6 +38,7 @@ take the keys below.`,
 	setUsage(root, config.Help(new(config.ClientTLS)))
 	addKeyFlags(root.PersistentFlags(), new(config.ClientTLS))
 	root.PersistentFlags().StringVarP(&flags.names, "namesrvAddr", "n", "", "name `servers`, host:port;host:port; default NAMESRV_ADDR")
+	root.PersistentFlags().StringVar(&flags.who, "credentials", "", "YAML `file` with accessKey and secretKey; default ROCKETMQ_ACCESS_KEY and ROCKETMQ_SECRET_KEY, or $ROCKETMQ_HOME/conf/tools.yml")
 	root.PersistentFlags().BoolVar(&flags.asJSON, "json", false, "print JSON")
 	for _, cmd := range []*cobra.Command{
 		newUpdateTopic(flags), newUpdateTopicList(flags), newDeleteTopic(flags), newUpdateTopicPerm(flags), newUpdateOrderConf(flags),
@@ -49,6 +51,9 @@ take the keys below.`,
 		newSendMessage(flags), newConsumeMessage(flags), newCheckMsgSendRT(flags), newPrintMsg(flags), newPrintMsgByQueue(flags),
 		newQueryByID(flags), newQueryByKey(flags), newQueryByUniqueKey(flags), newQueryByOffset(flags), newQueryCq(flags),
 		newGetNamesrvConfig(flags), newUpdateNamesrvConfig(flags), newUpdateKvConfig(flags), newDeleteKvConfig(flags),
+		newCreateUser(flags), newUpdateUser(flags), newDeleteUser(flags), newGetUser(flags), newListUser(flags), newCopyUser(flags),
+		newCreateACL(flags), newUpdateACL(flags), newDeleteACL(flags), newGetACL(flags), newListACL(flags), newCopyACL(flags),
+		newUpdateACLConfig(flags), newDeleteACLConfig(flags), newGetACLConfig(flags), newClusterACLConfigVersion(flags), newUpdateGlobalWhiteAddr(flags),
 		newDeleteExpiredCommitLog(flags), newCleanExpiredQueues(flags), newCleanUnusedTopic(flags), newDoctor(flags),
 	} {
 		cmd.Args = noArguments
@@ -73,7 +78,11 @@ func (f *adminFlags) with(cmd *cobra.Command, run func(ctx context.Context, s *s
 	if err != nil {
 		return err
 	}
-	s, err := newSessionOver(secrets, names, log)
+	who, err := f.credentials()
+	if err != nil {
+		return err
+	}
+	s, err := newSessionOver(secrets, who, names, log)
 	if err != nil {
 		return explainAdmin(err, names)
 	}
@@ -135,7 +144,8 @@ func adviceAbout(err error) string {
 	case proto.RespRequestCodeNotSupported:
 		return "it is not offered there; see versions with clusterList and consumerConnection"
 	case proto.RespNoPermission:
-		return "see what is permitted with topicRoute and getBrokerConfig (brokerPermission)"
+		return "see what is permitted with topicRoute and getBrokerConfig (brokerPermission); where only users are let in, say who you are with --credentials, " +
+			"and see your rights with getAcl"
 	case proto.RespConsumeMessageTimeout:
 		return "the client did not answer in time; see whether it hangs with consumerStatus -s"
 	}

@@ -118,10 +118,12 @@ func announceBroker(settings config.Broker, address netip.AddrPort, out Output) 
 	if address.Addr().IsLoopback() && settings.BindAddress != address.Addr().String() {
 		out.Log.Warn("clients are told a loopback address, which only this machine reaches: set brokerIP1 to let others in")
 	}
+	warnIfOpen(settings.Access, settings.BindAddress, out)
 	out.say(boot,
 		fact("listens on", net.JoinHostPort(settings.BindAddress, strconv.Itoa(int(address.Port())))),
 		fact("data", settings.StorePathRootDir),
 		fact("flush", flushPromise(settings.FlushDiskType)),
+		accessFact(settings.Access, settings.BindAddress),
 		fact("next", next))
 }
 
@@ -186,6 +188,9 @@ func brokerOptions(s config.Broker) (broker.Options, error) {
 		Measuring:             broker.DefaultMeasureLimits(),
 	}
 	options.Measuring.Series = s.SeriesMax
+	if options.Access, err = accessOptions(s.Access); err != nil {
+		return options, err
+	}
 	for key, value := range config.Values(&s) {
 		options.Settings = append(options.Settings, proto.ConfigEntry{Key: key, Value: value})
 	}

@@ -68,9 +68,11 @@ func RunNameServer(ctx context.Context, settings config.NameServer, out Output) 
 		return errors.Join(err, out.watch.Close())
 	}
 	address := node.node.Addr().String()
+	warnIfOpen(settings.Access, settings.BindAddress, out)
 	out.say("The Name Server boot success. serializeType=JSON, address "+address,
 		fact("listens on", address),
 		fact("data", filepath.Dir(settings.KVConfigPath)),
+		accessFact(settings.Access, settings.BindAddress),
 		fact("next", "gantry broker -n "+reachable(node.node.Addr())))
 	announceWatch(out.watch, out)
 	<-ctx.Done()
@@ -87,6 +89,13 @@ func stopNameServer(node *running[*namesrv.Server]) error {
 // startNameServer starts the node; at holds the names of options for its advice.
 func startNameServer(settings config.NameServer, out Output, at place) (*running[*namesrv.Server], error) {
 	options := nameServerOptions(settings)
+	var err error
+	if options.Access, err = accessOptions(settings.Access); err == nil {
+		err = options.Access.Validate()
+	}
+	if err != nil {
+		return nil, wrongUsage("%w", err)
+	}
 	at.listen, at.directory = options.Listen, filepath.Dir(settings.KVConfigPath)
 	node, err := start(world(osenv.Options{Node: "namesrv", Root: at.directory, Log: out.Log}, settings.TLS), func(e env.Env) (*namesrv.Server, error) {
 		return namesrv.New(e, options)

@@ -11,6 +11,7 @@ import (
 	"github.com/gantrymq/gantry/client"
 	"github.com/gantrymq/gantry/node/env/osenv"
 	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/gantrymq/gantry/transport/signature"
 	"go.uber.org/zap"
 )
 
@@ -36,10 +37,10 @@ func (r selfTestResult) String() string {
 
 // selfTest makes a topic, passes messages through it, compares what comes out with what went in,
 // and deletes the topic.
-func selfTest(ctx context.Context, secrets *osenv.ClientTLS, nameServers string, log *zap.Logger) (result selfTestResult, err error) {
+func selfTest(ctx context.Context, secrets *osenv.ClientTLS, who signature.Credentials, nameServers string, log *zap.Logger) (result selfTestResult, err error) {
 	ctx, cancel := context.WithTimeout(ctx, selfTestTimeout)
 	defer cancel()
-	session, err := newSessionOver(secrets, nameServers, log)
+	session, err := newSessionOver(secrets, who, nameServers, log)
 	if err != nil {
 		return result, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gantrymq/gantry/client"
 	"github.com/gantrymq/gantry/node/env/osenv"
+	"github.com/gantrymq/gantry/transport/signature"
 	"go.uber.org/zap"
 )
 
@@ -16,24 +17,25 @@ type session struct {
 	world *osenv.World
 	admin *client.Admin
 	names string // name servers, host:port;host:port
+	who   signature.Credentials
 }
 
 // newSession makes plain connections. It does not connect: the first call does.
 func newSession(nameServers string, log *zap.Logger) (*session, error) {
-	return newSessionOver(nil, nameServers, log)
+	return newSessionOver(nil, signature.Credentials{}, nameServers, log)
 }
 
-// newSessionOver encrypts connections unless secrets is nil.
-func newSessionOver(secrets *osenv.ClientTLS, nameServers string, log *zap.Logger) (*session, error) {
+// newSessionOver encrypts connections unless secrets is nil, and signs requests if there are credentials.
+func newSessionOver(secrets *osenv.ClientTLS, who signature.Credentials, nameServers string, log *zap.Logger) (*session, error) {
 	world, err := osenv.New(osenv.Options{Node: "client", Log: log, ClientTLS: secrets})
 	if err != nil {
 		return nil, err
 	}
-	admin, err := client.NewAdmin(world.Env, client.WithNameServers(nameServers))
+	admin, err := client.NewAdmin(world.Env, client.WithNameServers(nameServers), as(who))
 	if err != nil {
 		return nil, err
 	}
-	return &session{world, admin, nameServers}, nil
+	return &session{world, admin, nameServers, who}, nil
 }
 
 // goodbyeTimeout bounds the farewell of a tool, which matters less than its result.
@@ -49,12 +51,12 @@ func leave(role interface{ Close(context.Context) error }) error {
 }
 
 func (s *session) producer(group string, options ...client.ProducerOption) (*client.Producer, error) {
-	options = append(options, client.WithNameServers(s.names), client.WithGroup(group))
+	options = append(options, client.WithNameServers(s.names), client.WithGroup(group), as(s.who))
 	return client.NewProducer(s.world.Env, options...)
 }
 
 func (s *session) pullConsumer(group string, options ...client.ConsumerOption) (*client.PullConsumer, error) {
-	options = append(options, client.WithNameServers(s.names), client.WithGroup(group))
+	options = append(options, client.WithNameServers(s.names), client.WithGroup(group), as(s.who))
 	return client.NewPullConsumer(s.world.Env, options...)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/gantrymq/gantry/cmd/gantry/config"
 	"github.com/gantrymq/gantry/node/broker"
 	"github.com/gantrymq/gantry/node/env/osenv"
+	"github.com/gantrymq/gantry/node/guard"
 	"github.com/gantrymq/gantry/node/namesrv"
 	"github.com/spf13/cobra"
 )
@@ -28,6 +29,8 @@ type StandaloneOptions struct {
 	TLS config.TLS
 	// Metrics is the port by which the process is watched. The zero value opens none.
 	Metrics config.BrokerMetrics
+	// Access says who may do what, at both. The zero value lets everybody do everything.
+	Access config.Access
 }
 
 func newStandalone(c *console) *cobra.Command {
@@ -58,6 +61,9 @@ reach this machine: --address 192.168.1.2
 			if options.Metrics, err = config.LoadMetrics(config.FromFlags(cmd.Flags(), new(config.BrokerMetrics))); err != nil {
 				return wrongUsage("%w", err)
 			}
+			if options.Access, err = standaloneAccess(cmd); err != nil {
+				return err
+			}
 			ctx, release := untilSignal(cmd.Context(), c)
 			defer release()
 			return RunStandalone(ctx, options, out)
@@ -73,7 +79,8 @@ reach this machine: --address 192.168.1.2
 	addKeyFlags(flags, new(config.ServerTLS))
 	addKeyFlags(flags, new(config.ClientTLS))
 	addKeyFlags(flags, new(config.BrokerMetrics))
-	setUsage(cmd, config.Help(new(config.TLS))+config.Help(new(config.BrokerMetrics)))
+	addKeyFlags(flags, new(config.Access))
+	setUsage(cmd, config.Help(new(config.TLS))+config.Help(new(config.BrokerMetrics))+config.Help(new(config.Access)))
 	return cmd
 }
 
@@ -141,7 +148,11 @@ func tryIt(command string, names netip.AddrPort, arguments string) string {
 
 // selfTest reports what went wrong as a failure of the start, unless a signal came meanwhile.
 func (s *standalone) selfTest(ctx context.Context, names netip.AddrPort, out Output) error {
-	result, err := selfTest(ctx, clientTLS(s.settings.ClientTLS), names.String(), out.Log)
+	who, err := guard.ParseCredentials(s.settings.InnerCredentials)
+	if err != nil {
+		return err
+	}
+	result, err := selfTest(ctx, clientTLS(s.settings.ClientTLS), who, names.String(), out.Log)
 	switch {
 	case err == nil:
 		out.say(fact("self-test", result.String()))
@@ -190,7 +201,7 @@ func startOwnNameServer(options StandaloneOptions, data string, out Output) (*ru
 	if err != nil {
 		return nil, wrongUsage("%w", err)
 	}
-	settings.TLS = options.TLS
+	settings.TLS, settings.Access = options.TLS, options.Access
 	return startNameServer(settings, out, place{listenOption: "--namesrvPort", directoryOption: "--data"})
 }
 
@@ -203,6 +214,7 @@ func standaloneBroker(options StandaloneOptions, data string, names netip.AddrPo
 		return settings, wrongUsage("%w", err)
 	}
 	settings.BrokerMetrics = options.Metrics
+	settings.Access = options.Access
 	settings.TLS = config.TLS{ServerTLS: options.TLS.ServerTLS, ClientTLS: toSelf(options.TLS)}
 	return settings, nil
 }

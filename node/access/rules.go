@@ -27,8 +27,11 @@ type Rules struct {
 	Plain *Plain
 }
 
-// ParseCodes reads a list of request codes, joined by commas.
+// ParseCodes reads a list of request codes, joined by commas; nil for none.
 func ParseCodes(text string) (map[int32]bool, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
 	codes := map[int32]bool{}
 	for word := range strings.SplitSeq(text, ",") {
 		if word = strings.TrimSpace(word); word == "" {

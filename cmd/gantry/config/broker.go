@@ -22,6 +22,7 @@ type Broker struct {
 	FastListenEnable  bool   `key:"fastListenEnable" default:"true" doc:"listen on listenPort - 2, too, for all requests but pulls (the VIP channel); the broker does not start if that port is taken, as Apache's; there is none if listenPort is below 3; a key of Gantry's own"`
 	TLS
 	BrokerMetrics
+	Access
 
 	StorePathRootDir                string        `key:"storePathRootDir" unset:"~/store" important:"yes" doc:"the directory of messages and tables"`
 	FlushDiskType                   string        `key:"flushDiskType" default:"SYNC_FLUSH" oneof:"SYNC_FLUSH ASYNC_FLUSH" important:"yes" doc:"SYNC_FLUSH acknowledges a message once it is on the medium; ASYNC_FLUSH before, so that a crash of the machine may lose it"`
@@ -88,7 +89,7 @@ type Broker struct {
 // of keys without effect. The error names every key that is wrong, and what to do.
 func LoadBroker(machine Machine, sources ...Source) (Broker, []string, error) {
 	var b Broker
-	warnings, err := read(&b, brokerRules.with(tlsRules).with(metricsRules), sources)
+	warnings, err := read(&b, brokerRules.with(tlsRules).with(metricsRules).with(accessRules), sources)
 	if err != nil {
 		return b, warnings, err
 	}

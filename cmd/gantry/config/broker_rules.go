@@ -62,9 +62,7 @@ var brokerRules = rules{
 			"its tables of clients and groups need no tuning"},
 		{"estimateAccumulation enableDetailStat autoDeleteUnusedStats maxStatsIdleTimeInMinutes isolateLogEnable rocketmqHome",
 			"its counts need no tuning, and it logs to standard error"},
-		{"*Whitelist *Provider *Strategy initAuthenticationUser innerClientAuthenticationCredentials userCache* aclCache* " +
-			"statefulAuth* configBlackList",
-			"this version has no users and no access control: let only trusted machines reach its port"},
+		{"configBlackList", "what tools may change of a broker is fixed: updateBrokerConfig says which keys"},
 	},
 	promises: []promise{
 		{"brokerRole", "ASYNC_MASTER", "this version keeps one copy of each message and has neither slaves nor masters that wait for them"},
@@ -74,8 +72,6 @@ var brokerRules = rules{
 		{"totalReplicas", "1", oneCopy}, {"inSyncReplicas", "1", oneCopy}, {"minInSyncReplicas", "1", oneCopy},
 		{"allAckInSyncStateSet", "false", oneCopy}, {"duplicationEnable", "false", oneCopy},
 		{"enableSlaveActingMaster", "false", oneCopy}, {"enableRemoteEscape", "false", oneCopy},
-		{"aclEnable", "false", noAccessControl}, {"authenticationEnabled", "false", noAccessControl},
-		{"authorizationEnabled", "false", noAccessControl}, {"migrateAuthFromV1Enabled", "false", noAccessControl},
 		{"storeType", "default", "it keeps queues and tables in files, not in RocksDB"},
 		{"configManagerVersion", "v1", "it keeps tables in files, not in RocksDB"},
 		{"replicasPerDiskPartition", "1", "it looks at how full its disk is, whoever has filled it"},
@@ -92,12 +88,11 @@ var brokerRules = rules{
 	},
 	paths: map[string]string{
 		"storePathCommitLog": "commitlog", "storePathConsumeQueue": "consumequeue", "storePathIndex": "index",
-		"storeCheckpoint": "checkpoint", "abortFile": "abort",
+		"storeCheckpoint": "checkpoint", "abortFile": "abort", "authConfigPath": "config/auth",
 	},
 }
 
 const (
-	oneCopy         = "this version keeps one copy of each message"
-	noAccessControl = "this version checks no passwords and no rights, and would let everybody in"
-	noLightQueues   = "it has no light queues"
+	oneCopy       = "this version keeps one copy of each message"
+	noLightQueues = "it has no light queues"
 )

@@ -94,17 +94,17 @@ func TestLaterSourcesWinAndWarningsAreGivenOnce(t *testing.T) {
 func TestPromisesThatAreNotKeptAreRefused(t *testing.T) {
 	for _, line := range []string{
 		"brokerRole=SYNC_MASTER", "brokerRole=SLAVE", "brokerId=1", "enableControllerMode=true", "enableDLegerCommitLog=true",
-		"aclEnable=true", "authenticationEnabled=TRUE", "inSyncReplicas=2", "storeType=defaultRocksDB", "metricsInDelta=true",
+		"authenticationProvider=com.example.Own", "duplicationEnable=TRUE", "inSyncReplicas=2", "storeType=defaultRocksDB", "metricsInDelta=true",
 		"storePathCommitLog=/disk1,/disk2", "storePathIndex=/elsewhere",
 	} {
 		require.Contains(t, mistakeIn(t, line), line+" is refused, because ", line)
 	}
-	for _, line := range []string{"brokerId=0", "aclEnable=False", "inSyncReplicas=1", "metricsExporterType=DISABLE", "readOnlyCommitLogStorePaths="} {
+	for _, line := range []string{"brokerId=0", "duplicationEnable=False", "inSyncReplicas=1", "metricsExporterType=DISABLE", "readOnlyCommitLogStorePaths="} {
 		_, warnings := loadText(t, line)
 		require.Empty(t, warnings, line)
 	}
-	require.Equal(t, "broker.conf: aclEnable=true is refused, because this version checks no passwords and no rights, and would let everybody in; remove the key or set it to false",
-		mistakeIn(t, "aclEnable=true"))
+	require.Equal(t, "broker.conf: duplicationEnable=true is refused, because this version keeps one copy of each message; remove the key or set it to false",
+		mistakeIn(t, "duplicationEnable=true"))
 }
 
 func TestUnknownKeysAreRefusedWithTheNearest(t *testing.T) {

@@ -20,8 +20,8 @@ its default. ` + "`-p`" + ` prints what would be used. Unknown keys are refused.
 		settings any
 		known    rules
 	}{
-		{"Broker (`gantry broker`, `mqbroker`)", new(Broker), brokerRules.with(tlsRules).with(metricsRules)},
-		{"Name server (`gantry namesrv`, `mqnamesrv`)", new(NameServer), nameServerRules.with(tlsRules).with(metricsRules)},
+		{"Broker (`gantry broker`, `mqbroker`)", new(Broker), brokerRules.with(tlsRules).with(metricsRules).with(accessRules)},
+		{"Name server (`gantry namesrv`, `mqnamesrv`)", new(NameServer), nameServerRules.with(tlsRules).with(metricsRules).with(accessRules)},
 	} {
 		fmt.Fprintf(&text, "\n## %s\n\n%s", node.title, keyTable(node.settings))
 		fmt.Fprintf(&text, "\nKeys of Apache's that are accepted only with a value that asks for nothing:\n\n%s", node.known.promiseTable())

@@ -19,6 +19,7 @@ import (
 //	range    least and greatest value of a number
 //	oneof    the words a text may be
 //	important  "yes" if -m prints it
+//	secret   "yes" if its value must not be shown
 //	doc      what it is, as a clause without a full stop
 type field struct {
 	tag   reflect.StructTag
@@ -28,6 +29,7 @@ type field struct {
 func (f field) key() string       { return f.tag.Get("key") }
 func (f field) alias() string     { return f.tag.Get("alias") }
 func (f field) doc() string       { return f.tag.Get("doc") }
+func (f field) isSecret() bool    { return f.tag.Get("secret") == "yes" }
 func (f field) isImportant() bool { return f.tag.Get("important") == "yes" }
 
 // fieldsOf lists the keys of a settings struct, given by pointer, in the order of its fields. Embedded structs are part of it.

@@ -33,7 +33,7 @@ func TestTagsOfAllKeysAreWhole(t *testing.T) {
 }
 
 func TestNoKeyIsBothHonouredAndIdle(t *testing.T) {
-	for settings, known := range map[any]rules{new(Broker): brokerRules.with(tlsRules).with(metricsRules), new(NameServer): nameServerRules.with(tlsRules).with(metricsRules)} {
+	for settings, known := range map[any]rules{new(Broker): brokerRules.with(tlsRules).with(metricsRules).with(accessRules), new(NameServer): nameServerRules.with(tlsRules).with(metricsRules).with(accessRules)} {
 		var honoured []string
 		for _, f := range fieldsOf(settings) {
 			honoured = append(honoured, f.key())

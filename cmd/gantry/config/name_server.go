@@ -16,6 +16,7 @@ type NameServer struct {
 	ConfigStorePath string `key:"configStorePath" unset:"namesrv.properties beside kvConfigPath" important:"yes" doc:"the file of keys that tools change while it runs, in the same directory; it wins over all others"`
 	TLS
 	NameServerMetrics
+	Access
 
 	OrderMessageEnable     bool          `key:"orderMessageEnable" default:"false" doc:"routes carry the order config of topics"`
 	ReturnOrderTopic       bool          `key:"returnOrderTopicConfigToBroker" default:"true" doc:"brokers that register are told the order config"`
@@ -35,7 +36,7 @@ type NameServer struct {
 // tell of keys without effect. The error names every key that is wrong, and what to do.
 func LoadNameServer(machine Machine, sources ...Source) (NameServer, []string, error) {
 	var n NameServer
-	warnings, err := read(&n, nameServerRules.with(tlsRules).with(metricsRules), sources)
+	warnings, err := read(&n, nameServerRules.with(tlsRules).with(metricsRules).with(accessRules), sources)
 	if err != nil {
 		return n, warnings, err
 	}

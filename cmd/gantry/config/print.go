@@ -8,24 +8,35 @@ import (
 )
 
 // Print writes the keys of a settings struct, given by pointer, as a properties file that reads back
-// as the same settings: all of them, or those that operators set most.
+// as the same settings: all of them, or those that operators set most. Secrets are left out.
 func Print(out io.Writer, settings any, onlyImportant bool) error {
 	for _, f := range fieldsOf(settings) {
 		if onlyImportant && !f.isImportant() {
 			continue
 		}
-		if _, err := fmt.Fprintf(out, "%s=%s\n", f.key(), escape(f.text())); err != nil {
+		line := f.key() + "=" + escape(f.text())
+		if f.isSecret() && f.text() != "" {
+			line = "# " + f.key() + " is set, and not shown"
+		}
+		if _, err := fmt.Fprintln(out, line); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Values are the keys of a settings struct, given by pointer, in their order, with the values as a file has them.
+// Hidden stands for secrets where settings are shown.
+const Hidden = "(hidden)"
+
+// Values are the keys of a settings struct, given by pointer, in their order, with the values as a file has them. Secrets are Hidden.
 func Values(settings any) iter.Seq2[string, string] {
 	return func(yield func(key, value string) bool) {
 		for _, f := range fieldsOf(settings) {
-			if !yield(f.key(), f.text()) {
+			text := f.text()
+			if f.isSecret() && text != "" {
+				text = Hidden
+			}
+			if !yield(f.key(), text) {
 				return
 			}
 		}
