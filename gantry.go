@@ -20,6 +20,10 @@
 //
 // WithTLS encrypts connections, as does the environment variable ROCKETMQ_TLS_ENABLE=true with the others that tls.go lists.
 //
+// # Who asks
+//
+// client.WithCredentials signs requests, as do the environment variables ROCKETMQ_ACCESS_KEY and ROCKETMQ_SECRET_KEY.
+//
 // Each producer, consumer and Admin has connections of its own. An application that wants its logs or a fixed
 // seed makes a world with osenv.New and passes it to the constructors of package client.
 package gantry
@@ -150,6 +154,14 @@ func NewAdmin(options ...client.AdminOption) (*Admin, error) {
 // EnvironmentNameServers is the environment variable that lists name servers, joined by semicolons.
 const EnvironmentNameServers = "NAMESRV_ADDR"
 
+// Environment variables that sign the requests of applications that do not call client.WithCredentials, and those of the tools.
+const (
+	// EnvironmentAccessKey is the name of the account.
+	EnvironmentAccessKey = "ROCKETMQ_ACCESS_KEY"
+	// EnvironmentSecretKey is its secret.
+	EnvironmentSecretKey = "ROCKETMQ_SECRET_KEY"
+)
+
 // withMachine puts what the machine knows in front of the application's options, which may
 // say otherwise.
 func withMachine[O any](options []O) []O {
@@ -159,6 +171,9 @@ func withMachine[O any](options []O) []O {
 	}
 	if os.Getenv(EnvironmentTLS) != "" {
 		own = append(own, client.WithTLS(environmentTLS{}))
+	}
+	if key := os.Getenv(EnvironmentAccessKey); key != "" {
+		own = append(own, client.WithCredentials(key, os.Getenv(EnvironmentSecretKey)))
 	}
 	var all []O
 	for _, o := range own {
