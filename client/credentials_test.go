@@ -63,27 +63,31 @@ func TestHalfCredentialsAreRefused(t *testing.T) {
 	}
 }
 
+// answerAboutAccounts is a broker that knows alice and ben.
+func answerAboutAccounts(in *transport.Incoming) {
+	var body []byte
+	switch in.Command.Code {
+	case proto.ReqAuthGetUser:
+		body = []byte(`{"username":"alice","userType":"Normal","userStatus":"enable"}`)
+	case proto.ReqAuthListUser:
+		body = []byte(`[{"username":"alice"},{"username":"ben"}]`)
+	case proto.ReqAuthListACL:
+		body = []byte(`[{"subject":"User:alice","policies":[]}]`)
+	case proto.ReqGetBrokerClusterACLConfig:
+		body = []byte(`{"globalWhiteAddrs":["10.0.0.1"],"plainAccessConfigs":[{"accessKey":"RocketMQ","admin":true}]}`)
+	case proto.ReqGetBrokerClusterACLInfo:
+		in.Reply().Send(proto.RespSuccess, &proto.ACLInfoResponse{BrokerName: "a", Version: proto.DataVersion{Counter: 3}}, nil)
+		return
+	}
+	in.Reply().Success(body)
+}
+
 func TestAdministratorsLookAfterUsersAndRights(t *testing.T) {
 	c := newCluster(t, 1)
 	var asked []string
 	c.a.intercept = func(in *transport.Incoming) bool {
-		name := proto.RequestName(in.Command.Code)
-		asked = append(asked, name+" "+in.Command.Fields.String("username")+in.Command.Fields.String("subject")+in.Command.Fields.String("accessKey")+" "+string(in.Command.Body))
-		var body []byte
-		switch in.Command.Code {
-		case proto.ReqAuthGetUser:
-			body = []byte(`{"username":"alice","userType":"Normal","userStatus":"enable"}`)
-		case proto.ReqAuthListUser:
-			body = []byte(`[{"username":"alice"},{"username":"ben"}]`)
-		case proto.ReqAuthListACL:
-			body = []byte(`[{"subject":"User:alice","policies":[]}]`)
-		case proto.ReqGetBrokerClusterACLConfig:
-			body = []byte(`{"globalWhiteAddrs":["10.0.0.1"],"plainAccessConfigs":[{"accessKey":"RocketMQ","admin":true}]}`)
-		case proto.ReqGetBrokerClusterACLInfo:
-			in.Reply().Send(proto.RespSuccess, &proto.ACLInfoResponse{BrokerName: "a", Version: proto.DataVersion{Counter: 3}}, nil)
-			return true
-		}
-		in.Reply().Success(body)
+		asked = append(asked, proto.RequestName(in.Command.Code)+" "+in.Command.Fields.String("username")+in.Command.Fields.String("subject")+in.Command.Fields.String("accessKey")+" "+string(in.Command.Body))
+		answerAboutAccounts(in)
 		return true
 	}
 	c.run(time.Minute, func() {

@@ -44,6 +44,7 @@ const (
 	rowByKey       row = "query by key"
 	rowNamespace   row = "namespaces"
 	rowTLS         row = "TLS"
+	rowAccess      row = "signed requests, rights of users"
 	rowDiscovery   row = "name servers: a list, an endpoint"
 	rowCrash       row = "a broker is killed: nothing acknowledged is lost"
 )
@@ -51,5 +52,5 @@ const (
 var allRows = []row{
 	rowSync, rowAsync, rowOneway, rowBatch, rowOrderedSend, rowProperties, rowZlib, rowLZ4, rowZstd, rowGreatest, rowNewTopic,
 	rowDelay, rowPush, rowShare, rowCommitted, rowOrderly, rowRetry, rowDead, rowBroadcast, rowTags, rowSQL, rowRequest, rowPull,
-	rowLite, rowAssign, rowReset, rowTrace, rowByID, rowByUnique, rowByKey, rowNamespace, rowTLS, rowDiscovery, rowCrash,
+	rowLite, rowAssign, rowReset, rowTrace, rowByID, rowByUnique, rowByKey, rowNamespace, rowTLS, rowAccess, rowDiscovery, rowCrash,
 }

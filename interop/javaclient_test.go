@@ -55,6 +55,10 @@ func TestJavaClient(t *testing.T) {
 		covers(t, "java", rowTLS)
 		testJavaTLS(t)
 	})
+	t.Run("access", func(t *testing.T) {
+		covers(t, "java", rowAccess)
+		testJavaAccess(t)
+	})
 }
 
 // sendWords are the arguments of a send.

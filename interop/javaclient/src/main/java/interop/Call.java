@@ -8,7 +8,10 @@ import java.io.StringWriter;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
+import org.apache.rocketmq.acl.common.AclClientRPCHook;
+import org.apache.rocketmq.acl.common.SessionCredentials;
 import org.apache.rocketmq.client.ClientConfig;
+import org.apache.rocketmq.remoting.RPCHook;
 
 /**
  * One call: {@code {"id":1,"call":"push","arguments":{…}} } begins it, {@code {"id":1,"stop":true} } ends one that waits
@@ -82,6 +85,14 @@ final class Call {
 
     int number(String name) {
         return arguments.getIntValue(name);
+    }
+
+    /** Who signs requests, or null. */
+    RPCHook signer() {
+        if (text("accessKey") == null) {
+            return null;
+        }
+        return new AclClientRPCHook(new SessionCredentials(text("accessKey"), text("secretKey")));
     }
 
     /** Gives a client what all clients need. */

@@ -24,7 +24,7 @@ final class Push {
     }
 
     static Object run(Call call) throws Exception {
-        DefaultMQPushConsumer consumer = call.configure(new DefaultMQPushConsumer(call.text("group")));
+        DefaultMQPushConsumer consumer = call.configure(new DefaultMQPushConsumer(call.text("group"), call.signer()));
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         if (call.text("sql") != null) {
             consumer.subscribe(call.text("topic"), MessageSelector.bySql(call.text("sql")));

@@ -18,7 +18,7 @@ final class Send {
     }
 
     static Object run(Call call) throws Exception {
-        DefaultMQProducer producer = call.configure(new DefaultMQProducer(call.text("group")));
+        DefaultMQProducer producer = call.configure(new DefaultMQProducer(call.text("group"), call.signer()));
         producer.setMaxMessageSize(8 << 20);
         producer.setSendMsgTimeout(10_000);
         if (call.text("compress") != null) {
