@@ -87,6 +87,7 @@
 //	javaclient_test.go  what the Java client can do: sending
 //	javapush_test.go    the same: push consumers
 //	javapull_test.go    the same: the others, queries, encryption
+//	javaaccess_test.go  the same: signed requests, rights
 //	javaadmin_test.go   Apache's mqadmin
 //	apache_test.go      Apache's servers
 //	ourclient_test.go   our client at Apache's servers: sending

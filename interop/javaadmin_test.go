@@ -59,6 +59,7 @@ func TestJavaAdmin(t *testing.T) {
 	s.makeTopic(t, "other", 1)
 	admin, java := startJavaAdmin(t, s), startJava(t, soon)
 	admin.steps(t, beforeMessages(s))
+	admin.steps(t, usersAndRights(s))
 	consumer := java.begin(t, s, "push", callWords{"group": "members", "topic": "orders"}).ready(t)
 	words := sendWords("orders", "sync", numbered("orders", 20)...)
 	words["group"], words["linger"] = "senders", 60_000
@@ -149,6 +150,24 @@ func beforeMessages(s servers) []adminStep {
 		step("getNamesrvConfig", "listenPort"),
 		step("updateKvConfig -s space -k name -v value", "create or update kv config to namespace success"),
 		step("deleteKvConfig -s space -k name", "delete kv config from namespace success"),
+	}
+}
+
+// usersAndRights are prepared while everybody may do everything. Then passwords are told to nobody.
+func usersAndRights(s servers) []adminStep {
+	a := s.brokers[0]
+	return []adminStep{
+		step("createUser -c DefaultCluster -u alice -p 12345678", "create user to "+a+" success", "create user to "+s.brokers[1]+" success"),
+		step("updateUser -b "+a+" -u alice -t Super", "update user to "+a+" success"),
+		step("getUser -b "+a+" -u alice", "alice", "Super", "enable"),
+		step("listUser -b "+a+" -f ali", "alice"),
+		step("createAcl -b "+a+" -s User:alice -r Topic:orders,Group:bill* -a Pub,Sub -i 10.0.0.0/8 -d Allow", "create acl to "+a+" success"),
+		step("updateAcl -b "+a+" -s User:alice -r Topic:orders -a Get -d Deny", "update acl to "+a+" success"),
+		step("getAcl -b "+a+" -s User:alice", "Topic:orders", "Group:bill*", "10.0.0.0/8", "Deny", "Custom"),
+		step("listAcl -b "+a+" -r Topic", "Topic:orders"),
+		step("copyAcl -f "+a+" -t "+s.brokers[1], "copy acl of User:alice from "+a+" to "+s.brokers[1]+" success"),
+		step("deleteAcl -b "+a+" -s User:alice -r Group:bill*", "delete acl to "+a+" success"),
+		step("deleteUser -c DefaultCluster -u alice", "delete user to "+a+" success"),
 	}
 }
 

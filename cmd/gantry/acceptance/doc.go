@@ -27,6 +27,7 @@
 //	cluster_test.go      name servers, brokers, topics, gantry admin
 //	roles_test.go        producers and consumers of the client library, and what they got
 //	start_test.go        what does not start, and which field it names
+//	trust_test.go        who may do what
 //	message_test.go      messages that are refused, and those at the edge that are not
 //	topic_test.go        topics that do not exist, and those that nobody may have
 //	send_test.go         the ways of sending
