@@ -163,6 +163,9 @@ func (c *checker) finishIndex() error {
 	if err := c.passItems(message.LogOffset(c.log.End())+1, false); err != nil {
 		return err
 	}
+	if x.more && c.state.own && x.at > c.state.mark.Log {
+		c.damage("the key index has keys at %d, which is behind all records whose keys it has", x.at)
+	}
 	if !x.absent.empty() {
 		c.damage("the key index lacks keys of records in [%d, %d)", x.absent.from, x.absent.to)
 	}

@@ -125,6 +125,8 @@ func (x *Index) lastRecord(next message.LogOffset) (last lastRecord, err error) 
 				return last, err
 			case number == t.header.Count-1 && item.log != t.header.EndLog:
 				return last, fmt.Errorf("%w: %s: the header says that it ends with %v, its last item says %v", errDamaged, pathOf(t.name), t.header.EndLog, item.log)
+			case next > 0 && item.log > next:
+				return last, fmt.Errorf("%w: %s: an item is of the record at %v, though all are of records up to %v", errDamaged, pathOf(t.name), item.log, next)
 			case item.log < next || len(last.hashes) > 0 && item.log != last.log:
 				return last, nil
 			}
