@@ -61,7 +61,7 @@ func (d *delays) run() {
 	if !d.recover() {
 		return
 	}
-	d.tasks.Go("save delay cursors", d.saveLoop)
+	d.tasks.Go("save delay cursors", func() { d.broker.saveEvery(saveCursorsEvery, "the cursors of delayed messages", d.save) })
 	for !d.closing {
 		if next := d.round(); !next.Reached(d.broker.env.Clock.Now()) && !d.closing {
 			d.wake.WaitUntil(next)
@@ -88,10 +88,6 @@ func (d *delays) close() error {
 	return d.save()
 }
 
-func (d *delays) pause() {
-	d.broker.stop.WaitUntil(d.broker.env.Clock.Now().Add(tryDeliveryAfter))
-}
-
 func (d *delays) queue(level int) store.QueueKey {
 	return store.QueueKey{Topic: proto.DelayTopic, ID: int32(level - 1)}
 }
@@ -105,23 +101,11 @@ func (d *delays) recover() bool {
 	}
 	follower := b.store.Follow("deliveries of delayed messages", max(d.covered, b.store.Start()))
 	defer follower.Close()
-	for !d.closing && follower.Behind() > 0 {
-		records, err := follower.Next()
-		var damage *store.DamageError
-		switch {
-		case errors.As(err, &damage):
-			follower.Skip(damage)
-		case err != nil:
-			b.env.Log.Error("delayed messages wait: what was delivered cannot be read; it is tried again", zap.Error(err))
-			d.pause()
+	return b.readLog(follower, "delayed messages", func() bool { return d.closing }, func(r *message.Record) {
+		if isDelivery(r) && !isTimedDelivery(r) {
+			d.delivered[r.PreparedAt] = struct{}{}
 		}
-		for i := range records {
-			if r := &records[i].Record; isDelivery(r) && !isTimedDelivery(r) {
-				d.delivered[r.PreparedAt] = struct{}{}
-			}
-		}
-	}
-	return !d.closing
+	})
 }
 
 // isDelivery reports whether a record is a delayed message that was delivered: PreparedAt is then where the one that waited ends. No client can
@@ -144,7 +128,7 @@ func (d *delays) deliver(level int) env.Instant {
 		return now
 	case err != nil:
 		b.env.Log.Error("delayed messages wait: their queue cannot be read; it is tried again", zap.Int("level", level), zap.Error(err))
-		d.pause()
+		b.pauseFor(tryDeliveryAfter)
 		return now
 	case result.Status == store.ReadOffsetTooSmall || result.Status == store.ReadMessageWasRemoving:
 		d.lose(level, result.Next-*cursor, errors.New("they were removed with the oldest files of the log"))
@@ -187,7 +171,7 @@ func (d *delays) deliverDue(level int, records []byte) env.Instant {
 		}
 	}
 	if !batch.wait() {
-		d.pause()
+		b.pauseFor(tryDeliveryAfter)
 	}
 	return b.env.Clock.Now()
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
-	"go.uber.org/zap"
 )
 
 // delaysFile has the layout of DelayOffsetSerializeWrapper: {"dataVersion":…,"offsetTable":{"1":123}}, and a word of our own.
@@ -40,18 +39,6 @@ func (d *delays) load() error {
 		}
 		return nil
 	})
-}
-
-func (d *delays) saveLoop() {
-	for {
-		d.broker.stop.WaitUntil(d.broker.env.Clock.Now().Add(saveCursorsEvery))
-		if d.broker.closing {
-			return
-		}
-		if err := d.save(); err != nil {
-			d.broker.env.Log.Warn("the cursors of delayed messages could not be saved; they will be tried again", zap.Error(err))
-		}
-	}
 }
 
 // save writes the cursors. They must not be ahead of the deliveries: those are made durable first.

@@ -63,6 +63,11 @@
 //	locks.go       queues that one member consumes in order
 //	delay.go       messages that wait for their delay level
 //	delay_cursors.go how far they are delivered
+//	timers.go      messages that wait for a time of their own, timers_send.go what asks for one, timers_deliver.go when it has come
+//	timers_java.go what a Java broker has delivered of them
+//	recall.go      messages that are withdrawn before their time
+//	transactions.go which transactions are open, transactions_end.go how they end, transactions_check.go whose producers are asked
+//	derived.go     what state that comes from the log has in common
 //	reply.go       answers to messages, which go to the client who asked
 //	redeliver.go   messages that come back, dead letters
 //	query.go       messages by place and by key

@@ -44,7 +44,7 @@ var timerQueue = store.QueueKey{Topic: proto.TimerTopic, ID: 0}
 // start leaves the rest to a task.
 func (t *timers) start() {
 	t.tasks.Go("deliver timed messages", t.run)
-	t.tasks.Go("save timers", t.saveLoop)
+	t.tasks.Go("save timers", func() { t.broker.saveEvery(saveCursorsEvery, "timers", t.save) })
 }
 
 // arrived is told of each message that is to wait.
@@ -65,15 +65,11 @@ func (t *timers) run() {
 			t.reset(err)
 		case err != nil:
 			t.broker.env.Log.Error("timed messages wait: the disk cannot be read; it is tried again", zap.Error(err))
-			t.pause()
+			t.broker.pauseFor(tryDeliveryAfter)
 		case !next.Reached(now) && !t.closing && !t.behind():
 			t.wake.WaitUntil(next.Sooner(now.Add(lookAgainAfter)))
 		}
 	}
-}
-
-func (t *timers) pause() {
-	t.broker.stop.WaitUntil(t.broker.env.Clock.Now().Add(tryDeliveryAfter))
 }
 
 // recover opens the calendar and reads from the log what has happened since it was saved. It reports whether that went well.
@@ -86,7 +82,7 @@ func (t *timers) recover() bool {
 		return false
 	case err != nil:
 		b.env.Log.Error("timed messages wait: their calendar cannot be opened; it is tried again", zap.Error(err))
-		t.pause()
+		t.broker.pauseFor(tryDeliveryAfter)
 		return false
 	case mark.Covered > b.store.Confirmed():
 		t.reset(errors.Join(fmt.Errorf("it knows the log up to %d, which ends at %d", mark.Covered, b.store.Confirmed()), calendar.Close()))
@@ -110,26 +106,15 @@ func (t *timers) recover() bool {
 func (t *timers) follow(calendar *timer.Calendar, mark timer.Mark) bool {
 	b := t.broker
 	follower := b.store.Follow("timed messages", max(mark.Added, b.store.Start()))
-	for !t.closing && follower.Behind() > 0 {
-		records, err := follower.Next()
-		var damage *store.DamageError
+	read := b.readLog(follower, "timed messages", func() bool { return t.closing }, func(r *message.Record) {
 		switch {
-		case errors.As(err, &damage):
-			follower.Skip(damage)
-		case err != nil:
-			b.env.Log.Error("timed messages wait: the log cannot be read; it is tried again", zap.Error(err))
-			t.pause()
+		case string(r.Topic) == proto.TimerTopic:
+			t.add(calendar, r)
+		case isTimedDelivery(r) && r.LogOffset >= mark.Covered:
+			calendar.Delivered(message.LogOffset(r.PreparedAt))
 		}
-		for i := range records {
-			switch r := &records[i].Record; {
-			case string(r.Topic) == proto.TimerTopic:
-				t.add(calendar, r)
-			case isTimedDelivery(r) && r.LogOffset >= mark.Covered:
-				calendar.Delivered(message.LogOffset(r.PreparedAt))
-			}
-		}
-	}
-	if t.closing {
+	})
+	if !read {
 		follower.Close()
 		return false
 	}
@@ -217,7 +202,7 @@ func (t *timers) reset(why error) {
 	}
 	if err := timer.Reset(b.env.Disk); err != nil {
 		b.env.Log.Error("timed messages wait: the calendar's files cannot be removed; it is tried again", zap.Error(err))
-		t.pause()
+		t.broker.pauseFor(tryDeliveryAfter)
 	}
 }
 
@@ -230,19 +215,6 @@ func (t *timers) drop() error {
 	t.calendar, t.recalled = nil, nil
 	t.keep.Close()
 	return calendar.Close()
-}
-
-// saveLoop is the task that saves the calendar.
-func (t *timers) saveLoop() {
-	for !t.closing {
-		t.broker.stop.WaitUntil(t.broker.env.Clock.Now().Add(saveCursorsEvery))
-		if t.broker.closing {
-			return
-		}
-		if err := t.save(); err != nil {
-			t.broker.env.Log.Warn("timers could not be saved; it will be tried again", zap.Error(err))
-		}
-	}
 }
 
 // save makes the calendar durable. What it says was delivered must be so before.

@@ -40,7 +40,7 @@ func (t *timers) deliver() (next env.Instant, err error) {
 	switch {
 	case batch.refused != "":
 		t.broker.env.Log.Warn("timed messages are due and cannot be stored; it is tried again", zap.String("reason", batch.refused))
-		t.pause()
+		t.broker.pauseFor(tryDeliveryAfter)
 		return clock.Now(), err
 	case delivered:
 		return clock.Now(), err

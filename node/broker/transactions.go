@@ -59,8 +59,6 @@ const (
 	transactionsGroup = "CID_RMQ_SYS_TRANS"
 	// endedMax is how many ended transactions are remembered, besides those behind the first one that is open.
 	endedMax = 100_000
-	// transactionsSaved is how often the file is written.
-	transactionsSaved = 10 * time.Second
 )
 
 var (
@@ -78,7 +76,7 @@ func newTransactions(b *Broker) *transactions {
 // start leaves the rest to tasks.
 func (t *transactions) start() {
 	t.tasks.Go("look after transactions", t.run)
-	t.tasks.Go("save transactions", t.saveLoop)
+	t.tasks.Go("save transactions", func() { t.broker.saveEvery(saveCursorsEvery, "transactions", t.save) })
 }
 
 // arrived is told of each half message.
@@ -91,17 +89,13 @@ func (t *transactions) run() {
 		}
 		if err := t.collect(); err != nil {
 			t.broker.env.Log.Error("transactions are not looked after: the disk cannot be read; it is tried again", zap.Error(err))
-			t.pause()
+			t.broker.pauseFor(tryDeliveryAfter)
 			continue
 		}
 		if next := t.checkDue(); !t.closing && !t.behind() {
 			t.wake.WaitUntil(next)
 		}
 	}
-}
-
-func (t *transactions) pause() {
-	t.broker.stop.WaitUntil(t.broker.env.Clock.Now().Add(tryDeliveryAfter))
 }
 
 // transactionsDocument is the file.
@@ -140,7 +134,7 @@ func (t *transactions) recover() bool {
 	}
 	if err := t.collect(); err != nil {
 		b.env.Log.Error("transactions wait: the disk cannot be read; it is tried again", zap.Error(err))
-		t.pause()
+		t.broker.pauseFor(tryDeliveryAfter)
 		return false
 	}
 	// order does not matter: each is looked at alone
@@ -161,36 +155,25 @@ func (t *transactions) follow() bool {
 		places[open.log] = number
 	}
 	follower := b.store.Follow("ends of transactions", max(t.covered, b.store.Start()))
-	for !t.closing && follower.Behind() > 0 {
-		records, err := follower.Next()
-		var damage *store.DamageError
+	read := b.readLog(follower, "transactions", func() bool { return t.closing }, func(r *message.Record) {
 		switch {
-		case errors.As(err, &damage):
-			follower.Skip(damage)
-		case err != nil:
-			b.env.Log.Error("transactions wait: the log cannot be read; it is tried again", zap.Error(err))
-			t.pause()
-		}
-		for i := range records {
-			switch r := &records[i].Record; {
-			case r.SysFlags.Transaction() == message.TransactionCommitted:
-				if number, found := places[r.PreparedAt]; found {
-					t.over(number, proto.OutcomeCommit)
-				}
-			case string(r.Topic) == proto.OpTopic:
-				for _, number := range numbersIn(r.Body) {
-					if t.open[number] != nil {
-						t.over(number, proto.OutcomeRollback)
-					}
-				}
-			case string(r.Topic) == proto.HalfTopic && r.QueueOffset >= t.next:
-				// It was stored since the queue was read.
-				t.begin(r)
-				places[r.LogOffset] = r.QueueOffset
+		case r.SysFlags.Transaction() == message.TransactionCommitted:
+			if number, found := places[r.PreparedAt]; found {
+				t.over(number, proto.OutcomeCommit)
 			}
+		case string(r.Topic) == proto.OpTopic:
+			for _, number := range numbersIn(r.Body) {
+				if t.open[number] != nil {
+					t.over(number, proto.OutcomeRollback)
+				}
+			}
+		case string(r.Topic) == proto.HalfTopic && r.QueueOffset >= t.next:
+			// It was stored since the queue was read.
+			t.begin(r)
+			places[r.LogOffset] = r.QueueOffset
 		}
-	}
-	if t.closing {
+	})
+	if !read {
 		follower.Close()
 		return false
 	}
@@ -289,18 +272,6 @@ func (t *transactions) first() message.QueueOffset {
 		first = min(first, number)
 	}
 	return first
-}
-
-func (t *transactions) saveLoop() {
-	for !t.closing {
-		t.broker.stop.WaitUntil(t.broker.env.Clock.Now().Add(transactionsSaved))
-		if t.broker.closing {
-			return
-		}
-		if err := t.save(); err != nil {
-			t.broker.env.Log.Warn("transactions could not be saved; it will be tried again", zap.Error(err))
-		}
-	}
 }
 
 // save writes the file. What it says must not be ahead of the log: that is made durable first.

@@ -1,0 +1,50 @@
+package broker
+
+import (
+	"errors"
+	"time"
+
+	"github.com/gantrymq/gantry/store"
+	"github.com/gantrymq/gantry/transport/message"
+	"go.uber.org/zap"
+)
+
+// This file is what all state that is derived from the log has in common: delays, timers, transactions.
+
+// readLog gives all records up to the end of the log to use, over damaged parts and however often the disk must be asked. It reports false if stop
+// says so before. When it returns true nothing was waited for since the last record was read.
+func (b *Broker) readLog(follower *store.Follower, waits string, stop func() bool, use func(r *message.Record)) bool {
+	for !stop() && follower.Behind() > 0 {
+		records, err := follower.Next()
+		var damage *store.DamageError
+		switch {
+		case errors.As(err, &damage):
+			follower.Skip(damage)
+		case err != nil:
+			b.env.Log.Error(waits+" wait: the log cannot be read; it is tried again", zap.Error(err))
+			b.pauseFor(tryDeliveryAfter)
+		}
+		for i := range records {
+			use(&records[i].Record)
+		}
+	}
+	return !stop()
+}
+
+// pauseFor lets some time pass, unless the broker stops.
+func (b *Broker) pauseFor(time time.Duration) {
+	b.stop.WaitUntil(b.env.Clock.Now().Add(time))
+}
+
+// saveEvery is the task that saves something now and then, until the broker stops. The last time is for who closes it.
+func (b *Broker) saveEvery(every time.Duration, what string, save func() error) {
+	for {
+		b.pauseFor(every)
+		if b.closing {
+			return
+		}
+		if err := save(); err != nil {
+			b.env.Log.Warn(what+" could not be saved; it will be tried again", zap.Error(err))
+		}
+	}
+}
