@@ -25,6 +25,8 @@
 //   - To a ban (a group is kept from a topic): it is durable, and pulls that are held are refused, too.
 //   - To a lock of a queue: who owns it is durable. Nobody else moves the offset while it lasts.
 //   - To a reset of offsets: it is durable, and who consumes is told with its next pull. Until then no commit counts.
+//   - To a recall: the message was not delivered, and will not be, whatever crashes.
+//   - To the end of a transaction: it has that outcome and can have no other; a message that was committed is as durable as one that was sent.
 //   - To a message that comes back: its copy is as durable as a message that was sent.
 //   - To a reply: the client who asked has taken it. If the answer has an offset id, the reply is stored, too.
 //
