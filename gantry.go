@@ -64,6 +64,10 @@ type (
 	Queue = client.Queue
 	// SendResult tells where a message was stored.
 	SendResult = client.SendResult
+	// Tx is a transaction that has begun.
+	Tx = client.Tx
+	// TransactionResult tells what became of a transaction.
+	TransactionResult = client.TransactionResult
 	// PullResult is what a pull brought.
 	PullResult = client.PullResult
 )

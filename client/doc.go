@@ -27,6 +27,10 @@
 // is given up, and at Close. Until then a crash means that it comes again. Offsets of broadcasting are durable in a file of this member.
 // What a lite pull consumer handed out is consumed when the next Poll begins, and stored like that; with Commit, when that returns.
 //
+// A transaction is committed or rolled back for sure when its result, or Commit and Rollback, say so. Until then the half message is as durable as a
+// message, and the decision only where the application has put it: the broker asks a producer of the group. A committed message may be delivered
+// twice if an answer was lost.
+//
 // A reply is in the memory of who asked when Request returns, and nowhere else for sure. With an error of Request, somebody may
 // have handled the message all the same.
 //
@@ -38,6 +42,11 @@
 //
 //	Producer.Request → converse → expect (route, client id, correlation id) → deliver, where try → introduce (heartbeat) → wait;
 //	  serve (reply.go) → requests.take → unpack, if it is compressed → the caller
+//
+//	Producer.Transaction → beginTransaction: halfMessage, prepare, transactions.add → deliver → execute (the application's function, outside
+//	  the node) → end: a task: withEndHooks → tell → try (END_TRANSACTION), until it is confirmed → transactions.forget, or keep → the caller
+//	A broker asks (CHECK_TRANSACTION_STATE): serveCheck → checkOwn, if the transaction is known here; or queueCheck → checkLoop → askListener
+//	  (outside the node) → answer (END_TRANSACTION)
 //
 //	PushConsumer.Reply, Producer.Reply → Reply → prepare → deliver, to the broker of the request first
 //
@@ -55,10 +64,10 @@
 // # Tasks
 //
 // A core runs one task that refreshes routes, one for heartbeats and, if the list of name servers may change, one for
-// that; a producer may have one that detects when brokers are back, and one that sends message traces over a core of its own.
+// that; a producer may have one that detects when brokers are back, and one that sends message traces over a core of its own, and, if topics were named with a listener for transactions, one until it has found their brokers.
 // A push consumer has one that shares out queues, one that stores offsets, one that expires messages or renews locks, and one for each
-// queue it holds, which pulls; a lite pull consumer has the same, and one that watches topics if it is asked to. Listeners are called by one more. Besides, there are tasks that end by themselves: fetches, heartbeats, asynchronous sends, calls of
-// handlers. Close ends all of them; only callbacks and handlers that do not return can outlive it.
+// queue it holds, which pulls; a lite pull consumer has the same, and one that watches topics if it is asked to. Listeners are called by one more. Besides, there are tasks that end by themselves: fetches, heartbeats, asynchronous sends, ends of transactions, calls of
+// handlers and transaction listeners. Close ends all of them; only callbacks and handlers that do not return can outlive it.
 //
 // # Not done here
 //
@@ -91,6 +100,11 @@
 //	namespace.go    names in namespaces (pure)
 //	request.go      requests, which wait for replies
 //	reply.go        making, sending and taking replies
+//	transaction.go   transactions, from their half message on
+//	transaction_end.go   telling brokers how they end
+//	transaction_check.go   answering brokers that ask
+//	transaction_options.go   listener, bounds and hooks of transactions
+//	trace_transaction.go   what traces tell of them
 //	batch.go, batch_split.go, async.go, oneway.go, compress.go, selector.go, result.go   what their names say
 //	pull.go, offsets.go, received.go, filter.go   the pull consumer
 //	push.go, push_close.go   the push consumer's calls

@@ -101,6 +101,12 @@ type config struct {
 	windowMessages          int
 	windowBytes             int
 	requestsMax             int
+	listener                TransactionListener // nil: none
+	listens                 bool                // a listener was given
+	listenerTopics          []string
+	checksAtOnce            int
+	checksWaiting           int
+	transactionHooks        []TransactionHook
 	subscriptions           []subscription
 	holdFor                 time.Duration
 	pullTimeout             time.Duration
@@ -137,6 +143,8 @@ func defaultConfig() *config {
 		windowMessages:         1024,
 		windowBytes:            100 << 20,
 		requestsMax:            10_000,
+		checksAtOnce:           1,
+		checksWaiting:          2000,
 		holdFor:                20 * time.Second,
 		pullTimeout:            30 * time.Second,
 		push:                   defaultPush(),

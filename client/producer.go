@@ -23,8 +23,11 @@ type Producer struct {
 	packers   []*packer  // not in use
 	window    window
 	requests  requests
-	running   int      // sends under way, callbacks included
+	running   int      // sends and transactions under way, callbacks included
 	finished  env.Cond // running fell to 0
+
+	transactions transactions
+	checks       checks
 }
 
 // NewProducer returns a producer. WithGroup and WithNameServers are required. It does not connect: the
@@ -62,7 +65,12 @@ func newProducer(e env.Env, c *config) (*Producer, error) {
 		p.finished = e.Tasks.NewCond()
 		k.beats.producerGroup = c.group
 		p.requests = newRequests(e)
-		k.server, k.beats.urgent = p.serve, p.requests.expecting
+		p.transactions.open, p.checks.byID = map[string]*Tx{}, map[string]*checkBack{}
+		k.server = p.serve
+		k.beats.urgent = func() bool { return p.requests.expecting() || p.transactions.underWay() }
+		if len(c.listenerTopics) > 0 {
+			k.start("find brokers with transactions", p.findTransactionBrokers)
+		}
 		if c.detects {
 			k.start("detect brokers", p.detect)
 		}
@@ -163,10 +171,10 @@ func (p *Producer) Queues(ctx context.Context, topic string) ([]Queue, error) {
 	return t.shown, nil
 }
 
-// Close waits for sends under way, ends the waiting of requests with ErrClosed, leaves the group, ends all connections, and returns when nothing of
+// Close waits for sends, transactions and calls of the listener under way, ends the waiting of requests with ErrClosed, leaves the group, ends all connections, and returns when nothing of
 // the producer is left running. Message traces that wait are sent, which takes 5 s at most. If ctx ends first, the sends under
-// way fail, and Close returns the error of ctx; only callbacks of SendAsync that do not return outlive it then. Closing
-// again does nothing.
+// way fail, and Close returns the error of ctx; only callbacks of SendAsync, functions of transactions and listeners that do not return outlive
+// it then. Closing again does nothing. A Tx that is not ended by then is left to check-backs.
 //
 // A callback of SendAsync that calls it needs a context that ends: Close waits for the callback.
 func (p *Producer) Close(ctx context.Context) error {
@@ -189,7 +197,7 @@ func (p *Producer) Close(ctx context.Context) error {
 	for last := p.core.env.Clock.Now().Add(time.Second); p.running > 0 && p.finished.WaitUntil(last); {
 	}
 	if cutOff > 0 {
-		return fmt.Errorf("%d sends were cut off, %d callbacks have not returned: %w",
+		return fmt.Errorf("%d sends, transactions and callbacks were cut off, %d have not returned: %w",
 			cutOff, p.running, cmp.Or(call.Err(), ctx.Err(), context.DeadlineExceeded))
 	}
 	return nil

@@ -89,16 +89,26 @@ func (t *topic) at(brokerName string) (target, bool) {
 	return t.publish[i], true
 }
 
-// serve takes replies from brokers (PUSH_REPLY_MESSAGE_TO_CLIENT). It runs as the reader of a connection: what takes time becomes a task.
+// serve takes what brokers ask a producer. It runs as the reader of a connection: what takes time becomes a task.
 func (p *Producer) serve(in *transport.Incoming) bool {
-	if in.Command.Code != proto.ReqPushReplyMessageToClient {
+	switch in.Command.Code {
+	case proto.ReqPushReplyMessageToClient:
+		p.serveReply(in)
+	case proto.ReqCheckTransactionState:
+		p.serveCheck(in)
+	default:
 		return false
 	}
+	return true
+}
+
+// serveReply takes a reply (PUSH_REPLY_MESSAGE_TO_CLIENT).
+func (p *Producer) serveReply(in *transport.Incoming) {
 	var h proto.PushReplyMessage
 	if err := h.DecodeFields(in.Command.Fields); err != nil {
 		p.core.env.Log.Warn("a reply cannot be read", zap.Error(err))
 		in.Reply().Error(proto.RespSystemError, err.Error())
-		return true
+		return
 	}
 	r := receivedReply(&h, slices.Clone(in.Command.Body))
 	w := p.requests.take(r.Properties.Get(message.PropertyCorrelation))
@@ -107,19 +117,18 @@ func (p *Producer) serve(in *transport.Incoming) bool {
 		p.core.env.Log.Warn("a reply is dropped: nobody waits for it, or not any more", zap.Stringer("reply", &h),
 			zap.String("correlation", r.Properties.Get(message.PropertyCorrelation)))
 		in.Reply().Success(nil)
-		return true
+		return
 	}
 	r.Properties.Set(message.PropertyArrivedAtMillis, strconv.FormatInt(int64(p.core.env.Clock.Wall()), 10))
 	if !r.SysFlags.Compressed() {
 		w.outcome.Set(answer{reply: r})
 		in.Reply().Success(nil)
-		return true
+		return
 	}
 	reply := in.Reply()
 	if !p.core.start("unpack a reply", func() { p.unpack(w, r, reply) }) {
 		reply.Error(proto.RespSystemError, "this client is closing")
 	}
-	return true
 }
 
 // take finds who waits for a reply; nil if nobody does. The first reply counts.

@@ -35,6 +35,7 @@ type traceKind int
 const (
 	traceNormal traceKind = 0 // Normal_Msg
 	traceHalf   traceKind = 1 // Trans_Msg_Half
+	traceCommit traceKind = 2 // Trans_msg_Commit
 	traceDelay  traceKind = 3 // Delay_Msg
 )
 

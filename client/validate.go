@@ -52,7 +52,7 @@ func (c *config) validate(r role) error {
 	switch r {
 	case roleProducer:
 		checks = append(append(append(checks, c.groupCheck()), c.producerChecks()...), c.deliveryChecks()...)
-		checks = append(checks, c.hookChecks()...)
+		checks = append(append(checks, c.hookChecks()...), c.transactionChecks()...)
 	case roleConsumer:
 		checks = append(append(checks, c.groupCheck()), c.consumerChecks()...)
 	case rolePush:
