@@ -71,6 +71,33 @@ func TestABrokerThatAsksTooSoonIsToldSo(t *testing.T) {
 	require.EqualValues(t, 1, s.ends[1].header.HalfOffset)
 }
 
+// TestAQuestionWhileTheBrokerIsTold is not answered with the decision: it is on its way, and a broker could carry it out twice.
+func TestAQuestionWhileTheBrokerIsTold(t *testing.T) {
+	c, s := newTransactions(t)
+	l := &listener{}
+	c.run(time.Minute, func() {
+		p := c.knownProducer(s, l.option())
+		s.first = func(in *transport.Incoming) bool {
+			if len(s.ends) == 1 {
+				s.check(0)
+				reply := in.Reply()
+				c.a.env.Tasks.Go("answer late", func() {
+					c.a.env.Tasks.Sleep(time.Second)
+					reply.Success(nil)
+				})
+				return true
+			}
+			return false
+		}
+		must1(p.Transaction(background, hello(), committing))
+		must(p.Close(background))
+	})
+	require.Empty(t, l.asked)
+	require.Len(t, s.ends, 2)
+	require.True(t, s.ends[1].header.AnswersCheck)
+	require.Equal(t, proto.OutcomeUnknown, s.ends[1].header.Outcome)
+}
+
 // TestAQuestionBeforeTheAnswerToTheHalfMessage finds the transaction under way.
 func TestAQuestionBeforeTheAnswerToTheHalfMessage(t *testing.T) {
 	c, s := newTransactions(t)
