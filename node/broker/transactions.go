@@ -162,11 +162,10 @@ func (t *transactions) follow() bool {
 				t.over(number, proto.OutcomeCommit)
 			}
 		case string(r.Topic) == proto.OpTopic:
-			for _, number := range numbersIn(r.Body) {
-				if t.open[number] != nil {
-					t.over(number, proto.OutcomeRollback)
-				}
-			}
+			t.rolledBack(numbersIn(r.Body))
+		case string(r.Topic) == proto.UncheckableTopic:
+			number, _ := message.PropertyBytes(r.Properties, message.PropertyHalfMessageQueueOffset)
+			t.rolledBack(numbersIn(number))
 		case string(r.Topic) == proto.HalfTopic && r.QueueOffset >= t.next:
 			// It was stored since the queue was read.
 			t.begin(r)
@@ -179,6 +178,15 @@ func (t *transactions) follow() bool {
 	}
 	t.keep, t.ready = follower, true
 	return true
+}
+
+// rolledBack notes which of the open transactions have ended without a commit.
+func (t *transactions) rolledBack(numbers []message.QueueOffset) {
+	for _, number := range numbers {
+		if t.open[number] != nil {
+			t.over(number, proto.OutcomeRollback)
+		}
+	}
 }
 
 // numbersIn reads the numbers of half messages in a mark: each followed by a comma.

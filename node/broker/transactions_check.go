@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gantrymq/gantry/node/env"
@@ -107,8 +108,11 @@ func (t *transactions) giveUp(open *transaction, half *message.Record) {
 	b := t.broker
 	b.env.Log.Warn("a transaction is given up: its producers were asked often enough; the message is kept in "+proto.UncheckableTopic,
 		zap.Int64("number", int64(open.number)), zap.Int("checks", open.checks), zap.Duration("age", time.Duration(int64(b.env.Clock.Wall())-open.storedAt)*time.Millisecond))
+	properties := message.ParseProperties(half.Properties)
+	// A start after a crash knows by it that this was done.
+	properties.Set(message.PropertyHalfMessageQueueOffset, strconv.FormatInt(int64(open.number), 10))
 	r := *half
-	r.Topic, r.QueueID, r.StoreHost = []byte(proto.UncheckableTopic), 0, b.address
+	r.Topic, r.QueueID, r.StoreHost, r.Properties = []byte(proto.UncheckableTopic), 0, b.address, encodeProperties(properties)
 	open.ending = proto.OutcomeRollback
 	b.store.AppendUntilKnown(store.QueueKey{Topic: proto.UncheckableTopic, ID: 0}, []message.Record{r}, &givenUp{t, open})
 	b.store.Kick()

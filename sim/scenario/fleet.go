@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -253,6 +254,31 @@ func (f *fleet) readLogs(probe *pubsubClient) {
 	}
 	for _, queue := range f.queues {
 		probe.readAll(queue)
+	}
+}
+
+// readTopic reads all queues of a topic that producers have made, if any of them was acknowledged.
+func (f *fleet) readTopic(probe *pubsubClient, topic string, use func(r *client.Received)) {
+	queues, err := probe.consumer.Queues(context.Background(), topic)
+	if err != nil && !errors.Is(err, client.ErrTopicNotFound) {
+		f.failLiveness("nothing is broken, and the queues of %s are not told: %v", topic, err)
+		return
+	}
+	for _, queue := range queues {
+		for next := client.QueueOffset(0); ; {
+			result, err := probe.consumer.Pull(context.Background(), queue, next, 32)
+			if err != nil {
+				f.failLiveness("%v cannot be read at %d after everything healed: %v", queue, next, err)
+				return
+			}
+			for _, r := range result.Messages {
+				use(r)
+			}
+			if result.Next >= result.Max || result.Next <= next {
+				break
+			}
+			next = result.Next
+		}
 	}
 }
 

@@ -216,28 +216,10 @@ func (t *timerRun) whenDelivered(probe *pubsubClient) {
 // readLate reads all of the late topic.
 func (t *timerRun) readLate(probe *pubsubClient) {
 	t.seen = map[linearizability.Hash]int{}
-	queues, err := probe.consumer.Queues(context.Background(), lateTopic)
-	if err != nil && len(t.acknowledged()) > 0 {
-		t.failLiveness("nothing is broken, and the queues of %s are not told: %v", lateTopic, err)
-		return
-	}
-	for _, queue := range queues {
-		for next := client.QueueOffset(0); ; {
-			result, err := probe.consumer.Pull(context.Background(), queue, next, 32)
-			if err != nil {
-				t.failLiveness("%v cannot be read at %d after everything healed: %v", queue, next, err)
-				return
-			}
-			for _, r := range result.Messages {
-				t.received(r)
-				t.seen[linearizability.HashOf(r.Body)]++
-			}
-			if result.Next >= result.Max || result.Next <= next {
-				break
-			}
-			next = result.Next
-		}
-	}
+	t.readTopic(probe, lateTopic, func(r *client.Received) {
+		t.received(r)
+		t.seen[linearizability.HashOf(r.Body)]++
+	})
 }
 
 func (t *timerRun) acknowledged() []*timedMessage {

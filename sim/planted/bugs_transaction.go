@@ -1,0 +1,32 @@
+package planted
+
+// Bugs of transactions.
+func init() { Bugs = append(Bugs, transactionBugs...) }
+
+var transactionBugs = []Bug{
+	{
+		Name:     "accept the commit of a transaction that was rolled back",
+		Edits:    []Edit{{"node/broker/transactions_end.go", "\toutcome, ended := t.ended[half.QueueOffset]\n", "\toutcome, ended := t.ended[half.QueueOffset]\n\tif h.Outcome == proto.OutcomeCommit && outcome == proto.OutcomeRollback {\n\t\tdelete(t.ended, half.QueueOffset)\n\t\topen, ended = t.begin(half), false\n\t}\n"}},
+		Scenario: "transaction", Seeds: 30,
+	},
+	{
+		Name:     "forget at a start which transactions were committed",
+		Edits:    []Edit{{"node/broker/transactions.go", "case r.SysFlags.Transaction() == message.TransactionCommitted:", "case false:"}},
+		Scenario: "transaction", Seeds: 300,
+	},
+	{
+		Name:     "ask what became of transactions that have ended",
+		Edits:    []Edit{{"node/broker/transactions.go", "\tdelete(t.open, number)\n", ""}},
+		Scenario: "transaction", Seeds: 60,
+	},
+	{
+		Name:     "show the message of a transaction at once",
+		Edits:    []Edit{{"node/broker/send.go", "b.transactions.retarget(&records[0], message.ParseProperties(records[0].Properties))", "b.redirect(&records[0], in, header, 0, 0)"}},
+		Scenario: "transaction", Seeds: 30,
+	},
+	{
+		Name:     "give a transaction up twice if the broker dies between the copy and the mark",
+		Edits:    []Edit{{"node/broker/transactions.go", "case string(r.Topic) == proto.UncheckableTopic:", "case false:"}},
+		Scenario: "transaction", Seeds: 1500,
+	},
+}

@@ -1,0 +1,257 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gantrymq/gantry/client"
+	"github.com/gantrymq/gantry/linearizability"
+	"github.com/gantrymq/gantry/node/broker"
+	"github.com/gantrymq/gantry/sim/oracle"
+	"github.com/gantrymq/gantry/transport/proto"
+)
+
+var transactionScenario = Scenario{
+	Name:  "transaction",
+	About: "messages belong to transactions that are committed, rolled back or left to the questions of brokers, and each ends once, as its producer was told, under all faults",
+	Marks: []string{
+		"send acknowledged", "a transaction began", "committed", "rolled back", "an end without an answer", "left to a question", "a question was answered",
+		"a question was answered with unknown", "told once more", "told otherwise and refused", "delivered", "given up", "ended while all was quiet",
+	},
+	run: runTransaction,
+}
+
+// moneyTopic takes the messages of transactions: nothing else is sent to it.
+const moneyTopic = "money"
+
+// transactionRun is the state of one run.
+type transactionRun struct {
+	*fleet
+	leaves  float64 // transactions that are left to a question
+	unsure  float64 // answers to questions that decide nothing
+	repeats float64 // ends that are told once more
+	most    int     // questions before a transaction is given up
+	sent    map[linearizability.Hash]*moneyTransfer
+	order   []*moneyTransfer
+	seen    map[linearizability.Hash]int // in the queues
+	given   map[linearizability.Hash]int // up by brokers
+}
+
+// moneyTransfer is a transaction as its producer knows it.
+type moneyTransfer struct {
+	m        *client.Message
+	begun    bool
+	done     bool // what belongs to it was done, or was not: until then nobody knows
+	keep     bool // it was done: a question is answered with a commit
+	told     client.TransactionState
+	answered bool // told was confirmed by the broker
+	asked    int
+	decided  bool // a question was answered with a decision
+}
+
+func runTransaction(r *run) {
+	t := &transactionRun{sent: map[linearizability.Hash]*moneyTransfer{}}
+	t.most = int(r.draw.number("questions before a transaction is given up", 2, 12))
+	t.fleet = newFleet(r, fleetBounds{
+		producers: 3, members: 1, shortest: 5 * time.Second, longest: 40 * time.Second, think: 400 * time.Millisecond,
+		brokers: func(d *draw, o *broker.Options) {
+			o.TransactionTimeout = d.duration("age of the first question", 200*time.Millisecond, 3*time.Second)
+			o.TransactionCheckEvery = d.duration("time between questions", 200*time.Millisecond, 3*time.Second)
+			o.TransactionChecksMax = t.most
+		},
+	})
+	d := r.draw
+	t.leaves, t.unsure, t.repeats = d.share("transactions that are left", 0.4), d.share("answers that decide nothing", 0.5), d.share("ends told again", 0.3)
+	for _, m := range t.members {
+		m.options = t.memberOptions
+	}
+	t.send, t.caughtUp, t.finally = t.transfer, func() string { return "" }, t.whenEnded
+	t.play(func(c *pubsubClient) (err error) {
+		listener := func(_ context.Context, r *client.Received) client.TransactionState { return t.answer(c, r) }
+		c.producer, err = client.NewProducer(c.env, append(t.producerOptions(), client.WithRetries(0, 0), client.WithTransactionListener(listener, moneyTopic))...)
+		return err
+	})
+}
+
+func (t *transactionRun) memberOptions(m *fleetMember) []client.PushOption {
+	return []client.PushOption{
+		client.WithNameServers(t.cluster.NameServerAddresses()...), client.WithGroup("bank"), client.WithConsumeFrom(client.FromFirst),
+		client.WithHandler(func(_ context.Context, messages []*client.Received) error {
+			for _, r := range messages {
+				t.received(r)
+			}
+			return nil
+		}),
+		client.WithSubscription(moneyTopic, client.Tags("*")), client.WithHold(t.work.hold), client.WithPullTimeout(t.work.hold + 2*time.Second),
+		client.WithRequestTimeout(2 * time.Second), client.WithRouteRefresh(5 * time.Second),
+	}
+}
+
+// transfer begins a transaction, and ends it or not.
+func (t *transactionRun) transfer(c *pubsubClient) {
+	if c.random.Chance(0.2) {
+		t.record(c, marked(t.topics[c.random.IntN(len(t.topics))], c.body()))
+		return
+	}
+	t.Operations++
+	x := t.begin(c)
+	tx, err := c.producer.Begin(context.Background(), x.m)
+	if err != nil {
+		x.done = true
+		return
+	}
+	x.begun = true
+	t.kernel.Mark("a transaction began")
+	c.pauseToThink()
+	x.keep, x.done = c.random.Chance(0.6), true
+	if c.random.Chance(t.leaves) {
+		t.kernel.Mark("left to a question")
+		tx.Leave(context.Background())
+		return
+	}
+	t.end(c, x, tx)
+}
+
+func (t *transactionRun) begin(c *pubsubClient) *moneyTransfer {
+	x := &moneyTransfer{m: client.NewMessage(moneyTopic, c.body())}
+	oracle.Mark(x.m)
+	t.sent[linearizability.HashOf(x.m.Body)] = x
+	t.order = append(t.order, x)
+	return x
+}
+
+// end tells how a transaction ends, perhaps twice, and perhaps otherwise the second time.
+func (t *transactionRun) end(c *pubsubClient, x *moneyTransfer, tx *client.Tx) {
+	end, other, mark := tx.Commit, tx.Rollback, "committed"
+	x.told = client.TransactionCommitted
+	if !x.keep {
+		end, other, mark = tx.Rollback, tx.Commit, "rolled back"
+		x.told = client.TransactionRolledBack
+	}
+	if err := end(context.Background()); err != nil {
+		t.kernel.Mark("an end without an answer")
+		return
+	}
+	x.answered = true
+	t.kernel.Mark(mark)
+	if !c.random.Chance(t.repeats) {
+		return
+	}
+	if end(context.Background()) == nil {
+		t.kernel.Mark("told once more")
+	}
+	if err := other(context.Background()); err == nil {
+		t.failSafety("%v was ended one way, and then the other way as well", x.m)
+	} else if errors.Is(err, client.ErrTransactionEnded) || refusedAs(err, proto.RespIllegalOperation) {
+		t.kernel.Mark("told otherwise and refused")
+	}
+}
+
+func refusedAs(err error, code int32) bool {
+	var refusal *client.ResponseError
+	return errors.As(err, &refusal) && refusal.Code == code
+}
+
+// answer is what a producer says when it is asked, about its own transactions or others'.
+func (t *transactionRun) answer(c *pubsubClient, r *client.Received) client.TransactionState {
+	t.whole(r)
+	x := t.sent[linearizability.HashOf(r.Body)]
+	if x == nil {
+		t.failSafety("a broker asks about %v, which was never sent", r)
+		return client.TransactionUnknown
+	}
+	x.asked++
+	if !x.done || !t.stopped && c.random.Chance(t.unsure) {
+		t.kernel.Mark("a question was answered with unknown")
+		return client.TransactionUnknown
+	}
+	t.kernel.Mark("a question was answered")
+	x.decided = true
+	if x.keep {
+		return client.TransactionCommitted
+	}
+	return client.TransactionRolledBack
+}
+
+// received looks at a message that came.
+func (t *transactionRun) received(r *client.Received) {
+	t.whole(r)
+	t.kernel.Mark("delivered")
+	x := t.sent[linearizability.HashOf(r.Body)]
+	switch {
+	case x == nil:
+		t.failSafety("%v at %d of %v was never sent", r, r.Offset, r.Queue)
+	case !x.keep:
+		t.failSafety("%v at %d of %v was seen, though its transaction was not to be committed", r, r.Offset, r.Queue)
+	case x.answered && x.told == client.TransactionRolledBack:
+		t.failSafety("%v at %d of %v was seen, though its transaction was rolled back", r, r.Offset, r.Queue)
+	}
+}
+
+// whenEnded waits until every transaction has ended, and reads what was committed.
+func (t *transactionRun) whenEnded(probe *pubsubClient) {
+	t.observer.Tasks.Sleep(time.Duration(t.most+2)*3*time.Second + wakeWithin)
+	t.readMoney(probe)
+	for _, x := range t.order {
+		t.demandOutcome(x)
+	}
+	if t.kernel.Failure() == nil {
+		t.demandEnds(probe)
+	}
+}
+
+// readMoney reads all that was committed.
+func (t *transactionRun) readMoney(probe *pubsubClient) {
+	t.seen = map[linearizability.Hash]int{}
+	t.readTopic(probe, moneyTopic, func(r *client.Received) {
+		t.received(r)
+		t.seen[linearizability.HashOf(r.Body)]++
+	})
+	t.given = map[linearizability.Hash]int{}
+	t.readTopic(probe, proto.UncheckableTopic, func(r *client.Received) { t.given[linearizability.HashOf(r.Body)]++ })
+}
+
+// demandOutcome: a transaction has one outcome, and it is that which its producer was told.
+func (t *transactionRun) demandOutcome(x *moneyTransfer) {
+	given := t.given[linearizability.HashOf(x.m.Body)]
+	switch n := t.seen[linearizability.HashOf(x.m.Body)]; {
+	case n > 1:
+		t.failSafety("%v was committed %d times", x.m, n)
+	case n == 1 && x.answered && x.told == client.TransactionRolledBack:
+		t.failSafety("%v was rolled back, and is there", x.m)
+	case n == 0 && x.answered && x.told == client.TransactionCommitted:
+		t.failSafety("%v was committed, and is not there", x.m)
+	case n == 1 && given > 0:
+		t.failSafety("%v was committed, and given up", x.m)
+	case given > 1:
+		t.failSafety("%v was given up %d times", x.m, given)
+	case n == 0 && given == 0 && x.begun && x.keep:
+		t.failSafety("%v has begun, its producer would commit it and was asked %d times, and the message is neither there nor given up", x.m, x.asked)
+	case given > 0 && x.answered && x.told == client.TransactionCommitted:
+		t.failSafety("%v was committed, as its producer was told, and was given up", x.m)
+	case given > 0:
+		t.kernel.Mark("given up")
+	}
+}
+
+// demandEnds commits one transaction and rolls back another in a world in which nothing is broken.
+func (t *transactionRun) demandEnds(probe *pubsubClient) {
+	probe.producer = probe.steady
+	for _, keep := range []bool{true, false} {
+		x := t.begin(probe)
+		x.keep, x.done = keep, true
+		tx, err := probe.producer.Begin(context.Background(), x.m)
+		if err != nil {
+			t.failLiveness("nothing is broken, and a transaction cannot begin: %v", err)
+			return
+		}
+		if t.end(probe, x, tx); !x.answered {
+			t.failLiveness("nothing is broken, and a transaction cannot end")
+			return
+		}
+		t.readMoney(probe)
+		t.demandOutcome(x)
+	}
+	t.kernel.Mark("ended while all was quiet")
+}
