@@ -2,13 +2,14 @@ package scenario
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/gantrymq/gantry/client"
 	"github.com/gantrymq/gantry/linearizability"
 	"github.com/gantrymq/gantry/node/broker"
 	"github.com/gantrymq/gantry/sim/oracle"
+	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
 )
 
@@ -123,10 +124,10 @@ func (t *transactionRun) begin(c *pubsubClient) *moneyTransfer {
 
 // end tells how a transaction ends, perhaps twice, and perhaps otherwise the second time.
 func (t *transactionRun) end(c *pubsubClient, x *moneyTransfer, tx *client.Tx) {
-	end, other, mark := tx.Commit, tx.Rollback, "committed"
+	end, other, mark := tx.Commit, proto.OutcomeRollback, "committed"
 	x.told = client.TransactionCommitted
 	if !x.keep {
-		end, other, mark = tx.Rollback, tx.Commit, "rolled back"
+		end, other, mark = tx.Rollback, proto.OutcomeCommit, "rolled back"
 		x.told = client.TransactionRolledBack
 	}
 	if err := end(context.Background()); err != nil {
@@ -141,16 +142,32 @@ func (t *transactionRun) end(c *pubsubClient, x *moneyTransfer, tx *client.Tx) {
 	if end(context.Background()) == nil {
 		t.kernel.Mark("told once more")
 	}
-	if err := other(context.Background()); err == nil {
-		t.failSafety("%v was ended one way, and then the other way as well", x.m)
-	} else if errors.Is(err, client.ErrTransactionEnded) || refusedAs(err, proto.RespIllegalOperation) {
-		t.kernel.Mark("told otherwise and refused")
-	}
+	t.endOtherwise(c, x, tx.Sent(), other)
 }
 
-func refusedAs(err error, code int32) bool {
-	var refusal *client.ResponseError
-	return errors.As(err, &refusal) && refusal.Code == code
+// endOtherwise tells the broker the opposite of what it has confirmed, which our library would not do.
+func (t *transactionRun) endOtherwise(c *pubsubClient, x *moneyTransfer, sent client.SendResult, outcome proto.TransactionOutcome) {
+	id, err := message.ParseOffsetID(sent.OffsetID)
+	if err != nil {
+		t.failSafety("%v was stored at %q: %v", x.m, sent.OffsetID, err)
+		return
+	}
+	net := newRawClient(c.env)
+	answer := net.call(t.address(sent.Queue), proto.ReqEndTransaction, map[string]string{
+		"producerGroup": "producers", "tranStateTableOffset": fmt.Sprint(int64(sent.QueueOffset)), "commitLogOffset": fmt.Sprint(int64(id.LogOffset)),
+		"commitOrRollback": fmt.Sprint(int32(outcome)), "msgId": sent.UniqueID,
+	}, nil)
+	// order does not matter: there is one
+	for _, conn := range net.conns {
+		conn.Close()
+	}
+	switch {
+	case answer == nil:
+	case answer.Code == int(proto.RespSuccess):
+		t.failSafety("%v was ended one way, and then the other way as well", x.m)
+	case answer.Code == int(proto.RespIllegalOperation):
+		t.kernel.Mark("told otherwise and refused")
+	}
 }
 
 // answer is what a producer says when it is asked, about its own transactions or others'.
