@@ -22,6 +22,9 @@
 //	             raw_line.go: many requests on one connection
 //	groups.go    groups that share queues; groups_ledger.go: what they have handled and committed, and where resets sent them; groups_quiet.go:
 //	             what is demanded when nothing is broken
+//	litepull.go  groups whose members poll
+//	timer.go     messages that wait for their time
+//	transaction.go messages of transactions
 //	retry.go     handlers that fail by a plan; retry_ledger.go: each copy of a message and why there is one; retry_quiet.go: delays to the moment
 //	fleet_await.go  small things that both need
 //	flow.go      producers that overload brokers; flow_limits.go: limits of brokers and consumers; flow_last.go: pressure without faults
