@@ -53,7 +53,7 @@ type moneyTransfer struct {
 
 func runTransaction(r *run) {
 	t := &transactionRun{sent: map[linearizability.Hash]*moneyTransfer{}}
-	t.most = int(r.draw.number("questions before a transaction is given up", 2, 12))
+	t.most = int(r.draw.number("questions before a transaction is given up", 1, 6))
 	t.fleet = newFleet(r, fleetBounds{
 		producers: 3, members: 1, shortest: 5 * time.Second, longest: 40 * time.Second, think: 400 * time.Millisecond,
 		brokers: func(d *draw, o *broker.Options) {
@@ -63,7 +63,7 @@ func runTransaction(r *run) {
 		},
 	})
 	d := r.draw
-	t.leaves, t.unsure, t.repeats = d.share("transactions that are left", 0.4), d.share("answers that decide nothing", 0.5), d.share("ends told again", 0.3)
+	t.leaves, t.unsure, t.repeats = d.share("transactions that are left", 0.4), d.share("answers that decide nothing", 0.8), d.share("ends told again", 0.3)
 	for _, m := range t.members {
 		m.options = t.memberOptions
 	}
