@@ -31,6 +31,8 @@ type transactions struct {
 	ended   map[message.QueueOffset]proto.TransactionOutcome // of late, and all behind first
 	order   []message.QueueOffset                            // of ended, as they came
 	next    message.QueueOffset                              // half messages before it are known
+	oldest  message.QueueOffset                              // all before it have ended, as the file says
+	due     env.Instant                                      // when the next check is
 	covered message.LogOffset                                // the file counts all ends that stand before it
 	keep    *store.Follower                                  // holds the files of the log that are needed
 	changed bool
@@ -129,6 +131,7 @@ func (t *transactions) recover() bool {
 	clear(t.open)
 	clear(t.ended)
 	t.order, t.next, t.covered = nil, max(in.Half, first), in.Covered
+	t.oldest, t.due = t.next, env.Never
 	for _, number := range slices.Sorted(maps.Keys(in.Ended)) {
 		t.remember(number, in.Ended[number])
 	}
@@ -251,7 +254,7 @@ func (t *transactions) begin(r *message.Record) *transaction {
 	age := min(max(time.Duration(int64(now.Wall())-r.StoredAt)*time.Millisecond, 0), open.immunity)
 	open.due = now.Now().Add(open.immunity - age)
 	t.open[number] = open
-	t.changed = true
+	t.changed, t.due = true, t.due.Sooner(open.due)
 	return open
 }
 
@@ -267,8 +270,10 @@ func (t *transactions) remember(number message.QueueOffset, outcome proto.Transa
 		t.order = append(t.order, number)
 	}
 	t.ended[number] = outcome
-	for first := t.first(); len(t.order) > endedMax && t.order[0] < first; t.order = t.order[1:] {
+	// A start reads the half queue from the first open one on, and must know all that have ended behind it.
+	for len(t.order) > endedMax && t.open[t.order[0]] == nil && t.order[0] < t.oldest {
 		delete(t.ended, t.order[0])
+		t.order = t.order[1:]
 	}
 }
 
@@ -311,7 +316,7 @@ func (t *transactions) save() error {
 		t.changed = true
 		return err
 	}
-	t.covered = covered
+	t.covered, t.oldest = covered, out.Half
 	b.offsets.set(transactionsGroup, proto.HalfTopic, halfQueue.ID, int64(out.Half))
 	return nil
 }

@@ -18,7 +18,10 @@ import (
 // checkDue asks producers what became of transactions that are due, and gives up those that nobody decides. It returns when to look again.
 func (t *transactions) checkDue() env.Instant {
 	clock := t.broker.env.Clock
-	next := clock.Now().Add(lookAgainAfter)
+	if now := clock.Now(); t.due == env.Never || now < t.due {
+		return now.Add(lookAgainAfter).Sooner(t.due)
+	}
+	t.due = env.Never
 	for _, number := range slices.Sorted(maps.Keys(t.open)) {
 		open := t.open[number]
 		if open == nil || t.closing {
@@ -28,12 +31,14 @@ func (t *transactions) checkDue() env.Instant {
 			open.due = clock.Now().Add(t.broker.options.TransactionCheckEvery)
 			t.check(open)
 		}
-		if open.ending == proto.OutcomeUnknown {
-			next = next.Sooner(open.due)
-		}
+		// One that is just ending may not.
+		t.due = t.due.Sooner(max(open.due, clock.Now().Add(checksTogether)))
 	}
-	return next
+	return clock.Now().Add(lookAgainAfter).Sooner(t.due)
 }
+
+// checksTogether is how long checks wait for others: each look goes over all transactions that are open.
+const checksTogether = 100 * time.Millisecond
 
 // check asks a producer, or gives up.
 func (t *transactions) check(open *transaction) {
