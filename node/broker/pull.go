@@ -75,6 +75,8 @@ func (b *Broker) refuseQueue(group *groupConfig, queue store.QueueKey) refusal {
 	switch topic := b.topics.byName[queue.Topic]; {
 	case topic == nil:
 		return refused(proto.RespTopicNotExist, "topic[%s] not exist, apply first please!", queue.Topic)
+	case queue.Topic == proto.HalfTopic:
+		return forbids(proto.ForbiddenTopic, "the topic[%s] has messages of transactions that are not committed, and nobody consumes those", queue.Topic)
 	case !topic.Perm.Readable():
 		return forbids(proto.ForbiddenTopic, "the topic[%s] pulling message is forbidden", queue.Topic)
 	case queue.ID < 0 || queue.ID >= topic.ReadQueues:

@@ -99,6 +99,9 @@ func (b *Broker) original(in *transport.Incoming, at int64) (original *message.R
 	if _, err := message.DecodeRecord(raw, original, false); err != nil {
 		return nil, refused(proto.RespSystemError, "look message by offset failed, %d: %v", at, err)
 	}
+	if proto.IsWaitingTopic(string(original.Topic)) {
+		return nil, refused(proto.RespMessageIllegal, "the message at %d waits in %s, where nobody has consumed it: only what was consumed can come back", at, original.Topic)
+	}
 	if original.SysFlags.InnerBatch() {
 		return nil, refused(proto.RespMessageIllegal, "the message at %d is one of a batch that is stored as one record (queue.type=BatchCQ): such messages cannot come back one by one", at)
 	}

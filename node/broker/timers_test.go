@@ -134,6 +134,14 @@ func TestWhatAJavaBrokerHasDeliveredIsNotDeliveredAgain(t *testing.T) {
 	require.Equal(t, []string{"waits"}, w.bodiesOf("orders", 1))
 }
 
+// What brokers write of messages that wait, nobody else may write.
+func TestNobodySendsToTheTopicsInWhichMessagesWait(t *testing.T) {
+	w := newWorld(t)
+	for _, topic := range []string{proto.DelayTopic, proto.TimerTopic, proto.HalfTopic, proto.OpTopic, proto.UncheckableTopic} {
+		w.refused(sendRequest(topic, 0, "x", "REAL_TOPIC\x01orders\x02REAL_QID\x010\x02TIMER_OUT_MS\x011\x02"), proto.RespNoPermission, topic)
+	}
+}
+
 func TestATimedMessageIsRecalled(t *testing.T) {
 	for _, crash := range []bool{false, true} {
 		w := newWorld(t)

@@ -63,8 +63,14 @@ func IsDeadLetterTopic(topic string) bool { return strings.HasPrefix(topic, Dead
 // IsLightQueue reports whether a topic names a light queue.
 func IsLightQueue(topic string) bool { return strings.HasPrefix(topic, LightPrefix) }
 
-// forbiddenTopics are system topics that only brokers write to.
-var forbiddenTopics = []string{DelayTopic, HalfTopic, OpTopic, UncheckableTopic, SelfTestTopic, OffsetMovedTopic}
+// forbiddenTopics are system topics that only brokers write to. Java's take messages for TimerTopic from anybody, who could then write to any
+// other topic by it.
+var forbiddenTopics = []string{DelayTopic, TimerTopic, HalfTopic, OpTopic, UncheckableTopic, SelfTestTopic, OffsetMovedTopic}
+
+// IsWaitingTopic reports whether brokers keep in a topic what is to go elsewhere, or what they have noted of it.
+func IsWaitingTopic(topic string) bool {
+	return topic == DelayTopic || topic == TimerTopic || topic == HalfTopic || topic == OpTopic
+}
 
 // openTopics are system topics that anybody may write to.
 var openTopics = []string{DefaultTopic, BenchmarkTopic, TraceTopic, CheckpointTopic}
