@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/gantrymq/gantry/store"
@@ -29,6 +30,36 @@ func (b *Broker) readLog(follower *store.Follower, waits string, stop func() boo
 		}
 	}
 	return !stop()
+}
+
+// readQueue gives the messages of a queue from a number on to use, as far as there are any, and moves the number behind them. What cannot be read
+// for ever goes to lose.
+func (b *Broker) readQueue(queue store.QueueKey, next *message.QueueOffset, stop func() bool, lose func(err error), use func(r *message.Record)) error {
+	for !stop() {
+		first, end := b.store.Bounds(queue)
+		if *next = max(*next, first); *next >= end {
+			return nil
+		}
+		result, err := b.store.Read(store.ReadRequest{Queue: queue, From: *next, CountMax: deliveriesMax, BytesMax: deliveryBytes}, nil)
+		switch {
+		case errors.Is(err, store.ErrDamaged):
+			lose(fmt.Errorf("message %d of %s: %w", *next, queue, err))
+			*next++
+			continue
+		case err != nil:
+			return err
+		case result.Next <= *next:
+			return fmt.Errorf("message %d of %s: a read does not get on: %v", *next, queue, result.Status)
+		}
+		for r, err := range message.DecodeRecords(result.Bytes, false) {
+			if err != nil {
+				break // the store has verified them
+			}
+			use(r)
+		}
+		*next = result.Next
+	}
+	return nil
 }
 
 // pauseFor lets some time pass, unless the broker stops.

@@ -43,6 +43,8 @@ func (b *Broker) runtimeTable(now env.Instant) map[string]string {
 	b.showLog(table)
 	b.showLoad(table)
 	b.delays.show(table)
+	b.timers.show(table)
+	table["openTransactions"] = number(int64(len(b.transactions.open)))
 	b.stats.show(table, now)
 	b.filters.show(table, number)
 	// What this broker has not, as a Java broker shows it that does not use it: tools ask for it.
@@ -52,7 +54,7 @@ func (b *Broker) runtimeTable(now env.Instant) map[string]string {
 	return table
 }
 
-// absentParts are keys of parts that this broker has not: thread pools and their queues, timers, and a dispatcher behind the log.
+// absentParts are keys of parts that this broker has not: thread pools and their queues, rates of timers, and a dispatcher behind the log.
 var absentParts = []string{
 	"sendThreadPoolQueueCapacity",
 	"pullThreadPoolQueueSize", "pullThreadPoolQueueCapacity", "pullThreadPoolQueueHeadWaitTimeMills",
@@ -60,7 +62,7 @@ var absentParts = []string{
 	"queryThreadPoolQueueSize", "queryThreadPoolQueueCapacity", "queryThreadPoolQueueHeadWaitTimeMills",
 	"ackThreadPoolQueueSize", "ackThreadPoolQueueCapacity", "ackThreadPoolQueueHeadWaitTimeMills",
 	"EndTransactionQueueSize", "EndTransactionThreadPoolQueueCapacity",
-	"timerReadBehind", "timerOffsetBehind", "timerCongestNum", "timerEnqueueTps", "timerDequeueTps",
+	"timerEnqueueTps", "timerDequeueTps",
 	"dispatchBehindBytes", "dispatchMaxBuffer", "pageCacheLockTimeMills", "startAcceptSendRequestTimeStamp",
 }
 
@@ -99,6 +101,22 @@ func (d *delays) show(table map[string]string) {
 		table["scheduleMessageOffset_"+strconv.Itoa(i+1)] = fmt.Sprintf("%d,%d", cursor, end)
 	}
 	table["scheduleMessagesLost"] = number(d.lost)
+}
+
+// show adds how many messages wait for a time of their own, how many of them are not sorted in yet, and by how many milliseconds the first one is late.
+func (t *timers) show(table map[string]string) {
+	_, end := t.broker.store.Bounds(timerQueue)
+	waiting, late := 0, int64(0)
+	if t.calendar != nil {
+		waiting = t.calendar.Waiting()
+		if due, some := t.calendar.DueSince(); some {
+			late = max(int64(t.broker.env.Clock.Wall())-due, 0)
+		}
+	}
+	table["timerCongestNum"] = number(int64(waiting))
+	table["timerOffsetBehind"] = number(int64(max(end-t.next, 0)))
+	table["timerReadBehind"] = number(late)
+	table["timedMessagesLost"] = number(t.lost)
 }
 
 // calendarDay is a number of the day on the calendar of the broker's zone.

@@ -24,9 +24,10 @@ type timers struct {
 	next     message.QueueOffset
 	keep     *store.Follower // holds the files of the log that are needed
 	saved    message.LogOffset
-	before   int64    // what is due before it, a Java broker has delivered
-	wake     env.Cond // a message has arrived, or the broker stops
-	lost     int64    // messages that could not be delivered
+	before   int64          // what is due before it, a Java broker has delivered
+	wake     env.Cond       // a message has arrived, or the broker stops
+	turn     *env.Semaphore // of who saves the calendar, or throws it away
+	lost     int64          // messages that could not be delivered
 	tasks    *env.Group
 	closing  bool
 
@@ -36,7 +37,7 @@ type timers struct {
 }
 
 func newTimers(b *Broker) *timers {
-	return &timers{broker: b, wake: b.env.Tasks.NewCond(), tasks: env.NewGroup(b.env.Tasks), withdrawn: map[string]int64{}}
+	return &timers{broker: b, wake: b.env.Tasks.NewCond(), turn: env.NewSemaphore(b.env.Tasks, 1), tasks: env.NewGroup(b.env.Tasks), withdrawn: map[string]int64{}}
 }
 
 var timerQueue = store.QueueKey{Topic: proto.TimerTopic, ID: 0}
@@ -159,32 +160,11 @@ func (t *timers) behind() bool {
 
 // collect puts new messages into the calendar.
 func (t *timers) collect() error {
-	b := t.broker
-	for !t.closing {
-		first, end := b.store.Bounds(timerQueue)
-		t.next = max(t.next, first)
-		if t.next >= end {
-			t.calendar.Passed(b.store.Confirmed())
-			return nil
-		}
-		result, err := b.store.Read(store.ReadRequest{Queue: timerQueue, From: t.next, CountMax: deliveriesMax, BytesMax: deliveryBytes}, nil)
-		switch {
-		case errors.Is(err, store.ErrDamaged):
-			t.lose(1, fmt.Errorf("message %d of %s: %w", t.next, timerQueue, err))
-			t.next++
-			continue
-		case err != nil:
-			return err
-		}
-		for r, err := range message.DecodeRecords(result.Bytes, false) {
-			if err != nil {
-				break // the store has verified them
-			}
-			t.add(t.calendar, r)
-		}
-		t.next = max(result.Next, t.next)
+	err := t.broker.readQueue(timerQueue, &t.next, func() bool { return t.closing }, func(err error) { t.lose(1, err) }, func(r *message.Record) { t.add(t.calendar, r) })
+	if err == nil && !t.behind() {
+		t.calendar.Passed(t.broker.store.Confirmed())
 	}
-	return nil
+	return err
 }
 
 // lose counts messages that can never be delivered.
@@ -196,6 +176,8 @@ func (t *timers) lose(count int64, err error) {
 // reset throws the calendar away: the log has everything.
 func (t *timers) reset(why error) {
 	b := t.broker
+	t.turn.Acquire(nil, env.Never)
+	defer t.turn.Release()
 	b.env.Log.Warn("the calendar of timers is made again from the log", zap.Error(why))
 	if err := t.drop(); err != nil {
 		b.env.Log.Warn("a file of the calendar of timers was not closed", zap.Error(err))
@@ -219,6 +201,8 @@ func (t *timers) drop() error {
 
 // save makes the calendar durable. What it says was delivered must be so before.
 func (t *timers) save() error {
+	t.turn.Acquire(nil, env.Never)
+	defer t.turn.Release()
 	s := t.broker.store
 	if t.calendar == nil || t.saved == s.Confirmed() {
 		return nil

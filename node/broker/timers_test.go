@@ -134,6 +134,19 @@ func TestWhatAJavaBrokerHasDeliveredIsNotDeliveredAgain(t *testing.T) {
 	require.Equal(t, []string{"waits"}, w.bodiesOf("orders", 1))
 }
 
+func TestToolsSeeHowManyMessagesWaitForTheirTime(t *testing.T) {
+	w := newWorld(t)
+	w.timed("soon", time.Second)
+	w.timed("later", time.Minute)
+	w.beginTransaction("x")
+	w.pass(10 * time.Second)
+	table, err := proto.UnmarshalKVTable(w.succeeds(runtimeRequest()).Body)
+	require.NoError(t, err)
+	for key, want := range map[string]string{"timerCongestNum": "1", "timerReadBehind": "0", "timerOffsetBehind": "0", "timedMessagesLost": "0", "openTransactions": "1"} {
+		require.Equal(t, want, table.Table[key], key)
+	}
+}
+
 // What brokers write of messages that wait, nobody else may write.
 func TestNobodySendsToTheTopicsInWhichMessagesWait(t *testing.T) {
 	w := newWorld(t)

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -210,28 +209,10 @@ func (t *transactions) behind() bool {
 
 // collect reads new half messages.
 func (t *transactions) collect() error {
-	b := t.broker
-	for t.behind() && !t.closing {
-		first, _ := b.store.Bounds(halfQueue)
-		t.next = max(t.next, first)
-		result, err := b.store.Read(store.ReadRequest{Queue: halfQueue, From: t.next, CountMax: deliveriesMax, BytesMax: deliveryBytes}, nil)
-		switch {
-		case errors.Is(err, store.ErrDamaged):
-			b.env.Log.Error("a half message cannot be read, and its transaction is given up", zap.Int64("number", int64(t.next)), zap.Error(err))
-			t.next++
-			continue
-		case err != nil:
-			return err
-		}
-		for r, err := range message.DecodeRecords(result.Bytes, false) {
-			if err != nil {
-				break // the store has verified them
-			}
-			t.begin(r)
-		}
-		t.next = max(t.next, result.Next)
+	lose := func(err error) {
+		t.broker.env.Log.Error("a half message cannot be read, and its transaction is given up", zap.Error(err))
 	}
-	return nil
+	return t.broker.readQueue(halfQueue, &t.next, func() bool { return t.closing }, lose, func(r *message.Record) { t.begin(r) })
 }
 
 // begin adds a transaction, unless it is known.
