@@ -136,8 +136,16 @@ func (w *world) save(t require.TestingT) {
 	require.NoError(t, w.try(func(env.Disk) error { return w.c.Save(s) }))
 }
 
-func (w *world) crash(style sim.CrashStyle) {
+// crash kills the machine, and opens the calendar again.
+func (w *world) crash(t require.TestingT, style sim.CrashStyle) {
 	w.machine.Crash(style)
+	w.open(t)
+	clear(w.waiting)
+	for i := range w.log {
+		if e := w.log[i].entry; e.Size > 0 && !w.delivered(e) {
+			w.waiting[e.End()] = e
+		}
+	}
 }
 
 func TestWhatWaitsIsTakenOnceWhenItIsDueWhateverCrashes(t *testing.T) {
@@ -159,16 +167,21 @@ func TestWhatWaitsIsTakenOnceWhenItIsDueWhateverCrashes(t *testing.T) {
 			"deliver": func(t *rapid.T) {
 				w.deliver(t, rapid.IntRange(1, 6).Draw(t, "taken"), rapid.IntRange(0, 6).Draw(t, "done"))
 			},
-			"save": func(t *rapid.T) { w.save(t) },
-			"crash": func(t *rapid.T) {
-				w.crash(sim.CrashStyle(rapid.IntRange(0, 1).Draw(t, "style")))
-				w.open(t)
-				clear(w.waiting)
-				for i := range w.log {
-					if e := w.log[i].entry; e.Size > 0 && !w.delivered(e) {
-						w.waiting[e.End()] = e
-					}
-				}
+			"save":  func(t *rapid.T) { w.save(t) },
+			"crash": func(t *rapid.T) { w.crash(t, sim.CrashStyle(rapid.IntRange(0, 1).Draw(t, "style"))) },
+			"crash while it is saved": func(t *rapid.T) {
+				snapshot := w.c.Snapshot(w.end())
+				w.machine.Node("node", ".").Tasks.Go("save", func() { _ = w.c.Save(snapshot) })
+				w.kernel.Run(w.kernel.Now().Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "microseconds"))*time.Microsecond), func() bool { return false })
+				w.crash(t, sim.CrashStyle(rapid.IntRange(0, 1).Draw(t, "style")))
+			},
+			"a disk that fails": func(t *rapid.T) {
+				sick, healthy := sim.DefaultDisk(), w.machine.Disk().Options()
+				sick.Full, sick.SyncError = rapid.Bool().Draw(t, "full"), rapid.SampledFrom([]float64{0, 0.5, 1}).Draw(t, "failing syncs")
+				w.machine.Disk().SetOptions(sick)
+				snapshot := w.c.Snapshot(w.end())
+				_ = w.try(func(env.Disk) error { return w.c.Save(snapshot) })
+				w.machine.Disk().SetOptions(healthy)
 			},
 		})
 	})
