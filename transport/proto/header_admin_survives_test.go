@@ -20,6 +20,8 @@ func TestHeadersOfConsumersSurviveAFrame(t *testing.T) {
 	})
 	t.Run("EndTransaction", func(t *testing.T) { survives[EndTransaction](t, nil) })
 	t.Run("CheckTransactionState", func(t *testing.T) { survives[CheckTransactionState](t, nil) })
+	t.Run("RecallMessage", func(t *testing.T) { survives[RecallMessage](t, nil) })
+	t.Run("RecallMessageResponse", func(t *testing.T) { survives[RecallMessageResponse](t, nil) })
 	t.Run("PushReplyMessage", func(t *testing.T) { survives[PushReplyMessage](t, nil) })
 	t.Run("PopMessage", func(t *testing.T) { survives[PopMessage](t, nil) })
 	t.Run("PopMessageResponse", func(t *testing.T) { survives[PopMessageResponse](t, nil) })
