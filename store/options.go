@@ -47,7 +47,7 @@ func (k QueueKey) illegal() string {
 	switch {
 	case k.ID < 0:
 		return fmt.Sprintf("the queue number %d is negative", k.ID)
-	case k.Topic == "", k.Topic == ".", k.Topic == "..", strings.ContainsAny(k.Topic, "/\x00"):
+	case k.Topic == "", k.Topic == ".", k.Topic == "..", strings.IndexByte(k.Topic, '/') >= 0, strings.IndexByte(k.Topic, 0) >= 0:
 		return fmt.Sprintf("the topic %q cannot be the name of a directory", k.Topic)
 	case len(k.Topic) > topicLengthMax:
 		return fmt.Sprintf("the topic has %d bytes, the limit is %d", len(k.Topic), topicLengthMax)
