@@ -54,6 +54,7 @@
 //	header_client.go           heartbeats and membership
 //	header_redeliver.go, header_transaction.go, header_reply.go   what clients send besides
 //	header_pop.go, header_ack.go, header_notification.go          consumption by pop
+//	pop_receipt.go, pop_info.go               receipts of popped messages, offsets of a pop
 //	header_reset.go, header_group_offset.go                       offsets of groups, for tools
 //	header_members.go, header_consume.go                          members and progress, for tools
 //	header_topic.go, header_topic_config.go   topics and configuration of a broker

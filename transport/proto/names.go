@@ -37,13 +37,46 @@ func RetryTopic(group string) string { return RetryPrefix + group }
 // DeadLetterTopic is the topic of messages that a group has failed on too often (DLQ).
 func DeadLetterTopic(group string) string { return DeadLetterPrefix + group }
 
-// PopRetryTopic is RetryTopic for messages that were popped. The group and the topic
-// cannot be told apart again: both may hold the underscore.
-func PopRetryTopic(group, topic string) string { return RetryPrefix + group + "_" + topic }
+// PopRetryTopic is the topic that a popped message of a topic and a group is read from: the topic itself, or RetryTopic for
+// pops in its first form, %RETRY%<group>_<topic>, or its second, %RETRY%<group>+<topic>. The plus sign is no character of a
+// name, so ValidateTopic refuses the second form.
+func PopRetryTopic(group, topic string, retry PopRetry) string {
+	switch retry {
+	case PopRetryV1:
+		return RetryPrefix + group + popSeparatorV1 + topic
+	case PopRetryV2:
+		return RetryPrefix + group + popSeparatorV2 + topic
+	}
+	return topic
+}
 
-// PopRetryTopicV2 is the later form of PopRetryTopic. Its plus sign is no character of a
-// name, so ValidateTopic refuses it.
-func PopRetryTopicV2(group, topic string) string { return RetryPrefix + group + "+" + topic }
+const (
+	popSeparatorV1 = "_"
+	popSeparatorV2 = "+"
+)
+
+// SplitPopRetryTopic undoes PopRetryTopic for a group that is known: in the first form, group and topic cannot be told apart
+// without it, as both may hold the underscore. A name that is no retry topic for pops of this group comes back as it is, with PopNormal.
+func SplitPopRetryTopic(group, name string) (topic string, retry PopRetry) {
+	rest, found := strings.CutPrefix(name, RetryTopic(group))
+	if topic, ok := strings.CutPrefix(rest, popSeparatorV1); found && ok && topic != "" {
+		return topic, PopRetryV1
+	}
+	if topic, ok := strings.CutPrefix(rest, popSeparatorV2); found && ok && topic != "" {
+		return topic, PopRetryV2
+	}
+	return name, PopNormal
+}
+
+// SplitPopRetryTopicV2 tells group and topic of the second form of PopRetryTopic. It reports false for any other name.
+func SplitPopRetryTopicV2(name string) (group, topic string, ok bool) {
+	rest, found := strings.CutPrefix(name, RetryPrefix)
+	group, topic, ok = strings.Cut(rest, popSeparatorV2)
+	if !found || !ok || group == "" || topic == "" {
+		return "", "", false
+	}
+	return group, topic, true
+}
 
 // ReplyTopic is the topic of answers in request-reply exchanges of a cluster.
 func ReplyTopic(cluster string) string { return cluster + replyTopicSuffix }

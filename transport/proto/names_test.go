@@ -13,8 +13,8 @@ import (
 func TestTopicsOfGroupsAndClusters(t *testing.T) {
 	require.Equal(t, "%RETRY%G", RetryTopic("G"))
 	require.Equal(t, "%DLQ%G", DeadLetterTopic("G"))
-	require.Equal(t, "%RETRY%G_T", PopRetryTopic("G", "T"))
-	require.Equal(t, "%RETRY%G+T", PopRetryTopicV2("G", "T"))
+	require.Equal(t, "%RETRY%G_T", PopRetryTopic("G", "T", PopRetryV1))
+	require.Equal(t, "%RETRY%G+T", PopRetryTopic("G", "T", PopRetryV2))
 	require.Equal(t, "DefaultCluster_REPLY_TOPIC", ReplyTopic("DefaultCluster"))
 	require.Equal(t, "rmq_sys_REVIVE_LOG_DefaultCluster", ReviveTopic("DefaultCluster"))
 	require.Equal(t, "rmq_sys_SYNC_BROKER_MEMBER_broker-a", BrokerMemberTopic("broker-a"))
@@ -67,7 +67,7 @@ func TestNamesAreChecked(t *testing.T) {
 		{ValidateTopic, "a b", `topic name has an illegal character: letters, digits and % | - _ are legal: "a b"`},
 		{ValidateTopic, "a@b", `topic name has an illegal character: letters, digits and % | - _ are legal: "a@b"`},
 		{ValidateGroup, "订单", `group name has an illegal character: letters, digits and % | - _ are legal: "订单"`},
-		{ValidateTopic, PopRetryTopicV2("G", "T"), `topic name has an illegal character: letters, digits and % | - _ are legal: "%RETRY%G+T"`},
+		{ValidateTopic, PopRetryTopic("G", "T", PopRetryV2), `topic name has an illegal character: letters, digits and % | - _ are legal: "%RETRY%G+T"`},
 		{ValidateTopic, long(128), "topic name is too long: 128 characters, at most 127 are allowed"},
 		{ValidateTopic, RetryTopic(long(249)), "topic name is too long: 256 characters, at most 255 are allowed"},
 		{ValidateGroup, long(121), "group name is too long: 121 characters, at most 120 are allowed"},
