@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gantrymq/gantry/node/inflight"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
@@ -150,7 +151,7 @@ func (b *Broker) dropTopic(name string) error {
 	if err := b.modes.forget(func(m proto.SetMessageRequestMode) bool { return m.Topic == name }); err != nil {
 		return err
 	}
-	if err := errors.Join(b.offsets.forgetTopic(name), b.progress.saveTaken()); err != nil {
+	if err := errors.Join(b.pops.forget(&inflight.Forgotten{Topic: name}), b.offsets.forgetTopic(name), b.progress.saveTaken()); err != nil {
 		return err
 	}
 	// Sends of a burst under way may not have been handed to the disk yet.

@@ -35,6 +35,7 @@ type Broker struct {
 	delays       *delays
 	timers       *timers
 	transactions *transactions
+	pops         *pops
 	locks        *lockTable
 	progress     *progressTable
 	clients      *clientTable
@@ -85,6 +86,7 @@ func New(e env.Env, options Options) (*Broker, error) {
 	b.delays = newDelays(b)
 	b.timers = newTimers(b)
 	b.transactions = newTransactions(b)
+	b.pops = newPops(b)
 	b.locks = newLockTable(b)
 	b.progress = newProgressTable(b)
 	if err := b.newGuard(); err != nil {
@@ -113,6 +115,7 @@ func (b *Broker) arrived(key store.QueueKey, offset message.QueueOffset, tagHash
 		b.transactions.arrived()
 	}
 	b.waiting.arrived(key, offset, tagHash)
+	b.pops.held.arrived(key.Topic)
 }
 
 // kick writes what the burst's sends have appended.
@@ -143,6 +146,7 @@ func (b *Broker) Start() error {
 	b.delays.start()
 	b.timers.start()
 	b.transactions.start()
+	b.pops.start()
 	b.tasks.Go("save offsets", b.offsets.saveLoop)
 	b.tasks.Go("expire clients", b.clients.expireLoop)
 	b.guard.Start(b.tasks)
@@ -185,6 +189,9 @@ func (b *Broker) load() error {
 	if err := b.withinQueues(); err != nil {
 		return err
 	}
+	if err := b.pops.load(); err != nil {
+		return err
+	}
 	if err := b.guard.Load(); err != nil {
 		return err
 	}
@@ -208,11 +215,12 @@ func (b *Broker) Close() error {
 	b.guard.Close()
 	b.names.leave()
 	b.waiting.close()
+	b.pops.held.close()
 	// Who waits for the answer of a name server waits no longer.
 	b.outgoing.Close()
 	b.server.Shutdown(b.options.ShutdownGrace)
 	b.tasks.Wait()
-	return errors.Join(b.delays.close(), b.timers.close(), b.transactions.close(), b.offsets.close(), b.store.Close())
+	return errors.Join(b.delays.close(), b.timers.close(), b.transactions.close(), b.pops.close(), b.offsets.close(), b.store.Close())
 }
 
 // String tells who the broker is and how far its log reaches.

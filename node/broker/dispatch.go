@@ -49,6 +49,28 @@ func (b *Broker) serve(in *transport.Incoming) {
 	case proto.ReqRecallMessage:
 		b.recall(in)
 	default:
+		b.servePop(in)
+	}
+}
+
+// servePop finds the handlers of requests by which members of groups pop.
+func (b *Broker) servePop(in *transport.Incoming) {
+	switch in.Command.Code {
+	case proto.ReqPopMessage:
+		b.pop(in)
+	case proto.ReqAckMessage:
+		b.acknowledge(in)
+	case proto.ReqBatchAckMessage:
+		b.acknowledgeMany(in)
+	case proto.ReqChangeMessageInvisibleTime:
+		b.changeInvisible(in)
+	case proto.ReqNotification:
+		b.notify(in)
+	case proto.ReqPollingInfo:
+		b.pollingInfo(in)
+	case proto.ReqPeekMessage:
+		b.peek(in)
+	default:
 		b.administer(in)
 	}
 }

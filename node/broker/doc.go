@@ -27,6 +27,8 @@
 //   - To a reset of offsets: it is durable, and who consumes is told with its next pull. Until then no commit counts.
 //   - To a recall: the message was not delivered, and will not be, whatever crashes.
 //   - To the end of a transaction: it has that outcome and can have no other; a message that was committed is as durable as one that was sent.
+//   - To a pop: nobody else of the group is handed the messages until the time is over, whatever crashes. To an acknowledgement: the message is not delivered
+//     any more. To a change of the time: the old receipt is of no use any more.
 //   - To a message that comes back: its copy is as durable as a message that was sent.
 //   - To a reply: the client who asked has taken it. If the answer has an offset id, the reply is stored, too.
 //
@@ -69,6 +71,11 @@
 //	timers_java.go what a Java broker has delivered of them
 //	recall.go      messages that are withdrawn before their time
 //	transactions.go which transactions are open, transactions_end.go how they end, transactions_check.go whose producers are asked
+//	pops.go        what groups have popped and not acknowledged; decided by package inflight
+//	pop.go         pops, pop_take.go what they take, pop_answer.go the answer, pop_hold.go pops that wait
+//	pop_ack.go     acknowledgements, and receipts that are replaced
+//	pop_dead.go    what was popped too often, or cannot be read any more
+//	pop_look.go    what takes nothing: notification, peek, how many wait
 //	derived.go     what state that comes from the log has in common
 //	reply.go       answers to messages, which go to the client who asked
 //	redeliver.go   messages that come back, dead letters

@@ -33,12 +33,11 @@ func (b *Broker) listen() error {
 	return nil
 }
 
-// serveEither serves the requests of both ports. The fast port ("VIP channel") takes all but pulls, so that consumers
+// serveEither serves the requests of both ports. The fast port ("VIP channel") takes all but pulls and pops, so that consumers
 // that wait for messages do not share connections with producers.
 func (b *Broker) serveEither(in *transport.Incoming) {
 	code := in.Command.Code
-	isPull := code == proto.ReqPullMessage || code == proto.ReqLitePullMessage
-	if isPull && b.fastPort != 0 && in.Conn.Local().Port() == b.fastPort {
+	if takesMessages(code) && b.fastPort != 0 && in.Conn.Local().Port() == b.fastPort {
 		in.Reply().Error(proto.RespRequestCodeNotSupported, fmt.Sprintf(
 			"request code %d (%s) is not served at the fast port %d: send it to port %d", code, proto.RequestName(code), b.fastPort, b.address.Port()))
 		return
@@ -46,4 +45,13 @@ func (b *Broker) serveEither(in *transport.Incoming) {
 	if b.guard.Admit(in) {
 		b.serve(in)
 	}
+}
+
+// takesMessages reports whether a request may be held until there is a message.
+func takesMessages(code int32) bool {
+	switch code {
+	case proto.ReqPullMessage, proto.ReqLitePullMessage, proto.ReqPeekMessage, proto.ReqPopMessage, proto.ReqNotification, proto.ReqPollingInfo:
+		return true
+	}
+	return false
 }

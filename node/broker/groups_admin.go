@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gantrymq/gantry/node/inflight"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
 )
@@ -218,10 +219,11 @@ func (b *Broker) dropGroup(name string, cleanOffsets bool) error {
 		return err
 	}
 	if !cleanOffsets {
+		b.pops.held.release(func(p *popRequest) bool { return p.group.Name == name })
 		return nil
 	}
 	ofGroup := func(q groupQueue) bool { return q.Group == name }
 	b.locks.forget(ofGroup)
 	b.progress.forget(ofGroup)
-	return errors.Join(b.offsets.forgetGroup(name), b.progress.saveTaken())
+	return errors.Join(b.pops.forget(&inflight.Forgotten{Group: name}), b.offsets.forgetGroup(name), b.progress.saveTaken())
 }

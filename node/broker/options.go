@@ -45,6 +45,9 @@ type Options struct {
 	TimerMax              time.Duration // timerMaxDelaySec: for how long
 	NoReplyStore          bool          // storeReplyMessageEnable=false: replies are handed to who asked, but not stored
 	ShortPollingFor       time.Duration
+	HeldPopsMax           int  // maxPopPollingSize; further ones are answered "polling full" at once
+	HeldPopsOfLineMax     int  // popPollingSize: of them, those of one group at one topic
+	InFlightMax           int  // popInflightMessageThreshold: messages of one queue that a group has popped and not acknowledged; then no new ones are handed out
 	HeldPullsMax          int  // further ones are answered "nothing found" at once
 	PullMessagesMax       int  // messages of one pull (maxTransferCountOnMessageInMemory)
 	PullBytesMax          int  // bytes of one pull (maxTransferBytesOnMessageInMemory)
@@ -74,7 +77,7 @@ func DefaultOptions() Options {
 	return Options{
 		Name: "broker-a", Cluster: "DefaultCluster", Listen: ":10911",
 		Perm: proto.PermReadWrite, DefaultTopicQueues: 8,
-		ShortPollingFor: time.Second, HeldPullsMax: 100_000, PullMessagesMax: 32, PullBytesMax: 256 << 10,
+		ShortPollingFor: time.Second, HeldPullsMax: 100_000, HeldPopsMax: 100_000, HeldPopsOfLineMax: 1024, InFlightMax: 100_000, PullMessagesMax: 32, PullBytesMax: 256 << 10,
 		RegisterEvery: 30 * time.Second, RegisterTimeout: 6 * time.Second, RoutesFor: 30 * time.Second, SaveOffsetsEvery: 5 * time.Second,
 		ClientTimeout: 120 * time.Second, Region: "DefaultRegion", TopicsMax: 100_000, GroupsMax: 100_000,
 		ShutdownGrace: 3 * time.Second, QueueLockFor: time.Minute, TimersMax: 20_000_000, TimerMax: 72 * time.Hour,
@@ -92,6 +95,9 @@ func (o Options) withDefaults() Options {
 	fill(&o.DefaultTopicQueues, d.DefaultTopicQueues)
 	fill(&o.ShortPollingFor, d.ShortPollingFor)
 	fill(&o.HeldPullsMax, d.HeldPullsMax)
+	fill(&o.HeldPopsMax, d.HeldPopsMax)
+	fill(&o.HeldPopsOfLineMax, d.HeldPopsOfLineMax)
+	fill(&o.InFlightMax, d.InFlightMax)
 	fill(&o.PullMessagesMax, d.PullMessagesMax)
 	fill(&o.PullBytesMax, d.PullBytesMax)
 	fill(&o.RegisterEvery, d.RegisterEvery)
@@ -138,6 +144,12 @@ func (o Options) Validate() error {
 		return fmt.Errorf("defaultTopicQueueNums %d: want 1 to %d", o.DefaultTopicQueues, queuesMax)
 	case o.HeldPullsMax < 1:
 		return fmt.Errorf("HeldPullsMax %d: want at least 1", o.HeldPullsMax)
+	case o.HeldPopsMax < 1:
+		return fmt.Errorf("maxPopPollingSize %d: want at least 1", o.HeldPopsMax)
+	case o.HeldPopsOfLineMax < 1:
+		return fmt.Errorf("popPollingSize %d: want at least 1", o.HeldPopsOfLineMax)
+	case o.InFlightMax < popMessagesMax:
+		return fmt.Errorf("popInflightMessageThreshold %d: want at least %d, which one pop may take", o.InFlightMax, popMessagesMax)
 	}
 	if err := proto.ValidateTopic(o.Name); err != nil {
 		return fmt.Errorf("brokerName: %w", err)

@@ -44,7 +44,7 @@ func (b *Broker) sendBack(in *transport.Incoming) {
 	if !b.mayTakeBack(in, original) {
 		return
 	}
-	copied := b.redelivery(original, &header)
+	copied := b.redelivery(original)
 	dead := header.DelayLevel < 0 || original.Redeliveries >= redeliveriesMax(group, in.Command.Version, header.RedeliveriesMax)
 	if r := b.prepareRedelivery(in, group, dead); r.code != 0 {
 		in.Reply().Error(r.code, r.remark)
@@ -140,7 +140,7 @@ func (b *Broker) prepareRedelivery(in *transport.Incoming, group *groupConfig, d
 }
 
 // redelivery is the copy, without a place.
-func (b *Broker) redelivery(original *message.Record, header *proto.ConsumerSendMessageBack) message.Record {
+func (b *Broker) redelivery(original *message.Record) message.Record {
 	r := *original
 	r.Redeliveries++
 	r.StoreHost, r.PreparedAt = b.address, 0

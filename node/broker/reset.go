@@ -204,6 +204,9 @@ func (t *progressTable) reset(offsets map[groupQueue]int64) error {
 		// One that was forgotten meanwhile would come back with a topic of the same name, whose first messages it would pass over.
 		err = t.broker.offsets.reset(offsets, func(q groupQueue) bool { return t.resets[q] == resets[q] })
 	}
+	if err == nil {
+		err = t.broker.pops.moved(offsets)
+	}
 	for _, q := range sortedQueues(offsets) {
 		switch r := resets[q]; {
 		case err == nil:

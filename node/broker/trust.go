@@ -29,6 +29,7 @@ func innerSigner(options Options) transport.Signer {
 
 // rightsChanged answers all held pulls, without a message: who still may asks again.
 func (b *Broker) rightsChanged() {
+	b.pops.held.release(func(*popRequest) bool { return true })
 	for _, h := range b.waiting.takeAll() {
 		first, end := b.store.Bounds(h.queue)
 		header := &proto.PullMessageResponse{SuggestedBrokerID: proto.MasterID, Next: int64(h.from), Min: int64(first), Max: int64(end)}

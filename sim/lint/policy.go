@@ -36,7 +36,8 @@ const policy = `
 	node/env, transport, transport/wire, transport/proto, node/replica
 		< node/controller;
 	transport/message < node/filter;
-	node/env, transport, transport/wire, transport/proto, transport/assign, node/replica, node/filter, node/measure, transport/message, store, store/timer
+	node/env, transport/message < node/inflight;
+	node/env, transport, transport/wire, transport/proto, transport/assign, node/replica, node/filter, node/measure, node/inflight, transport/message, store, store/timer
 		< node/broker;
 	node/env, transport, transport/wire, transport/proto, transport/message, transport/assign
 		< client;
@@ -71,11 +72,11 @@ const policy = `
 		transport/..., store/..., client/..., sim/..., linearizability, cmd/gantrysim;
 	sim/...        !< ., cmd/gantry, node/..., transport/..., store/..., client/..., linearizability;
 	client/...     !< node/..., store/...;
-	node/namesrv, node/broker, node/controller, node/replica, node/access, node/guard, store/... !< client/...;
+	node/namesrv, node/broker, node/controller, node/replica, node/access, node/guard, node/inflight, store/... !< client/...;
 	transport, transport/wire, transport/proto !< store/...;
 	store/...      !< transport/...;
 	node/filter/filtertest !< ., cmd/gantry, node/namesrv, node/broker, node/controller, node/filter;
-	"testing"      !< ., cmd/..., node/namesrv, node/broker, node/replica, node/controller, node/filter/..., node/access, node/guard, node/env, node/env/osenv,
+	"testing"      !< ., cmd/..., node/namesrv, node/broker, node/replica, node/controller, node/filter/..., node/access, node/guard, node/inflight, node/env, node/env/osenv,
 		transport/..., store/..., client/..., sim/..., linearizability;
 `
 

@@ -88,3 +88,10 @@ func PatchRecord(record []byte, queueOffset QueueOffset, logOffset LogOffset, st
 	binary.BigEndian.PutUint64(record[logOffsetAt:], uint64(logOffset))
 	binary.BigEndian.PutUint64(record[storedAtAt(flags):], uint64(storedAtMillis))
 }
+
+// PatchRedeliveries writes how often a message was delivered before (RECONSUMETIMES). The size does not depend on it, nor the checksum of the body; that of the
+// whole record, which only stores look at, does not fit any more. The record must be one that AppendRecord made, from its first byte on.
+func PatchRedeliveries(record []byte, redeliveries int32) {
+	at := bodyLengthAt(SysFlags(binary.BigEndian.Uint32(record[sysFlagsAt:]))) - 12
+	binary.BigEndian.PutUint32(record[at:], uint32(redeliveries))
+}

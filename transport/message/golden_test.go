@@ -109,6 +109,19 @@ func TestPeekReadsTheFieldsOfTheGoldenBytes(t *testing.T) {
 	}
 }
 
+func TestPatchRedeliveriesChangesOneFieldAndNothingElse(t *testing.T) {
+	for _, golden := range goldenRecords {
+		raw := readHex(t, golden.file)
+		PatchRedeliveries(raw, 7)
+		want := golden.record
+		want.Redeliveries = 7
+		var got Record
+		_, err := DecodeRecord(raw, &got, true)
+		require.NoError(t, err, golden.file)
+		require.Equal(t, want, got, golden.file)
+	}
+}
+
 func TestPatchRecordChangesThreeFieldsAndNothingElse(t *testing.T) {
 	for _, golden := range goldenRecords {
 		raw := readHex(t, golden.file)

@@ -18,6 +18,7 @@ const (
 	SelfTestTopic           = "SELF_TEST_TOPIC"
 	OffsetMovedTopic        = "OFFSET_MOVED_EVENT"
 	TimerTopic              = "rmq_sys_wheel_timer"
+	PopTopic                = "rmq_sys_gantry_pop" // Gantry's own: what has happened to messages that were popped
 	systemTopicPrefix       = "rmq_sys_"
 	reviveTopicPrefix       = "rmq_sys_REVIVE_LOG_"
 	brokerMemberTopicPrefix = "rmq_sys_SYNC_BROKER_MEMBER_"
@@ -98,11 +99,11 @@ func IsLightQueue(topic string) bool { return strings.HasPrefix(topic, LightPref
 
 // forbiddenTopics are system topics that only brokers write to. Java's take messages for TimerTopic from anybody, who could then write to any
 // other topic by it.
-var forbiddenTopics = []string{DelayTopic, TimerTopic, HalfTopic, OpTopic, UncheckableTopic, SelfTestTopic, OffsetMovedTopic}
+var forbiddenTopics = []string{DelayTopic, TimerTopic, PopTopic, HalfTopic, OpTopic, UncheckableTopic, SelfTestTopic, OffsetMovedTopic}
 
 // IsWaitingTopic reports whether brokers keep in a topic what is to go elsewhere, or what they have noted of it.
 func IsWaitingTopic(topic string) bool {
-	return topic == DelayTopic || topic == TimerTopic || topic == HalfTopic || topic == OpTopic
+	return topic == DelayTopic || topic == TimerTopic || topic == PopTopic || topic == HalfTopic || topic == OpTopic
 }
 
 // openTopics are system topics that anybody may write to.

@@ -96,6 +96,7 @@ func FuzzPopInfo(f *testing.F) {
 }
 
 func survivesPopInfo[T any](t *testing.T, text string, parse func(string) ([]T, error), format func([]T) string) {
+	t.Helper()
 	items, err := parse(text)
 	if err != nil {
 		require.ErrorIs(t, err, ErrPopInfo)

@@ -1,0 +1,255 @@
+package broker
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/node/inflight"
+)
+
+// heldPops holds pops that found nothing until a message arrives, one that was popped is visible again, or their time is over (class
+// PopLongPollingService). Those of a group and a topic stand in line: who waits longest is served first.
+type heldPops struct {
+	broker  *Broker
+	lines   map[popKey]*popLine
+	byTopic map[string][]*popLine
+	ready   *env.Queue[*popLine]
+	count   int // held or being served; <= Options.HeldPopsMax
+	tasks   *env.Group
+	closing bool
+}
+
+// popKey names a line.
+type popKey struct{ group, topic string }
+
+func (k popKey) compare(other popKey) int {
+	return cmp.Or(strings.Compare(k.topic, other.topic), strings.Compare(k.group, other.group))
+}
+
+// popLine is one line.
+type popLine struct {
+	key     popKey
+	waiting []*popRequest // first come, first served
+	ready   bool          // it is to be served, or is being served
+	again   bool          // there is something new since it is being served
+}
+
+func newHeldPops(b *Broker) *heldPops {
+	return &heldPops{
+		broker: b, lines: map[popKey]*popLine{}, byTopic: map[string][]*popLine{},
+		ready: env.NewQueue[*popLine](b.env.Tasks, b.options.HeldPopsMax), tasks: env.NewGroup(b.env.Tasks),
+	}
+}
+
+func (w *heldPops) start() {
+	for range answerers {
+		w.tasks.Go("answer held pops", w.serveLoop)
+	}
+	w.tasks.Go("end held pops", w.expireLoop)
+}
+
+// hold keeps a pop until its time is over. It reports false if there are too many.
+func (w *heldPops) hold(p *popRequest) bool {
+	key := popKey{p.group.Name, p.topic}
+	line := w.lines[key]
+	switch {
+	case w.closing || w.count >= w.broker.options.HeldPopsMax:
+		return false
+	case line == nil:
+		line = &popLine{key: key}
+		w.lines[key] = line
+		w.byTopic[p.topic] = append(w.byTopic[p.topic], line)
+	case len(line.waiting) >= w.broker.options.HeldPopsOfLineMax:
+		return false
+	}
+	p.held, p.reply = true, p.reply.Held()
+	w.count++
+	line.waiting = append(line.waiting, p)
+	if w.news(p) {
+		// It came while this pop looked at another queue.
+		w.wake(line)
+	}
+	return true
+}
+
+// news reports whether there is something in the queues of a pop that was not looked at.
+func (w *heldPops) news(p *popRequest) bool {
+	b := w.broker
+	now := b.env.Clock.Now()
+	for _, from := range b.pops.sources(p) {
+		q := inflight.Queue{Group: p.group.Name, Topic: from.queue.Topic, ID: from.queue.ID}
+		_, end := b.store.Bounds(from.queue)
+		next, known := b.pops.state.Next(q)
+		inFlight, _ := b.pops.state.Holds(q)
+		switch {
+		case b.pops.busy[q]:
+			// Who pops there wakes the line if it has turned somebody away.
+			b.pops.missed[q] = true
+		case p.ordered && b.pops.state.Blocked(q, now, p.attempt):
+		case !known && end > 0, known && next < end && inFlight < b.options.InFlightMax, b.pops.state.Soonest(q).Reached(now):
+			return true
+		}
+	}
+	return false
+}
+
+// arrived is told of each message of a topic.
+func (w *heldPops) arrived(topic string) {
+	for _, line := range w.byTopic[topic] {
+		w.wake(line)
+	}
+}
+
+// wakeLine is told that a group may have messages of a topic which it could not have before.
+func (w *heldPops) wakeLine(group, topic string) {
+	if line := w.lines[popKey{group, topic}]; line != nil {
+		w.wake(line)
+	}
+}
+
+func (w *heldPops) wake(line *popLine) {
+	switch {
+	case line.ready:
+		line.again = true
+	case w.ready.TryPush(line):
+		// There are no more lines than pops, which are bounded likewise.
+		line.ready = true
+	}
+}
+
+func (w *heldPops) serveLoop() {
+	for {
+		line, ok := w.ready.Pop()
+		if !ok {
+			return
+		}
+		for line.again = true; line.again; {
+			line.again = false
+			w.serve(line)
+			// Others have their turn: what is new may come as fast as it is served.
+			w.broker.env.Tasks.Yield()
+		}
+		line.ready = false
+		w.leave(line)
+	}
+}
+
+// serve answers the pops of a line, until there is nothing for any of them. While one is being served it is not in the line, so that
+// nobody else answers it.
+func (w *heldPops) serve(line *popLine) {
+	empty := map[int32]bool{} // queues with nothing for the pops that come after
+	first := func() int {
+		return slices.IndexFunc(line.waiting, func(p *popRequest) bool { return !empty[p.queueID] })
+	}
+	for i := first(); i >= 0; i = first() {
+		p := line.waiting[i]
+		line.waiting = slices.Delete(line.waiting, i, i+1)
+		switch {
+		case w.broker.pops.attempt(p):
+			w.count--
+		case w.closing || p.holdUntil.Reached(w.broker.env.Clock.Now()):
+			w.count--
+			p.foundNothing()
+		default:
+			line.waiting = slices.Insert(line.waiting, min(i, len(line.waiting)), p)
+			line.again = line.again || w.news(p)
+			empty[p.queueID] = true
+		}
+	}
+}
+
+// leave forgets a line in which nobody stands.
+func (w *heldPops) leave(line *popLine) {
+	if len(line.waiting) > 0 || line.ready || w.lines[line.key] != line {
+		return
+	}
+	delete(w.lines, line.key)
+	lines := w.byTopic[line.key.topic]
+	i := slices.Index(lines, line)
+	if lines = slices.Delete(lines, i, i+1); len(lines) == 0 {
+		delete(w.byTopic, line.key.topic)
+		return
+	}
+	w.byTopic[line.key.topic] = lines
+}
+
+// expireLoop answers pops whose time is over, and wakes lines for which something is visible again.
+func (w *heldPops) expireLoop() {
+	for !w.closing {
+		w.broker.stop.WaitUntil(w.broker.env.Clock.Now().Add(holdStep))
+		now := w.broker.env.Clock.Now()
+		for _, line := range w.all() {
+			w.end(line, func(p *popRequest) bool { return w.closing || p.holdUntil.Reached(now) || p.reply.Conn().Closed() })
+			if len(line.waiting) > 0 && !line.ready && w.visibleAgain(line, now) {
+				w.wake(line)
+			}
+		}
+	}
+}
+
+func (w *heldPops) visibleAgain(line *popLine, now env.Instant) bool {
+	topic := w.broker.topics.byName[line.key.topic]
+	if topic == nil {
+		return true // whoever waits is told
+	}
+	for id := range topic.ReadQueues {
+		if w.broker.pops.state.Soonest(inflight.Queue{Group: line.key.group, Topic: topic.Name, ID: id}).Reached(now) {
+			return true
+		}
+	}
+	return false
+}
+
+// all lists the lines, in the order of their names.
+func (w *heldPops) all() []*popLine {
+	lines := make([]*popLine, 0, len(w.lines))
+	// order does not matter: sorted below
+	for _, line := range w.lines {
+		lines = append(lines, line)
+	}
+	slices.SortFunc(lines, func(a, b *popLine) int { return a.key.compare(b.key) })
+	return lines
+}
+
+// end answers those of a line that match with nothing.
+func (w *heldPops) end(line *popLine, match func(*popRequest) bool) {
+	line.waiting = slices.DeleteFunc(line.waiting, func(p *popRequest) bool {
+		over := match(p)
+		if over {
+			w.count--
+			p.foundNothing()
+		}
+		return over
+	})
+	w.leave(line)
+}
+
+// release answers the pops that match: their group or topic was deleted, or rights have changed. Who pops again is told.
+func (w *heldPops) release(match func(*popRequest) bool) {
+	for _, line := range w.all() {
+		w.end(line, match)
+	}
+}
+
+// polling is how many pops of a group wait at a queue, or at all of a topic's.
+func (w *heldPops) polling(group, topic string, queueID int32) (count int32) {
+	if line := w.lines[popKey{group, topic}]; line != nil {
+		for _, p := range line.waiting {
+			if p.queueID == queueID || p.queueID < 0 || queueID < 0 {
+				count++
+			}
+		}
+	}
+	return count
+}
+
+// close answers all held pops and ends the tasks.
+func (w *heldPops) close() {
+	w.closing = true
+	w.release(func(*popRequest) bool { return true })
+	w.ready.Close()
+	w.broker.stop.Broadcast()
+	w.tasks.Wait()
+}
