@@ -135,6 +135,9 @@ func flushPromise(mode string) string {
 	return mode + ": an acknowledged message is on the medium"
 }
 
+// requestModes are the values of defaultMessageRequestMode.
+var requestModes = map[string]proto.MessageRequestMode{proto.ModePull.String(): proto.ModePull, proto.ModePop.String(): proto.ModePop}
+
 // brokerOptions are the settings in the node's own words.
 func brokerOptions(s config.Broker) (broker.Options, error) {
 	servers, err := config.NameServers(s.NamesrvAddr)
@@ -174,6 +177,11 @@ func brokerOptions(s config.Broker) (broker.Options, error) {
 		TimerMax:              s.TimerMaxDelay,
 		NoReplyStore:          !s.StoreReply,
 		ShortPollingFor:       s.ShortPollingTime,
+		HeldPopsMax:           s.PopsHeld,
+		HeldPopsOfLineMax:     s.PopsOfOneGroup,
+		InFlightMax:           s.InFlightMax,
+		DefaultMode:           requestModes[s.DefaultMode],
+		DefaultPopShare:       int32(s.DefaultPopShare),
 		PullMessagesMax:       s.PullMessagesMax,
 		PullBytesMax:          s.PullBytesMax,
 		SlaveRead:             s.SlaveReadEnable,

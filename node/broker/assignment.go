@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// queryAssignment handles QUERY_ASSIGNMENT: which queues of a topic a member of a group is to pull (class QueryAssignmentProcessor). It
+// queryAssignment handles QUERY_ASSIGNMENT: which queues of a topic a member of a group is to pull, or to pop of (class QueryAssignmentProcessor). It
 // may wait for a name server.
 //
 // Answers: success, with the queues, which may be none, or without a list: then the member keeps what it has; invalid parameter.
@@ -26,10 +26,14 @@ func (b *Broker) queryAssignment(in *transport.Incoming) {
 	var queues []proto.Queue
 	b.await(in, func() { queues = b.routes.readable(asked.Topic) })
 	var answer proto.Assignment
-	if share, ok := b.share(asked, queues); ok {
+	mode := b.modes.of(asked.ConsumerGroup, asked.Topic)
+	if b.topics.inBatches(asked.Topic) || asked.Model == proto.Broadcasting {
+		mode.Mode = proto.ModePull // these cannot be popped
+	}
+	if share, ok := b.share(asked, mode, queues); ok {
 		assigned := make([]proto.AssignedQueue, len(share))
 		for i, q := range share {
-			assigned[i] = proto.AssignedQueue{Queue: q, Mode: proto.ModePull}
+			assigned[i] = proto.AssignedQueue{Queue: q, Mode: mode.Mode}
 		}
 		answer.Queues = proto.Some(assigned)
 	}
@@ -53,7 +57,7 @@ func refuseAssignment(asked *proto.QueryAssignment) refusal {
 // share works out the part of one member. It reports false if it cannot say: members without a word keep what they have, those with an
 // empty list drop everything. A Java broker gives an empty list to a member that it does not know; here that member keeps what it has
 // until its heartbeat has come.
-func (b *Broker) share(asked *proto.QueryAssignment, queues []proto.Queue) ([]proto.Queue, bool) {
+func (b *Broker) share(asked *proto.QueryAssignment, mode proto.SetMessageRequestMode, queues []proto.Queue) ([]proto.Queue, bool) {
 	switch {
 	case len(queues) == 0:
 		return nil, false
@@ -66,7 +70,13 @@ func (b *Broker) share(asked *proto.QueryAssignment, queues []proto.Queue) ([]pr
 	}
 	members := b.clients.idsOf(asked.ConsumerGroup)
 	assign.SortMembers(members)
-	share, err := strategy.Assign(asked.ConsumerGroup, asked.ClientID, queues, members)
+	var share []proto.Queue
+	var err error
+	if mode.Mode == proto.ModePop {
+		share, err = assign.ForPop(strategy, asked.ConsumerGroup, asked.ClientID, queues, members, int(mode.PopShareQueues))
+	} else {
+		share, err = strategy.Assign(asked.ConsumerGroup, asked.ClientID, queues, members)
+	}
 	if err != nil {
 		b.env.Log.Debug("queues are not assigned", zap.Stringer("request", asked), zap.Error(err))
 		return nil, false

@@ -192,18 +192,43 @@ func TestARequestModeThatCannotBeIsRefused(t *testing.T) {
 	w.succeeds(updateTopicRequest("orders", nil))
 	w.refused(modeRequest("orders", "g", proto.ModePull), proto.RespSubscriptionGroupNotExist, "subscription group[g] not exist")
 	w.succeeds(updateGroupRequest("g", nil))
-	w.refused(modeRequest("orders", "g", proto.ModePop), proto.RespInvalidParameter, "mode POP: this broker serves pulls only, so the mode can only be PULL")
+	w.succeeds(updateTopicRequest("batches", func(h *proto.UpdateAndCreateTopic) { h.Attributes = "+queue.type=BatchCQ" }))
+	w.refused(modeRequest("batches", "g", proto.ModePop), proto.RespInvalidParameter, "can only be pulled")
 	w.refused(&transport.Request{Code: proto.ReqSetMessageRequestMode, Body: []byte("[")}, proto.RespInvalidParameter, "SetMessageRequestMode")
 }
 
-func TestTheRequestModesOfAJavaBrokerStay(t *testing.T) {
-	w := prepareWorld(t)
-	w.write("config/messageRequestMode.json", `{"messageRequestModeMap":{"orders":{"g":{"consumerGroup":"g","mode":"POP","popShareQueueNum":8,"topic":"orders"}}}}`)
-	w.start()
-	require.Len(t, w.logged.FilterMessageSnippet("does not serve").All(), 1)
-	w.joined()
-	w.succeeds(modeRequest("orders", "g", proto.ModePull))
-	require.Len(t, w.assigned("one", nil), 3)
+func TestMembersThatAreToPopAreToldSo(t *testing.T) {
+	for _, c := range []struct {
+		change func(*broker.Options)
+		file   string
+		want   string
+	}{
+		// As a Java broker has left it.
+		{nil, `{"messageRequestModeMap":{"orders":{"g":{"consumerGroup":"g","mode":"POP","popShareQueueNum":-1,"topic":"orders"}}}}`,
+			`[{"messageQueue":{"brokerName":"broker-a","queueId":-1,"topic":"orders"},"mode":"POP"},{"messageQueue":{"brokerName":"broker-b","queueId":-1,"topic":"orders"},"mode":"POP"}]`},
+		{func(o *broker.Options) { o.DefaultMode = proto.ModePop }, `{"messageRequestModeMap":{"orders":{"g":{"consumerGroup":"g","mode":"PULL","topic":"orders"}}}}`,
+			`[{"messageQueue":{"brokerName":"broker-b","queueId":0,"topic":"orders"},"mode":"PULL"}]`},
+		{func(o *broker.Options) { o.DefaultMode, o.DefaultPopShare = proto.ModePop, 1 }, `{}`,
+			// its own, and those of the member behind it
+			`[{"messageQueue":{"brokerName":"broker-a","queueId":0,"topic":"orders"},"mode":"POP"},{"messageQueue":{"brokerName":"broker-b","queueId":0,"topic":"orders"},"mode":"POP"}]`},
+	} {
+		w := prepareWorld(t, withNameServers("10.0.1.1:9876"))
+		if c.change != nil {
+			c.change(&w.options)
+		}
+		w.write("config/messageRequestMode.json", c.file)
+		s := w.addNameServer("namesrv0", 1)
+		s.routes = map[string]proto.Route{"orders": routeOf(2)}
+		w.start()
+		for _, id := range []string{"one", "two", "zoe"} {
+			w.succeeds(heartbeat(id, "g", nil))
+			if id != "zoe" {
+				w.addClient(id).succeeds(heartbeat(id, "g", nil))
+			}
+		}
+		response := w.succeeds(assignmentRequest("zoe", nil))
+		require.JSONEq(t, `{"messageQueueAssignments":`+c.want+`}`, string(response.Body))
+	}
 }
 
 func TestARouteThatNobodyAsksForIsForgotten(t *testing.T) {

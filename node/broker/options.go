@@ -56,13 +56,17 @@ type Options struct {
 	RegisterTimeout       time.Duration
 	RoutesFor             time.Duration // loadBalancePollNameServerInterval: how long the broker takes a route for right by which it shares out queues
 	NoServerBalance       bool          // serverLoadBalancerEnable=false: who asks the broker for its queues gets all
-	SaveOffsetsEvery      time.Duration // flushConsumerOffsetInterval
-	ClientTimeout         time.Duration // a client without a heartbeat for that long has left
-	QueueLockFor          time.Duration // a lock that is not renewed lasts so long (rocketmq.broker.rebalance.lockMaxLiveTime)
-	Region                string        // regionId
-	TopicsMax, GroupsMax  int           // automatic creation stops there
-	ShutdownGrace         time.Duration
-	Measuring             MeasureLimits // what monitoring may cost
+	// DefaultMode (defaultMessageRequestMode) is how groups get messages that ask the broker for their queues, if no tool has said more;
+	// DefaultPopShare (defaultPopShareQueueNum) of how many others a member that pops also takes: 0 or less is all.
+	DefaultMode          proto.MessageRequestMode
+	DefaultPopShare      int32
+	SaveOffsetsEvery     time.Duration // flushConsumerOffsetInterval
+	ClientTimeout        time.Duration // a client without a heartbeat for that long has left
+	QueueLockFor         time.Duration // a lock that is not renewed lasts so long (rocketmq.broker.rebalance.lockMaxLiveTime)
+	Region               string        // regionId
+	TopicsMax, GroupsMax int           // automatic creation stops there
+	ShutdownGrace        time.Duration
+	Measuring            MeasureLimits // what monitoring may cost
 	// Settings are all that the operator can set, with the values in force. The broker only shows them to tools (GET_BROKER_CONFIG), beside
 	// what it knows itself, such as the port that it got.
 	Settings proto.ConfigText
@@ -78,7 +82,7 @@ func DefaultOptions() Options {
 		Name: "broker-a", Cluster: "DefaultCluster", Listen: ":10911",
 		Perm: proto.PermReadWrite, DefaultTopicQueues: 8,
 		ShortPollingFor: time.Second, HeldPullsMax: 100_000, HeldPopsMax: 100_000, HeldPopsOfLineMax: 1024, InFlightMax: 100_000, PullMessagesMax: 32, PullBytesMax: 256 << 10,
-		RegisterEvery: 30 * time.Second, RegisterTimeout: 6 * time.Second, RoutesFor: 30 * time.Second, SaveOffsetsEvery: 5 * time.Second,
+		RegisterEvery: 30 * time.Second, RegisterTimeout: 6 * time.Second, RoutesFor: 30 * time.Second, SaveOffsetsEvery: 5 * time.Second, DefaultPopShare: -1,
 		ClientTimeout: 120 * time.Second, Region: "DefaultRegion", TopicsMax: 100_000, GroupsMax: 100_000,
 		ShutdownGrace: 3 * time.Second, QueueLockFor: time.Minute, TimersMax: 20_000_000, TimerMax: 72 * time.Hour,
 		TransactionsMax: 1_000_000, TransactionTimeout: 6 * time.Second, TransactionCheckEvery: 30 * time.Second, TransactionChecksMax: 15,

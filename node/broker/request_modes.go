@@ -9,7 +9,6 @@ import (
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
-	"go.uber.org/zap"
 )
 
 // requestModesFile has the layout of MessageRequestModeManager.
@@ -18,8 +17,7 @@ const requestModesFile = "messageRequestMode.json"
 // requestModesMax bounds the table.
 const requestModesMax = 100_000
 
-// requestModeTable is how groups get messages of topics, where a tool has said so (class MessageRequestModeManager). All get them by
-// pulls here; what a Java broker's file says besides stays in it.
+// requestModeTable is how groups get messages of topics, where a tool has said so (class MessageRequestModeManager).
 type requestModeTable struct {
 	broker *Broker
 	modes  []proto.SetMessageRequestMode // by topic and group
@@ -38,17 +36,25 @@ func (t *requestModeTable) load() error {
 		}
 		t.modes = table.Modes
 		slices.SortFunc(t.modes, compareModes)
-		for i := range t.modes {
-			if t.modes[i].Mode != proto.ModePull {
-				t.broker.env.Log.Warn("a group is to pop, which this broker does not serve: its members must pull", zap.Stringer("mode", &t.modes[i]))
-			}
-		}
 		return nil
 	})
 }
 
 func compareModes(a, b proto.SetMessageRequestMode) int {
 	return cmp.Or(strings.Compare(a.Topic, b.Topic), strings.Compare(a.ConsumerGroup, b.ConsumerGroup))
+}
+
+// of is how a group gets messages of a topic.
+func (t *requestModeTable) of(group, topic string) proto.SetMessageRequestMode {
+	wanted := proto.SetMessageRequestMode{Topic: topic, ConsumerGroup: group}
+	i, found := slices.BinarySearchFunc(t.modes, wanted, compareModes)
+	switch {
+	case found:
+		return t.modes[i]
+	case !proto.IsRetryTopic(topic):
+		wanted.Mode, wanted.PopShareQueues = t.broker.options.DefaultMode, t.broker.options.DefaultPopShare
+	}
+	return wanted
 }
 
 // set adds or replaces an entry, durably. It waits for the disk.
@@ -118,8 +124,8 @@ func (b *Broker) refuseMode(mode *proto.SetMessageRequestMode) refusal {
 		return refused(proto.RespTopicNotExist, "topic[%s] not exist", mode.Topic)
 	case b.groups.byName[mode.ConsumerGroup] == nil:
 		return refused(proto.RespSubscriptionGroupNotExist, "subscription group[%s] not exist", mode.ConsumerGroup)
-	case mode.Mode != proto.ModePull:
-		return refused(proto.RespInvalidParameter, "mode %s: this broker serves pulls only, so the mode can only be %s", mode.Mode, proto.ModePull)
+	case mode.Mode == proto.ModePop && b.topics.inBatches(mode.Topic):
+		return refused(proto.RespInvalidParameter, "mode %s: topic %s has batches that are stored as one record (queue.type=BatchCQ), which can only be pulled", mode.Mode, mode.Topic)
 	}
 	return refusal{}
 }

@@ -63,6 +63,11 @@ type Broker struct {
 	PropertyFilter      bool          `key:"enablePropertyFilter" default:"true" doc:"let consumers choose messages by expressions over their properties (SQL92), not by tags only; Apache's default is false"`
 	PullBytesMax        int           `key:"maxTransferBytesOnMessageInMemory" default:"262144" range:"1024 16000000" doc:"most bytes of one pull"`
 	PullMessagesMax     int           `key:"maxTransferCountOnMessageInMemory" default:"32" range:"1 100000" doc:"most messages of one pull"`
+	PopsOfOneGroup      int           `key:"popPollingSize" default:"1024" range:"1 1000000" doc:"most pops of a group at a topic that wait for a message"`
+	PopsHeld            int           `key:"maxPopPollingSize" default:"100000" range:"1 10000000" doc:"most pops in all that wait for a message"`
+	InFlightMax         int           `key:"popInflightMessageThreshold" default:"100000" range:"32 10000000" doc:"most messages of a queue that a group has popped and not acknowledged; Apache's default is no limit"`
+	DefaultMode         string        `key:"defaultMessageRequestMode" default:"PULL" oneof:"PULL POP" doc:"how consumers that leave the division of queues to the broker get messages, if setConsumeMode has not said otherwise"`
+	DefaultPopShare     int           `key:"defaultPopShareQueueNum" default:"-1" range:"-1 65536" doc:"from the queues of how many other members one that pops also takes; -1 is of all"`
 	ColdBytesMax        int           `key:"maxTransferBytesOnMessageInDisk" default:"262144" range:"1024 16000000" doc:"most bytes of one pull of messages that are not in memory"`
 	ColdMessagesMax     int           `key:"maxTransferCountOnMessageInDisk" default:"32" range:"1 100000" doc:"most messages of one pull of messages that are not in memory"`
 	MemoryRatio         int           `key:"accessMessageInMemoryMaxRatio" default:"40" range:"1 100" doc:"percent of the machine's memory that the newest messages are taken to be in"`

@@ -33,9 +33,10 @@ var brokerRules = rules{
 			"it delivers what is due with few writes, and the log itself says what was delivered"},
 		{"transactionOp* transactionMetric* checkTransactionMessageEnable",
 			"each transaction that ends is marked at once"},
-		{"pop* *Pop* revive* enableSkipLongAwaitingAck enableRetryTopicV2 appendAckAsync appendCkAsync " +
+		{"popC[a-z]* popFromRetryProbability popLong* popPollingMap* popResponse* popRevive* popConsumer* enablePop* initPopOffsetByCheckMsgInMem " +
+			"revive* retrieveMessageFromPopRetryTopicV1 enableSkipLongAwaitingAck enableRetryTopicV2 appendAckAsync appendCkAsync " +
 			"skipWhenCKRePutReachMaxTimes",
-			"this version has no consumption by pop: such requests are refused"},
+			"what is popped and not acknowledged stays in its queue, and is handed out from there again"},
 		{"ha[A-Z]* maxHaTransferByteInSecond brokerIP2 slaveTimeout enableAutoInSyncReplicas syncFromLastFile asyncLearner " +
 			"syncMasterFlushOffsetWhenStartup maxSlaveResendLength maxChecksumRange skipPreOnline lockInStrictMode " +
 			"sendHeartbeatTimeoutMillis brokerHeartbeatInterval brokerNotActiveTimeoutMillis compatibleWithOldNameSrv " +
@@ -81,7 +82,6 @@ var brokerRules = rules{
 		{"clusterTopicEnable", "true", "its topic of the cluster's name can always be used"},
 		{"brokerTopicEnable", "true", "its topic of the broker's name can always be used"},
 		{"traceTopicEnable", "false", "it makes no trace topic by itself: with autoCreateTopicEnable the first trace makes it"},
-		{"defaultMessageRequestMode", "PULL", "this version has no consumption by pop: members pull what they are assigned"},
 		{"rejectPullConsumerEnable", "false", "it cannot tell such consumers apart, and would serve them"},
 		{"startAcceptSendRequestTimeStamp", "0", "it takes messages as soon as it runs"},
 		{"enableLmq", "false", noLightQueues}, {"enableMultiDispatch", "false", noLightQueues},
