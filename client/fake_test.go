@@ -255,6 +255,7 @@ type broker struct {
 	delta      int64 // likewise
 	minOffset  int64
 	groups     *groups // nil: none of that
+	pops       *pops   // likewise
 }
 
 func newBroker(e env.Env, name string, id int64) *broker {
@@ -267,7 +268,7 @@ func newBroker(e env.Env, name string, id int64) *broker {
 // Serve answers what clients and tools ask.
 func (b *broker) Serve(in *transport.Incoming) {
 	b.record(in)
-	if b.take(in) || b.groups != nil && b.groups.serve(b, in) {
+	if b.take(in) || b.pops != nil && b.pops.serve(b, in) || b.groups != nil && b.groups.serve(b, in) {
 		return
 	}
 	reply := in.Reply()

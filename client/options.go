@@ -16,6 +16,7 @@ type ProducerOption interface{ applyProducer(*config) }
 // ConsumerOption configures any consumer.
 type ConsumerOption interface {
 	QueueOption
+	PopOption
 	applyConsumer(*config)
 }
 
@@ -112,6 +113,7 @@ type config struct {
 	pullTimeout             time.Duration
 	push                    pushConfig
 	lite                    liteConfig
+	pop                     popConfig
 }
 
 type subscription struct {
@@ -149,6 +151,7 @@ func defaultConfig() *config {
 		pullTimeout:            30 * time.Second,
 		push:                   defaultPush(),
 		lite:                   defaultLite(),
+		pop:                    defaultPop(),
 	}
 }
 

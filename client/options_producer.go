@@ -65,16 +65,17 @@ func WithOutputLimit(bytes int) ProducerOption {
 }
 
 // WithTrace records every message that a producer stored, or that the handler of a push consumer got and what became of it, or that a lite pull
-// consumer handed out, in a topic for message traces ("enableTrace"). It costs little: a producer of its own sends the records, a few at a
+// consumer handed out, or that a pop consumer handed out and acknowledged, in a topic for message traces ("enableTrace"). It costs little: a producer of its own sends the records, a few at a
 // time, in the background.
 func WithTrace(options TraceOptions) TraceOption {
 	return traceOption(func(c *config) { c.trace = &options })
 }
 
-// TraceOption configures producers, push consumers and lite pull consumers.
+// TraceOption configures producers, push consumers, lite pull consumers and pop consumers.
 type TraceOption interface {
 	ProducerOption
 	QueueOption
+	PopOption
 }
 
 type traceOption func(*config)

@@ -272,12 +272,20 @@ func pullStatus(code int32) (PullStatus, bool) {
 const decodersMax = 4
 
 // decode takes the body of a pull from an offset apart, outside the node.
-func (c *PullConsumer) decode(queue Queue, filter Filter, from QueueOffset, delta int64, body []byte) (messages []*Received, err error) {
+func (c *PullConsumer) decode(queue Queue, filter Filter, from QueueOffset, delta int64, body []byte) ([]*Received, error) {
+	return c.decodeWith(body, func(d *decoder) {
+		d.queue, d.filter, d.from, d.delta, d.space = queue, filter, from, delta, c.core.config.space
+	})
+}
+
+// decodeWith takes a body apart outside the node, by a decoder that is set up for it.
+func (c *PullConsumer) decodeWith(body []byte, setUp func(d *decoder)) (messages []*Received, err error) {
 	d := &decoder{}
 	if n := len(c.decoders); n > 0 {
 		d, c.decoders = c.decoders[n-1], c.decoders[:n-1]
 	}
-	d.queue, d.filter, d.from, d.delta, d.limit, d.space = queue, filter, from, delta, c.core.config.unpackedMax, c.core.config.space
+	setUp(d)
+	d.limit = c.core.config.unpackedMax
 	c.core.env.Tasks.Offload(func() { messages, err = d.decode(body) })
 	if len(c.decoders) < decodersMax {
 		c.decoders = append(c.decoders, d)

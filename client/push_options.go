@@ -117,8 +117,8 @@ func WithOrderlyHandler(handler Handler) PushOption {
 func WithModel(model Model) QueueOption { return queueOption(func(c *config) { c.push.model = model }) }
 
 // WithConsumeFrom says where to begin in queues that the group has no offset for ("consumeFromWhere"). The default is FromLast.
-func WithConsumeFrom(from ConsumeFrom) QueueOption {
-	return queueOption(func(c *config) { c.push.from = from })
+func WithConsumeFrom(from ConsumeFrom) StartOption {
+	return startOption(func(c *config) { c.push.from = from })
 }
 
 // WithConsumeFromTime begins with the first message that was stored at a time or later, in queues that the group has no offset for
@@ -241,7 +241,7 @@ func (c *config) pushChecks() []check {
 		within("WithTopicLimits", p.topicBytes, 0, 1<<50),
 		{p.suspendFor >= suspendMin && p.suspendFor <= suspendMax, "WithSuspendTime", p.suspendFor.String(), "a time from 10ms to 30s"},
 		atLeast("WithOffsetStoring", p.persistEvery, 10*time.Millisecond),
-	}, c.queueChecks()...), c.consumerChecks()...)
+	}, append(c.queueChecks(), c.poppingChecks()...)...), c.consumerChecks()...)
 }
 
 // queueChecks are about QueueOptions.

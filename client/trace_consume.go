@@ -70,48 +70,60 @@ type tracedCall struct {
 	began    env.Instant
 }
 
-// traceBegin notes messages that are going to a handler or a loop. It returns nil if there is nothing to be told.
-func (c *PushConsumer) traceBegin(messages []*Received) *tracedCall {
-	if c.tracer == nil || len(messages) == 0 {
+// traceBegin notes messages that are going to a handler or a loop. It returns nil if there is nothing to be told, as without a tracer.
+func traceBegin(k *core, t *tracer, messages []*Received) *tracedCall {
+	if t == nil || len(messages) == 0 {
 		return nil
 	}
-	call := &tracedCall{began: c.core.env.Clock.Now()}
-	requestID := c.core.ids.uniqueID()
+	call := &tracedCall{began: k.env.Clock.Now()}
+	requestID := k.ids.uniqueID()
 	for _, m := range messages {
 		// A trace of the consumption of traces would be consumed as well, and so on.
-		if m.Properties.Get(message.PropertyTraceOn) == "false" || m.Topic == c.tracer.options.Topic {
+		if m.Properties.Get(message.PropertyTraceOn) == "false" || m.Topic == t.options.Topic {
 			call.messages = append(call.messages, nil)
 			continue
 		}
 		one := &consumption{
-			begunAt: c.core.env.Clock.Wall(), region: m.Properties.Get(message.PropertyRegion), group: c.config.space.bare(c.config.group), requestID: requestID,
+			begunAt: k.env.Clock.Wall(), region: m.Properties.Get(message.PropertyRegion), group: k.config.space.bare(k.config.group), requestID: requestID,
 			topic: m.Topic, uniqueID: m.ID(), redeliveries: m.Redeliveries, keys: strings.Join(m.Keys(), " "),
 		}
 		call.messages = append(call.messages, one)
-		c.tracer.note(one)
+		t.note(one)
 	}
 	return call
 }
 
-// traceEnd notes what became of them.
+func (c *PushConsumer) traceBegin(messages []*Received) *tracedCall {
+	return traceBegin(c.core, c.tracer, messages)
+}
+
 func (c *PushConsumer) traceEnd(call *tracedCall, err error) {
+	patience := c.push.consumeTimeout
+	if c.push.inOrder {
+		patience = 1<<63 - 1
+	}
+	traceEnd(c.core, c.tracer, call, err, patience)
+}
+
+// traceEnd notes what became of them, and whether it took longer than it may.
+func traceEnd(k *core, t *tracer, call *tracedCall, err error, patience time.Duration) {
 	if call == nil {
 		return
 	}
-	took := c.core.env.Clock.Now().Sub(call.began)
+	took := k.env.Clock.Now().Sub(call.began)
 	good := consumedOf(err, len(call.messages))
 	for i, one := range call.messages {
 		if one == nil {
 			continue
 		}
-		end := &consumed{consumption: *one, endedAt: c.core.env.Clock.Wall(), cost: took / time.Duration(len(call.messages))}
+		end := &consumed{consumption: *one, endedAt: k.env.Clock.Wall(), cost: took / time.Duration(len(call.messages))}
 		if i >= good {
 			end.failed, end.outcome = true, failureOf(err)
 		}
-		if took >= c.push.consumeTimeout && !c.push.inOrder {
+		if took >= patience {
 			end.outcome = traceTimeout
 		}
-		c.tracer.note(end)
+		t.note(end)
 	}
 }
 

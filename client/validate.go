@@ -38,6 +38,7 @@ const (
 	roleConsumer
 	rolePush
 	roleLitePull
+	rolePop
 )
 
 // check is one rule about one option.
@@ -59,6 +60,8 @@ func (c *config) validate(r role) error {
 		checks = append(append(checks, c.groupCheck()), c.pushChecks()...)
 	case roleLitePull:
 		checks = append(append(checks, c.groupCheck()), c.liteChecks()...)
+	case rolePop:
+		checks = append(append(checks, c.groupCheck()), c.popConsumerChecks()...)
 	}
 	for _, k := range checks {
 		if !k.ok {
