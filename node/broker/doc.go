@@ -104,7 +104,8 @@
 //	flow.go        totals and what came of late; pure, the time is an argument
 //	latencies.go   how long calls took; pure, likewise
 //	measures.go    what is counted for monitoring, on the path of messages
-//	measure_take.go  gathering all that is measured, measure_lag.go how far groups are, measure_show.go as metrics, which measure_list.go lists
+//	measure_take.go  gathering all that is measured, measure_lag.go how far groups are, measure_later.go what is seen later, measure_show.go as
+//	metrics, which measure_list.go lists
 //	tables.go      the tables as a start would read them, for tools
 //	document.go    files of the config directory
 //	unique.go      message ids for senders without

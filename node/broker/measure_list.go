@@ -14,6 +14,7 @@ var (
 	lateScale   = measure.Durations(time.Second, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 	sizeScale   = measure.NewScale(1, 1<<10, 4<<10, 512<<10, 1<<20, 2<<20, 4<<20)
 	makeScale   = measure.Durations(time.Millisecond, 10, 100, 1000, 3000, 5000)
+	finishScale = measure.Durations(time.Second, 5, 60, 600, 3600, 43_200, 86_400)
 	delayScale  = measure.Durations(time.Second, 60, 600, 3600, 43_200, 86_400, 259_200)
 	ofTopic     = []string{"topic", "message_type", "is_system"}
 	ofGroup     = []string{"consumer_group", "topic", "is_system"}
@@ -72,8 +73,16 @@ var (
 	metricTimerIn     = define("rocketmq_timer_enqueue_total", measure.Counter, "", []string{"topic"}, "Messages that were sent to wait for a time of their own")
 	metricTimerOut    = define("rocketmq_timer_dequeue_total", measure.Counter, "", []string{"topic"}, "Of these, those that were due and handed to the store; one that it refuses is tried and counted again")
 	metricTimerInLag  = define("rocketmq_timer_enqueue_lag", measure.Gauge, "", ofDisk, "Messages that are not yet in the calendar of those that wait for a time of their own")
-	metricTimerLate   = define("rocketmq_timer_dequeue_latency", measure.Gauge, "ms", ofDisk, "How long the first of them is due; 0 if none is")
+	metricTimerInAge  = define("rocketmq_timer_enqueue_latency", measure.Gauge, "ms", ofDisk, "Age of the oldest of them; 0 without one")
+	metricTimerOutLag = define("rocketmq_timer_dequeue_lag", measure.Gauge, "", ofDisk, "Messages that wait for a time of their own, due or not, and recalls of them")
+	metricTimerLate   = define("rocketmq_timer_dequeue_latency", measure.Gauge, "ms", ofDisk, "How long the first message with a time of its own is due; 0 if none is")
 	metricDelayAsked  = distribution("rocketmq_delay_message_latency", "s", delayScale, append([]string{"topic"}, ofDisk...), "How long senders wanted delayed messages to wait")
+	metricTiming      = define("rocketmq_timing_messages", measure.Gauge, "", []string{"topic"}, "Messages that wait for a time of their own, by the topic in which they will be")
+	metricTimerDue    = define("rocketmq_timer_message_snapshot", measure.Gauge, "", []string{"timer_bound_s"}, "Messages that are due within so many seconds and not within those of the next lower bound; exact to five seconds")
+	metricCommits     = define("rocketmq_commit_messages_total", measure.Counter, "", []string{"topic"}, "Transactions that were committed")
+	metricRollbacks   = define("rocketmq_rollback_messages_total", measure.Counter, "", []string{"topic"}, "Transactions that were rolled back by their producers")
+	metricHalves      = define("rocketmq_half_messages", measure.Gauge, "", []string{"topic"}, "Transactions that are open: begun, and neither committed nor rolled back")
+	metricFinish      = distribution("rocketmq_finish_message_latency", "s", finishScale, []string{"topic"}, "From the birth of a message to the commit of its transaction")
 )
 
 // Metrics of Gantry's own: what clients and the disk make wait.
@@ -115,6 +124,11 @@ var (
 	metricTimers        = define("gantry_timer_waiting_messages", measure.Gauge, "", nil, "Messages that wait for a time of their own, and recalls of them")
 	metricLate          = distribution("gantry_delay_lateness_seconds", "s", lateScale, nil, "By how much delayed messages and redeliveries came later than they were due")
 	metricDelayLost     = define("gantry_delay_lost_messages_total", measure.Counter, "", nil, "Delayed messages that could not be delivered, because they or their topic are gone")
+	metricOpen          = define("gantry_transactions_open", measure.Gauge, "", nil, "Transactions that are open, of all topics")
+	metricOldestOpen    = define("gantry_transactions_oldest_open_seconds", measure.Gauge, "s", nil, "Age of the oldest of them; 0 without one")
+	metricChecks        = define("gantry_transaction_checks_total", measure.Counter, "", nil, "Questions to producers, what became of a transaction")
+	metricUnasked       = define("gantry_transaction_checks_unasked_total", measure.Counter, "", nil, "Questions that were due when no producer of the group could be asked")
+	metricGivenUp       = define("gantry_transactions_given_up_total", measure.Counter, "", nil, "Transactions that nobody decided however often producers were asked; their messages are in TRANS_CHECK_MAX_TIME_TOPIC")
 	metricDeadTotal     = define("gantry_dead_letters_total", measure.Counter, "", nil, "Messages of all groups that became dead letters; 0 from the start on, so that an alert sees the first one")
 	metricSentBack      = define("gantry_messages_sent_back_total", measure.Counter, "", ofGroup[:2], "Messages that a group could not consume and gets again, or that became dead letters")
 	metricMembers       = define("gantry_consumer_members", measure.Gauge, "", []string{"consumer_group"}, "Members online of each group that has consumed something")

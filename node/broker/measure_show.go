@@ -22,6 +22,8 @@ func (m *Measurement) Snapshot() *measure.Snapshot {
 	m.showStore(s)
 	m.showDisk(s)
 	m.showDelays(s)
+	m.showTimers(s)
+	m.showTransactions(s)
 	s.Add(measure.Visit, m.took.Seconds())
 	s.Limit(m.limits.Series)
 	return s
@@ -225,7 +227,4 @@ func (m *Measurement) showDelays(s *measure.Snapshot) {
 	}
 	s.AddReading(metricLate, m.late)
 	s.Add(metricDelayLost, float64(m.delayLost))
-	s.Add(metricTimers, float64(m.timersWaiting))
-	s.Add(metricTimerInLag, float64(m.timersBehind), localStorage, diskStorage)
-	s.Add(metricTimerLate, m.since(m.timersDue), localStorage, diskStorage)
 }

@@ -52,9 +52,8 @@ type Measurement struct {
 	flushedBytes       int64
 	delayed            []int64 // by level less 1
 	delayLost          int64
-	timersBehind       int64
-	timersWaiting      int
-	timersDue          int64 // when the first of them is or was due, wall milliseconds; 0: there is none
+	timers             timersReading
+	transactions       transactionsReading
 	written, flushed   message.LogOffset
 	confirmed, first   message.LogOffset
 	backlog            store.Backlog
@@ -93,6 +92,9 @@ type topicReading struct {
 	delays *measure.Reading // or nil
 
 	timersIn, timersOut int64
+
+	commits, rollbacks int64
+	finished           *measure.Reading // or nil
 }
 
 type kindReading struct {
@@ -150,24 +152,14 @@ func (b *Broker) measureStore(m *Measurement, walk *turns) {
 		_, end := s.Bounds(b.delays.queue(level + 1))
 		m.delayed = append(m.delayed, max(int64(end-cursor), 0))
 	}
-	b.measureTimers(m)
+	m.timers, m.transactions = b.timers.measure(walk), b.transactions.measure(walk)
+	m.delayLost = b.delays.lost + b.timers.lost
 	// These belong together, so nothing waits between them.
 	m.written, m.flushed, m.confirmed, m.first = s.Written(), s.Flushed(), s.Confirmed(), s.Start()
 	m.backlog, m.fenced, m.refusing = s.Backlog(), s.Fenced() != nil, s.Health() != nil
 	m.appends, m.pulls = b.measures.appends.Read(), b.measures.pulls.Read()
 	m.flushes, m.late = b.measures.flushes.Read(), b.measures.late.Read()
 	m.flushedBytes = b.measures.flushedBytes
-}
-
-func (b *Broker) measureTimers(m *Measurement) {
-	t := b.timers
-	m.delayLost = b.delays.lost + t.lost
-	_, end := b.store.Bounds(timerQueue)
-	if t.calendar == nil {
-		return
-	}
-	m.timersBehind, m.timersWaiting = max(int64(end-t.next), 0), int(t.calendar.Waiting())
-	m.timersDue, _ = t.calendar.DueSince()
 }
 
 // earliestAt is when the oldest message was stored, wall milliseconds; 0 if there is none. It waits for the disk only if that is
@@ -219,7 +211,10 @@ func readFlows(table map[groupTopic]*flow, walk *turns) (all []flowReading) {
 }
 
 func (t *topicCounts) read(topic string) topicReading {
-	r := topicReading{topic: topic, timersIn: t.timersIn, timersOut: t.timersOut}
+	r := topicReading{topic: topic, timersIn: t.timersIn, timersOut: t.timersOut, commits: t.commits, rollbacks: t.rollbacks}
+	if t.finished != nil {
+		r.finished = t.finished.Read()
+	}
 	for i, k := range t.kinds {
 		if k.sizes != nil {
 			r.kinds[i] = kindReading{k.messages, k.bytes, k.sizes.Read()}

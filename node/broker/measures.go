@@ -40,6 +40,9 @@ type topicCounts struct {
 	delays *measure.Histogram // how long senders wanted them to wait; nil if none did
 	// Messages that wait, or waited, for a time of their own.
 	timersIn, timersOut int64
+	// Transactions that have ended.
+	commits, rollbacks int64
+	finished           *measure.Histogram // from the birth of the message to its commit; nil if there was none
 }
 
 type kindCounts struct {
@@ -164,6 +167,22 @@ func (m *measures) due(topic []byte, due int64) {
 	m.late.Observe(int64(time.Duration(int64(m.clock.Wall())-due) * time.Millisecond))
 	if t := m.countsOf(string(topic)); t != nil {
 		t.timersOut++
+	}
+}
+
+// ended counts a transaction that its producer has ended.
+func (m *measures) ended(topic string, bornAt int64, commit bool) {
+	t := m.countsOf(topic)
+	switch {
+	case t == nil:
+	case !commit:
+		t.rollbacks++
+	default:
+		t.commits++
+		if t.finished == nil {
+			t.finished = measure.NewHistogram(finishScale)
+		}
+		t.finished.Observe(int64(time.Duration(max(int64(m.clock.Wall())-bornAt, 0)) * time.Millisecond))
 	}
 }
 

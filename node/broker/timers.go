@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"github.com/gantrymq/gantry/node/env"
@@ -34,6 +35,7 @@ type timers struct {
 	// withdrawn has the messages that are not to be delivered, and when they are due.
 	withdrawn map[string]int64
 	recalled  []timer.Entry // recalls of pages that were loaded; their records are to be read
+	topics    topicTally    // messages that wait, by topic
 }
 
 func newTimers(b *Broker) *timers {
@@ -106,6 +108,7 @@ func (t *timers) recover() bool {
 // follow brings a calendar up to the end of the log.
 func (t *timers) follow(calendar *timer.Calendar, mark timer.Mark) bool {
 	b := t.broker
+	t.topics = topicTally(maps.Clone(mark.Topics))
 	follower := b.store.Follow("timed messages", max(mark.Added, b.store.Start()))
 	read := b.readLog(follower, "timed messages", func() bool { return t.closing }, func(r *message.Record) {
 		switch {
@@ -113,6 +116,7 @@ func (t *timers) follow(calendar *timer.Calendar, mark timer.Mark) bool {
 			t.add(calendar, r)
 		case isTimedDelivery(r) && r.LogOffset >= mark.Covered:
 			calendar.Delivered(message.LogOffset(r.PreparedAt))
+			t.topics.add(r.Topic, -1)
 		}
 	})
 	if !read {
@@ -149,6 +153,9 @@ func (t *timers) add(calendar *timer.Calendar, r *message.Record) {
 		return
 	}
 	_, recall := message.PropertyBytes(r.Properties, message.PropertyTimerDeleteUniqueID)
+	if !recall {
+		t.topics.add(realTopic(r), 1)
+	}
 	calendar.Add(timer.Entry{Due: due, Log: r.LogOffset, Size: r.TotalSize, Recall: recall})
 }
 
@@ -209,7 +216,7 @@ func (t *timers) save() error {
 	}
 	t.forgetWithdrawn()
 	calendar, covered := t.calendar, s.Confirmed()
-	snapshot := calendar.Snapshot(covered)
+	snapshot := calendar.Snapshot(covered, t.topics)
 	if oldest, ok := calendar.Oldest(); ok {
 		t.keep.MoveTo(oldest)
 	} else {

@@ -54,20 +54,24 @@ func (t *timers) deliverOne(batch *timedDelivery, e timer.Entry) error {
 		return err
 	}
 	if e.Recall {
-		batch.pass()
+		batch.pass(nil)
 		return nil
 	}
-	r, err := t.due(e)
+	waiting, err := t.record(e)
+	var r *message.Record
+	if err == nil {
+		r, err = t.due(e, waiting)
+	}
 	var wrong *undeliverable
 	switch {
 	case errors.As(err, &wrong):
 		t.lose(1, err)
-		batch.pass()
+		batch.pass(waiting)
 		return nil
 	case err != nil:
 		return err
 	case r == nil:
-		batch.pass()
+		batch.pass(waiting)
 		return nil
 	}
 	t.broker.measures.due(r.Topic, e.Due)
@@ -101,11 +105,7 @@ func (t *timers) record(e timer.Entry) (*message.Record, error) {
 }
 
 // due is the message of an entry as it is delivered; nil if it was withdrawn.
-func (t *timers) due(e timer.Entry) (*message.Record, error) {
-	waiting, err := t.record(e)
-	if err != nil {
-		return nil, err
-	}
+func (t *timers) due(e timer.Entry, waiting *message.Record) (*message.Record, error) {
 	if _, withdrawn := t.withdrawn[withdrawalKey(waiting)]; withdrawn {
 		return nil, nil
 	}
@@ -122,41 +122,51 @@ func (t *timers) due(e timer.Entry) (*message.Record, error) {
 // timedDelivery is a run of messages that are delivered with few writes, in the order in which they are due.
 type timedDelivery struct {
 	timers   *timers
-	outcomes []bool // of each message: it has left
-	done     int    // how many of the first have; the calendar knows it
-	asked    int    // messages that were appended
-	known    int    // of which the outcome is known; <= asked
-	refused  string // why one was not stored; none behind it was, either
+	outcomes []timedOutcome // of each message
+	done     int            // how many of the first have; the calendar knows it
+	asked    int            // messages that were appended
+	known    int            // of which the outcome is known; <= asked
+	refused  string         // why one was not stored; none behind it was, either
 	answered env.Cond
 }
 
-// pass lets a message leave without a delivery.
-func (d *timedDelivery) pass() {
-	d.outcomes = append(d.outcomes, true)
+// timedOutcome is what became of one message.
+type timedOutcome struct {
+	left  bool
+	topic []byte // that it waited for; nil: it is no message, or one that cannot be read
+}
+
+// pass lets a message leave without a delivery. One that cannot be read is nil.
+func (d *timedDelivery) pass(waiting *message.Record) {
+	var topic []byte
+	if waiting != nil {
+		topic = realTopic(waiting)
+	}
+	d.outcomes = append(d.outcomes, timedOutcome{true, topic})
 	d.advance()
 }
 
 func (d *timedDelivery) append(r *message.Record) {
 	at := len(d.outcomes)
-	d.outcomes = append(d.outcomes, false)
+	d.outcomes = append(d.outcomes, timedOutcome{topic: r.Topic})
 	d.asked++
 	s := d.timers.broker.store
-	s.AppendUntilKnown(store.QueueKey{Topic: string(r.Topic), ID: r.QueueID}, []message.Record{*r}, &timedOutcome{d, at})
+	s.AppendUntilKnown(store.QueueKey{Topic: string(r.Topic), ID: r.QueueID}, []message.Record{*r}, &timedDone{d, at})
 	s.Kick()
 }
 
-// timedOutcome is told what became of one delivery.
-type timedOutcome struct {
+// timedDone is told what became of one delivery.
+type timedDone struct {
 	delivery *timedDelivery
 	at       int
 }
 
 // Appended lets the message leave if it is stored. Outcomes come in the order of the appends.
-func (o *timedOutcome) Appended(result store.AppendResult) {
+func (o *timedDone) Appended(result store.AppendResult) {
 	d := o.delivery
 	d.known++
 	if result.Status == store.AppendOK && d.refused == "" {
-		d.outcomes[o.at] = true
+		d.outcomes[o.at].left = true
 		d.advance()
 	} else if d.refused == "" {
 		d.refused = fmt.Sprintf("%v: %s", result.Status, result.Reason)
@@ -167,12 +177,17 @@ func (o *timedOutcome) Appended(result store.AppendResult) {
 // advance tells the calendar which of the first messages have left.
 func (d *timedDelivery) advance() {
 	count := 0
-	for d.done+count < len(d.outcomes) && d.outcomes[d.done+count] {
+	for d.done+count < len(d.outcomes) && d.outcomes[d.done+count].left {
+		d.timers.topics.add(d.outcomes[d.done+count].topic, -1)
 		count++
 	}
 	if count > 0 {
 		d.done += count
 		d.timers.calendar.Done(count)
+	}
+	if d.timers.calendar.Waiting() == 0 {
+		// Messages that could not be read are still counted.
+		clear(d.timers.topics)
 	}
 }
 

@@ -35,6 +35,7 @@ type transactions struct {
 	covered message.LogOffset                                // the file counts all ends that stand before it
 	keep    *store.Follower                                  // holds the files of the log that are needed
 	changed bool
+	counts  transactionCounts
 	wake    env.Cond
 	tasks   *env.Group
 	closing bool
@@ -45,6 +46,8 @@ type transaction struct {
 	number   message.QueueOffset // in the half queue
 	log      message.LogOffset
 	storedAt int64
+	bornAt   int64
+	topic    string        // in which it will be
 	immunity time.Duration // no check before it has this age
 	own      bool          // the producer has asked for it
 	checks   int
@@ -225,7 +228,7 @@ func (t *transactions) begin(r *message.Record) *transaction {
 		return nil
 	}
 	o := &t.broker.options
-	open := &transaction{number: number, log: r.LogOffset, storedAt: r.StoredAt, immunity: o.TransactionTimeout}
+	open := &transaction{number: number, log: r.LogOffset, storedAt: r.StoredAt, bornAt: r.BornAt, topic: t.broker.topicName(realTopic(r)), immunity: o.TransactionTimeout}
 	if value, found := message.PropertyBytes(r.Properties, message.PropertyCheckImmunitySeconds); found {
 		if n, err := strconv.ParseInt(string(value), 10, 32); err == nil && n > 0 {
 			open.immunity, open.own = time.Duration(n)*time.Second, true

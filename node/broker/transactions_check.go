@@ -58,14 +58,17 @@ func (t *transactions) check(open *transaction) {
 	group, _ := message.PropertyBytes(half.Properties, message.PropertyProducerGroup)
 	conn := t.producer(string(group), open.checks)
 	if conn == nil {
+		t.counts.unasked++
 		b.env.Log.Debug("nobody is there who knows what became of a transaction", zap.ByteString("group", group), zap.Int64("number", int64(open.number)))
 		return
 	}
 	if err := conn.Oneway(t.checkRequest(open, half)); err != nil {
+		t.counts.unasked++
 		b.env.Log.Debug("a producer was not asked what became of a transaction", zap.ByteString("group", group), zap.Error(err))
 		return
 	}
 	open.checks++
+	t.counts.checks++
 	t.changed = true
 }
 
@@ -129,14 +132,18 @@ type givenUp struct {
 	open         *transaction
 }
 
-// Appended marks the transaction as ended.
+// Appended ends the transaction: the log tells already that it has no commit, a Java broker looks for the mark.
 func (d *givenUp) Appended(result store.AppendResult) {
+	t, open := d.transactions, d.open
 	if result.Status != store.AppendOK {
-		d.open.ending = proto.OutcomeUnknown
-		d.open.answer(refused(sendCode(result.Status), "the transaction is open yet: %s", result.Reason))
+		open.ending = proto.OutcomeUnknown
+		open.answer(refused(sendCode(result.Status), "the transaction is open yet: %s", result.Reason))
 		return
 	}
-	d.transactions.rollback(d.open)
+	t.counts.givenUp++
+	t.over(open.number, proto.OutcomeRollback)
+	t.mark(open.number, ignored{})
+	open.answer(refusal{})
 }
 
 // String names a transaction.

@@ -199,6 +199,9 @@ func (d *endDone) Appended(result store.AppendResult) {
 		return
 	}
 	t.over(open.number, outcome)
+	if t.broker.topics.byName[open.topic] != nil {
+		t.broker.measures.ended(open.topic, open.bornAt, d.commit)
+	}
 	if d.commit {
 		// The log tells already; a Java broker looks for the mark.
 		t.mark(open.number, ignored{})

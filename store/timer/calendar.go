@@ -64,8 +64,11 @@ func (c *Calendar) makeReady(e Entry) {
 // Passed says that the log has no entries before a place that were not added.
 func (c *Calendar) Passed(at message.LogOffset) { c.added = max(c.added, at) }
 
+// startOf is the start of the page that has what is due at a time.
+func startOf(due int64) int64 { return due - due%pageWidth }
+
 func (c *Calendar) page(due int64) *page {
-	start := due - due%pageWidth
+	start := startOf(due)
 	p := c.pages[start]
 	if p == nil {
 		p = &page{start: start}
@@ -116,7 +119,8 @@ func (c *Calendar) load(now int64) error {
 			return err
 		}
 		c.waiting += len(found) - p.waiting
-		p.waiting, p.loaded = len(found), true
+		p.loaded = true
+		p.recount(found)
 		c.ready = append(c.ready, found...)
 		heap.Init(&c.ready)
 		for _, e := range found {
@@ -146,8 +150,8 @@ func (c *Calendar) waits(e Entry) bool {
 // Done says that the first of the entries that were taken have left.
 func (c *Calendar) Done(count int) {
 	for _, e := range c.taken[:count] {
-		if p := c.pages[e.Due-e.Due%pageWidth]; p != nil {
-			p.waiting--
+		if p := c.pages[startOf(e.Due)]; p != nil {
+			p.left(e)
 		}
 	}
 	c.waiting -= count

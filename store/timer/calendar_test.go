@@ -2,6 +2,7 @@ package timer_test
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"testing"
 	"time"
@@ -132,7 +133,7 @@ func (w *world) deliver(t require.TestingT, count, done int) {
 }
 
 func (w *world) save(t require.TestingT) {
-	s := w.c.Snapshot(w.end())
+	s := w.c.Snapshot(w.end(), nil)
 	require.NoError(t, w.try(func(env.Disk) error { return w.c.Save(s) }))
 }
 
@@ -154,7 +155,11 @@ func TestWhatWaitsIsTakenOnceWhenItIsDueWhateverCrashes(t *testing.T) {
 		defer w.kernel.Close()
 		t.Repeat(map[string]func(*rapid.T){
 			// Entries that are gone count until they are read.
-			"": func(t *rapid.T) { require.LessOrEqual(t, len(w.waiting), w.c.Waiting()) },
+			"": func(t *rapid.T) {
+				require.LessOrEqual(t, len(w.waiting), w.c.Waiting())
+				counts := w.c.DueWithin([]int64{w.now, w.now + 60_000, math.MaxInt64}, func() {})
+				require.EqualValues(t, w.c.Waiting(), counts[0]+counts[1]+counts[2], "each that waits is due sometime: %v", counts)
+			},
 			"add": func(t *rapid.T) {
 				after := rapid.SampledFrom([]int64{-5, 0, 1, 1000, 599_999, 600_000, 4_000_000}).Draw(t, "after")
 				for range rapid.IntRange(1, 5).Draw(t, "entries") {
@@ -170,7 +175,7 @@ func TestWhatWaitsIsTakenOnceWhenItIsDueWhateverCrashes(t *testing.T) {
 			"save":  func(t *rapid.T) { w.save(t) },
 			"crash": func(t *rapid.T) { w.crash(t, sim.CrashStyle(rapid.IntRange(0, 1).Draw(t, "style"))) },
 			"crash while it is saved": func(t *rapid.T) {
-				snapshot := w.c.Snapshot(w.end())
+				snapshot := w.c.Snapshot(w.end(), nil)
 				w.machine.Node("node", ".").Tasks.Go("save", func() { _ = w.c.Save(snapshot) })
 				w.kernel.Run(w.kernel.Now().Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "microseconds"))*time.Microsecond), func() bool { return false })
 				w.crash(t, sim.CrashStyle(rapid.IntRange(0, 1).Draw(t, "style")))
@@ -179,7 +184,7 @@ func TestWhatWaitsIsTakenOnceWhenItIsDueWhateverCrashes(t *testing.T) {
 				sick, healthy := sim.DefaultDisk(), w.machine.Disk().Options()
 				sick.Full, sick.SyncError = rapid.Bool().Draw(t, "full"), rapid.SampledFrom([]float64{0, 0.5, 1}).Draw(t, "failing syncs")
 				w.machine.Disk().SetOptions(sick)
-				snapshot := w.c.Snapshot(w.end())
+				snapshot := w.c.Snapshot(w.end(), nil)
 				_ = w.try(func(env.Disk) error { return w.c.Save(snapshot) })
 				w.machine.Disk().SetOptions(healthy)
 			},

@@ -20,4 +20,5 @@
 //	page.go      the messages of one span of time
 //	calendar.go  adding and taking
 //	save.go      the mark, and what a start makes of it
+//	measured.go  what waits for how long yet, for monitoring
 package timer

@@ -13,8 +13,9 @@ const Dir = "timers"
 
 // page holds the entries of a span of time, in the order in which they were added.
 type page struct {
-	start   int64 // wall milliseconds
-	waiting int   // entries that have not been done
+	start   int64                         // wall milliseconds
+	waiting int                           // entries that have not been done
+	slots   [pageWidth / slotWidth]uint32 // the same by when they are due; their sum is waiting
 	first   message.LogOffset
 	loaded  bool // its entries are in memory; new ones go there too
 
@@ -33,7 +34,7 @@ func (p *page) add(e Entry) {
 		p.first = e.Log
 	}
 	p.tail = e.append(p.tail)
-	p.waiting++
+	p.came(e)
 }
 
 // size is how many bytes the page has, wherever they are.
@@ -79,18 +80,21 @@ func (p *page) read(disk env.Disk, use func(Entry)) error {
 		if n < len(buffer) {
 			return fmt.Errorf("%w: %s has %d bytes, not %d", ErrDamaged, p.path(), at+int64(n), p.written)
 		}
-		if err := decodeAll(buffer, use); err != nil {
-			return fmt.Errorf("%s: %w", p.path(), err)
+		if err := p.decodeAll(buffer, use); err != nil {
+			return err
 		}
 	}
-	return errors.Join(decodeAll(p.writing, use), decodeAll(p.tail, use))
+	return errors.Join(p.decodeAll(p.writing, use), p.decodeAll(p.tail, use))
 }
 
-func decodeAll(p []byte, use func(Entry)) error {
-	for ; len(p) >= entrySize; p = p[entrySize:] {
-		e, err := decodeEntry(p)
+func (p *page) decodeAll(entries []byte, use func(Entry)) error {
+	for ; len(entries) >= entrySize; entries = entries[entrySize:] {
+		e, err := decodeEntry(entries)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", p.path(), err)
+		}
+		if startOf(e.Due) != p.start {
+			return fmt.Errorf("%w: %s has %v", ErrDamaged, p.path(), e)
 		}
 		use(e)
 	}

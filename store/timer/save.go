@@ -32,6 +32,8 @@ type Mark struct {
 	Gone []message.LogOffset `json:"gone,omitempty"`
 	// Pages has how many bytes of each page's file count, by the page's start.
 	Pages map[int64]int64 `json:"pages"`
+	// Topics has how many messages wait for each topic, as Snapshot was told.
+	Topics map[string]int64 `json:"topics,omitempty"`
 }
 
 // markDocument is the file. The checksum is the CRC-32 of the bytes of the mark.
@@ -136,7 +138,7 @@ func (c *Calendar) admit(p *page, files []env.Entry) error {
 		}
 		last = e.Log
 		if !c.below(e) {
-			p.waiting++
+			p.came(e)
 		}
 	})
 	c.admitted(p)
@@ -188,10 +190,10 @@ type Snapshot struct {
 }
 
 // Snapshot takes down what the calendar is now. No delivery that stands before covered in the log is of an entry that has not been done. Before the
-// snapshot is saved, the log must be durable up to there, with all that was appended for entries that are done. One at a time.
-func (c *Calendar) Snapshot(covered message.LogOffset) *Snapshot {
+// snapshot is saved, the log must be durable up to there, with all that was appended for entries that are done. Topics is kept as it is. One at a time.
+func (c *Calendar) Snapshot(covered message.LogOffset, topics map[string]int64) *Snapshot {
 	c.passGone()
-	s := &Snapshot{mark: Mark{Added: c.added, Cursor: c.cursor(), Floors: c.floorsAbove(), Latest: c.latest, Covered: covered, Gone: slices.Sorted(maps.Keys(c.gone)), Pages: map[int64]int64{}}}
+	s := &Snapshot{mark: Mark{Added: c.added, Cursor: c.cursor(), Floors: c.floorsAbove(), Latest: c.latest, Covered: covered, Gone: slices.Sorted(maps.Keys(c.gone)), Pages: map[int64]int64{}, Topics: maps.Clone(topics)}}
 	s.mark.Gone = append(s.mark.Gone, slices.Sorted(maps.Keys(c.passed))...)
 	for _, p := range c.sorted() {
 		if p.waiting == 0 && p.start+pageWidth <= s.mark.Cursor.Due {

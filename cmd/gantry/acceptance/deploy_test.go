@@ -55,7 +55,7 @@ func TestEndToEndAlertsAndBoardsSpeakOfWhatThereIs(t *testing.T) {
 	stop(t, w.Process)
 }
 
-// doABitOfEverything sends, consumes, fails, and waits for a dead letter.
+// doABitOfEverything sends, commits, consumes, fails, and waits for a dead letter.
 func doABitOfEverything(t *testing.T, w watched, c *cluster) {
 	t.Helper()
 	const topic, group = "orders", "billing"
@@ -67,8 +67,10 @@ func doABitOfEverything(t *testing.T, w watched, c *cluster) {
 	timed := client.NewMessage(topic, []byte("much later"))
 	timed.Properties.Set("TIMER_DELAY_SEC", "3600")
 	send(t, p, timed)
+	_, err := p.Transaction(background, client.NewMessage(topic, []byte("paid")), func(*client.Tx) error { return nil })
+	require.NoError(t, err)
 	c.consumeWith(t, group, topic, func(*client.Received) error { return client.RetryAfter(1) }, client.WithMaxRedeliveries(1))
-	w.shows(t, 3, "gantry_dead_letters_total")
+	w.shows(t, 4, "gantry_dead_letters_total")
 	w.shows(t, 1, "gantry_consumer_members", "consumer_group", group)
 }
 
@@ -179,7 +181,7 @@ func checkBoard(t *testing.T, scrape *promtest.Scrape) {
 			check(t, scrape, named{p.Title, here.Replace(target.Expr)})
 		}
 	}
-	require.Equal(t, []string{"Overview", "Send", "Consume", "Storage", "Delay and retry", "Runtime"}, rows)
+	require.Equal(t, []string{"Overview", "Send", "Consume", "Storage", "Delay and retry", "Transactions", "Runtime"}, rows)
 	for _, v := range board.Templating.List {
 		if v.Type != "query" {
 			continue
