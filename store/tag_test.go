@@ -73,3 +73,31 @@ func TestEntriesOfDelayedMessagesSayWhenTheyAreDue(t *testing.T) {
 		w.kernel.Close()
 	}
 }
+
+// The table of levels may have been another one when a message was stored; a time before that is damage whatever the table.
+func TestACheckTakesTimesOfOtherLevelsForRight(t *testing.T) {
+	key := store.QueueKey{Topic: "SCHEDULE_TOPIC_XXXX", ID: 1}
+	w := newWorld(1, small(store.SyncFlush))
+	defer w.kernel.Close()
+	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+		r := oracle.RecordOf(&oracle.Sent{Key: key, Body: "body"})
+		r.Properties = []byte("DELAY\x012\x02")
+		a := oracle.NewSending(e)
+		s.Append(key, []message.Record{r}, a)
+		s.Kick()
+		require.Equal(t, store.AppendOK, a.Wait())
+		return nil
+	}))
+	w.options.DelayLevels = []time.Duration{time.Second, time.Millisecond}
+	report, err := w.check()
+	require.NoError(t, err)
+	require.Empty(t, report.Findings())
+	const tag = 12 // its place in an entry
+	for at, mask := range []byte{0x80, 0x01, 0x01} {
+		require.True(t, w.machine.Disk().Corrupt("consumequeue/SCHEDULE_TOPIC_XXXX/1/00000000000000000000", tag+int64(at), mask))
+		report, err = w.check()
+		require.NoError(t, err)
+		require.NotEmpty(t, report.Findings(), "byte %d", at)
+		require.True(t, w.machine.Disk().Corrupt("consumequeue/SCHEDULE_TOPIC_XXXX/1/00000000000000000000", tag+int64(at), mask))
+	}
+}

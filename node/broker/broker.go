@@ -183,6 +183,7 @@ func (b *Broker) load() error {
 	if err := b.modes.load(); err != nil {
 		return err
 	}
+	b.delays.admitQueues(b.store.Queues())
 	if err := b.delays.load(); err != nil {
 		return err
 	}

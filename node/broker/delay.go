@@ -20,7 +20,7 @@ import (
 // delivered, and nothing is lost or delivered twice; the file of the cursors only saves reading all of it.
 type delays struct {
 	broker  *Broker
-	cursors []message.QueueOffset // by level less 1: messages before it are delivered
+	cursors []message.QueueOffset // by level less 1: messages before it are delivered; as many as there are levels, or more
 	// covered is a place in the log: the cursors count all deliveries that stand before it.
 	covered message.LogOffset
 	// delivered are the ends of waiting messages at or behind the cursors whose deliveries are in the log. It is filled at the start.
@@ -86,6 +86,29 @@ func (d *delays) close() error {
 	d.wake.Broadcast()
 	d.tasks.Wait()
 	return d.save()
+}
+
+// levelsMax bounds the levels for which a store may have queues.
+const levelsMax = 1000
+
+// admitQueues makes room for levels that the table had once, and of which messages may wait yet: they are delivered like those of the last level.
+func (d *delays) admitQueues(queues []store.QueueKey) {
+	most := len(d.cursors)
+	for _, q := range queues {
+		if q.Topic == proto.DelayTopic && q.ID < levelsMax {
+			most = max(most, int(q.ID)+1)
+		}
+	}
+	if most > len(d.cursors) {
+		d.broker.env.Log.Warn("messages of delay levels that messageDelayLevel does not have any more are delivered like those of the last level", zap.Int("levels", len(d.cursors)), zap.Int("queues", most))
+		d.cursors = append(d.cursors, make([]message.QueueOffset, most-len(d.cursors))...)
+	}
+}
+
+// ofLevel is for how long messages of a level wait.
+func (d *delays) ofLevel(level int) time.Duration {
+	table := d.broker.options.Store.DelayLevels
+	return table[min(level, len(table))-1]
 }
 
 func (d *delays) queue(level int) store.QueueKey {
@@ -180,7 +203,7 @@ func (d *delays) deliverDue(level int, records []byte) env.Instant {
 // back, and has waited long enough.
 func (d *delays) wait(level int, r *message.Record) time.Duration {
 	left := d.waits(level, r)
-	if left > d.broker.options.Store.DelayLevels[level-1] {
+	if left > d.ofLevel(level) {
 		return 0
 	}
 	return left
@@ -188,7 +211,7 @@ func (d *delays) wait(level int, r *message.Record) time.Duration {
 
 // waits is the same by the calendar alone; negative if it is late.
 func (d *delays) waits(level int, r *message.Record) time.Duration {
-	return time.Duration(r.StoredAt-int64(d.broker.env.Clock.Wall()))*time.Millisecond + d.broker.options.Store.DelayLevels[level-1]
+	return time.Duration(r.StoredAt-int64(d.broker.env.Clock.Wall()))*time.Millisecond + d.ofLevel(level)
 }
 
 // deliverOne delivers a message that is due. It reports whether the next one may follow at once.

@@ -134,3 +134,27 @@ func TestADelayedMessageOfATopicThatWasDeletedIsGoneAndHoldsUpNoOther(t *testing
 	require.Len(t, w.records("bills", 0), 1)
 	require.NotContains(t, w.topicTable(), "orders")
 }
+
+// A table that became shorter: what waits for the levels that are gone is delivered, and once, also when they are back.
+func TestMessagesOfLevelsThatAreGoneAreDelivered(t *testing.T) {
+	longer := []time.Duration{time.Second, 2 * time.Second, 30 * time.Second}
+	w := newWorld(t, func(o *broker.Options) { o.Store.DelayLevels = longer })
+	w.delayed("delivered", 2)
+	w.delayed("waits", 3)
+	w.pass(12 * time.Second) // the cursors are saved in it
+	require.Equal(t, []string{"delivered"}, w.bodiesOf("orders", 1))
+	w.options.Store.DelayLevels = longer[:1]
+	w.restart(sim.KillProcess)
+	w.pass(2 * time.Second)
+	require.Equal(t, []string{"delivered", "waits"}, w.bodiesOf("orders", 1), "as if it waited for the last level")
+	w.delayed("capped", 3)
+	w.pass(11 * time.Second)
+	require.Contains(t, w.file("config/delayOffset.json"), `"offsetTable":{"1":1,"2":1,"3":1}`)
+	w.options.Store.DelayLevels = longer
+	w.restart(sim.PowerLoss)
+	w.delayed("new", 3)
+	w.pass(29 * time.Second)
+	require.Equal(t, []string{"delivered", "waits", "capped"}, w.bodiesOf("orders", 1))
+	w.pass(2 * time.Second)
+	require.Equal(t, []string{"delivered", "waits", "capped", "new"}, w.bodiesOf("orders", 1))
+}

@@ -117,7 +117,7 @@ func (o Options) withDefaults() Options {
 	fill(&o.TransactionChecksMax, d.TransactionChecksMax)
 	fill(&o.TimerMax, d.TimerMax)
 	fill(&o.Region, d.Region)
-	if o.Store.DelayLevels == nil {
+	if len(o.Store.DelayLevels) == 0 {
 		o.Store.DelayLevels = store.DelayLevels()
 	}
 	fill(&o.TopicsMax, d.TopicsMax)

@@ -211,7 +211,7 @@ func encodeProperties(properties message.Properties) []byte {
 // retarget makes a record wait: in the queue of its level, with the place where it is meant to go in its properties. A level
 // beyond the last one counts as the last one.
 func (d *delays) retarget(r *message.Record, properties message.Properties, level int) {
-	level = min(level, len(d.cursors))
+	level = min(level, len(d.broker.options.Store.DelayLevels))
 	properties.Set(message.PropertyDelayLevel, strconv.Itoa(level))
 	properties.Set(message.PropertyRealTopic, string(r.Topic))
 	properties.Set(message.PropertyRealQueueID, strconv.Itoa(int(r.QueueID)))

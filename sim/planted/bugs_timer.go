@@ -16,7 +16,7 @@ var timerBugs = []Bug{
 	},
 	{
 		Name:     "take delay levels from the table one place too early",
-		Edits:    []Edit{{"node/broker/delay.go", "*time.Millisecond + d.broker.options.Store.DelayLevels[level-1]\n", "*time.Millisecond + d.broker.options.Store.DelayLevels[max(level-2, 0)]\n"}},
+		Edits:    []Edit{{"node/broker/delay.go", "*time.Millisecond + d.ofLevel(level)\n", "*time.Millisecond + d.ofLevel(max(level-1, 1))\n"}},
 		Scenario: "timer", Seeds: 30,
 	},
 	{
