@@ -200,10 +200,10 @@ func (d *delays) deliverDue(level int, records []byte) env.Instant {
 }
 
 // wait is how long a message must wait yet. One that has longer to wait than its level says was stored before the calendar was set
-// back, and has waited long enough.
+// back, and has waited long enough; and one that was delivered before the start has nothing to wait for, whatever the calendar and the table say now.
 func (d *delays) wait(level int, r *message.Record) time.Duration {
 	left := d.waits(level, r)
-	if left > d.ofLevel(level) {
+	if left > d.ofLevel(level) || d.wasDelivered(r) {
 		return 0
 	}
 	return left
@@ -214,10 +214,20 @@ func (d *delays) waits(level int, r *message.Record) time.Duration {
 	return time.Duration(r.StoredAt-int64(d.broker.env.Clock.Wall()))*time.Millisecond + d.ofLevel(level)
 }
 
+// endOf is where a record ends, which names it in that of its delivery.
+func endOf(r *message.Record) message.LogOffset {
+	return r.LogOffset + message.LogOffset(r.TotalSize)
+}
+
+// wasDelivered reports whether the log has the delivery of a message already.
+func (d *delays) wasDelivered(waiting *message.Record) bool {
+	_, done := d.delivered[endOf(waiting)]
+	return done
+}
+
 // deliverOne delivers a message that is due. It reports whether the next one may follow at once.
 func (d *delays) deliverOne(batch *delivery, waiting *message.Record) bool {
-	end := waiting.LogOffset + message.LogOffset(waiting.TotalSize)
-	_, done := d.delivered[end]
+	end, done := endOf(waiting), d.wasDelivered(waiting)
 	r, err := d.due(waiting)
 	switch {
 	case (done || err != nil) && batch.asked > 0:

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/gantrymq/gantry/transport/message"
@@ -17,6 +18,8 @@ type delayDocument struct {
 	Cursors map[int32]message.QueueOffset `json:"offsetTable"` // by level
 	// Covered is the place in the log up to which the cursors count all deliveries. A Java broker, which marks none, leaves it out.
 	Covered *message.LogOffset `json:"deliveriesBefore,omitempty"`
+	// Delivered: but for those of messages that end here, at or behind the cursors.
+	Delivered []message.LogOffset `json:"delivered,omitempty"`
 }
 
 // load reads the file. Without one all deliveries are looked for in the log.
@@ -37,6 +40,9 @@ func (d *delays) load() error {
 		if in.Covered != nil {
 			d.covered = *in.Covered
 		}
+		for _, end := range in.Delivered {
+			d.delivered[end] = struct{}{}
+		}
 		return nil
 	})
 }
@@ -48,10 +54,10 @@ func (d *delays) save() error {
 	}
 	s := d.broker.store
 	d.changed = false
-	cursors, covered := slices.Clone(d.cursors), s.Confirmed()
+	text := d.encode(s.Confirmed())
 	err := s.Flush()
 	if err == nil {
-		err = saveDocument(d.broker.env.Disk, delaysFile, encodeDelays(cursors, covered))
+		err = saveDocument(d.broker.env.Disk, delaysFile, text)
 	}
 	if err != nil {
 		d.changed = true
@@ -59,9 +65,9 @@ func (d *delays) save() error {
 	return err
 }
 
-func encodeDelays(cursors []message.QueueOffset, covered message.LogOffset) []byte {
-	out := delayDocument{Cursors: map[int32]message.QueueOffset{}, Covered: &covered}
-	for level, cursor := range cursors {
+func (d *delays) encode(covered message.LogOffset) []byte {
+	out := delayDocument{Cursors: map[int32]message.QueueOffset{}, Covered: &covered, Delivered: slices.Sorted(maps.Keys(d.delivered))}
+	for level, cursor := range d.cursors {
 		out.Cursors[int32(level+1)] = cursor
 	}
 	text, err := json.Marshal(out)

@@ -158,3 +158,47 @@ func TestMessagesOfLevelsThatAreGoneAreDelivered(t *testing.T) {
 	w.pass(2 * time.Second)
 	require.Equal(t, []string{"delivered", "waits", "capped", "new"}, w.bodiesOf("orders", 1))
 }
+
+// The broker dies after a delivery, and is back at a time that is before that; then the cursors are saved, and it is started once more.
+func TestADelayedMessageIsDeliveredOnceWhenTheCalendarWasSetBackAtAStart(t *testing.T) {
+	w := newWorld(t)
+	for _, body := range []string{"a", "b"} {
+		w.delayed(body, 2)
+	}
+	w.pass(5200 * time.Millisecond)
+	require.Len(t, w.records("orders", 1), 2)
+	w.machine.Crash(sim.KillProcess)
+	w.machine.StepWall(-3 * time.Second)
+	w.start()
+	w.pass(500 * time.Millisecond)
+	w.close()
+	w.machine.Crash(sim.KillProcess)
+	require.Contains(t, w.file("config/delayOffset.json"), `"2":2,`, "what was delivered waits for nothing")
+	w.start()
+	w.pass(10 * time.Second)
+	require.Equal(t, []string{"a", "b"}, w.bodiesOf("orders", 1))
+}
+
+// In front of those that were delivered there is one that cannot be, and which is not due: the file keeps which ones were.
+func TestTheFileOfTheCursorsKeepsWhatWasDeliveredBehindThem(t *testing.T) {
+	w := newWorld(t)
+	w.succeeds(sendRequest("bills", 0, "gone", "DELAY\x012\x02"))
+	w.delayed("a", 2)
+	w.succeeds(deleteTopicRequest("bills"))
+	w.pass(5200 * time.Millisecond)
+	require.Len(t, w.records("orders", 1), 1)
+	w.machine.Crash(sim.KillProcess)
+	w.machine.StepWall(-3 * time.Second)
+	for range 2 {
+		w.start()
+		w.succeeds(sendRequest("orders", 1, "other", "DELAY\x011\x02"))
+		w.pass(1500 * time.Millisecond)
+		w.close()
+		w.machine.Crash(sim.KillProcess)
+		require.Contains(t, w.file("config/delayOffset.json"), "\"delivered\":[")
+		w.machine.StepWall(-2 * time.Second)
+	}
+	w.start()
+	w.pass(10 * time.Second)
+	require.ElementsMatch(t, []string{"a", "other", "other"}, w.bodiesOf("orders", 1))
+}

@@ -96,7 +96,7 @@ var groupBugs = []Bug{
 	},
 	{
 		Name:     "deliver delayed messages again after a crash",
-		Edits:    []Edit{{"node/broker/delay.go", "_, done := d.delivered[end]", "_, done := d.delivered[-1]"}},
+		Edits:    []Edit{{"node/broker/delay.go", "_, done := d.delivered[endOf(waiting)]", "_, done := d.delivered[-1]"}},
 		Scenario: "retry", Seeds: 60,
 	},
 	{
