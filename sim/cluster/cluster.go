@@ -22,6 +22,8 @@ type Config struct {
 	Brokers     int
 	// Broker are the settings of every broker; name, address and name servers are filled in.
 	Broker broker.Options
+	// Vary, if not nil, changes the settings of a broker before each of its starts, which are counted from 1.
+	Vary func(n *Node, start int, o *broker.Options)
 	// NameServer are the settings of every name server; the address is filled in.
 	NameServer namesrv.Options
 }
@@ -93,6 +95,9 @@ func (c *Cluster) makeBroker(n *Node, e env.Env) (service, error) {
 	options.Listen = fmt.Sprintf(":%d", brokerPort)
 	options.AdvertisedIP = n.Machine.Address()
 	options.NameServers = c.NameServerAddresses()
+	if c.config.Vary != nil {
+		c.config.Vary(n, n.starts, &options)
+	}
 	return broker.New(e, options)
 }
 

@@ -37,6 +37,8 @@ type fleetBounds struct {
 	think              time.Duration
 	// brokers, if not nil, changes the options of the brokers.
 	brokers func(d *draw, o *broker.Options)
+	// vary, if not nil, changes them before each start of one.
+	vary func(n *cluster.Node, start int, o *broker.Options)
 	// also are kinds of faults that every run has, more often than others.
 	also []fault.Kind
 }
@@ -61,7 +63,7 @@ func newFleet(r *run, bounds fleetBounds) *fleet {
 		bounds.brokers(d, &options)
 	}
 	f.storeOptions = options.Store
-	f.cluster = cluster.New(f.kernel, cluster.Config{NameServers: 2, Brokers: 2, Broker: options})
+	f.cluster = cluster.New(f.kernel, cluster.Config{NameServers: 2, Brokers: 2, Broker: options, Vary: bounds.vary})
 	links := sim.DefaultLinks()
 	links.Pieces = d.share("writes in pieces", 0.5)
 	links.Loss = d.share("loss", 0.02)

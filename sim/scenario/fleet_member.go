@@ -131,6 +131,25 @@ func (m *fleetMember) newConsumer(e env.Env) (fleetConsumer, error) {
 	return client.NewPushConsumer(e, m.options(m)...)
 }
 
+// listen makes all members one group that shows what comes of a topic.
+func (f *fleet) listen(group, topic string, received func(r *client.Received)) {
+	handler := func(_ context.Context, messages []*client.Received) error {
+		for _, r := range messages {
+			received(r)
+		}
+		return nil
+	}
+	for _, m := range f.members {
+		m.options = func(*fleetMember) []client.PushOption {
+			return []client.PushOption{
+				client.WithNameServers(f.cluster.NameServerAddresses()...), client.WithGroup(group), client.WithConsumeFrom(client.FromFirst), client.WithHandler(handler),
+				client.WithSubscription(topic, client.Tags("*")), client.WithHold(f.work.hold), client.WithPullTimeout(f.work.hold + 2*time.Second),
+				client.WithRequestTimeout(2 * time.Second), client.WithRouteRefresh(5 * time.Second),
+			}
+		}
+	}
+}
+
 // alive reports whether a consumer of this member runs still.
 func (m *fleetMember) alive(life int) bool { return m.machine.Up() && m.life == life }
 

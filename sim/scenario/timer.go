@@ -69,29 +69,13 @@ func runTimer(r *run) {
 	t.levels = d.share("delay levels", 0.5)
 	t.recalls = d.share("recalls", 0.4)
 	t.strict = !calendarsStep(t.Schedule)
-	for _, m := range t.members {
-		m.options = t.memberOptions
-	}
+	t.listen("timers", lateTopic, t.received)
 	t.send, t.caughtUp, t.finally = t.sendToWait, func() string { return "" }, t.whenDelivered
 	t.play(func(c *pubsubClient) (err error) {
 		// One try each: then a message is stored once at most.
 		c.producer, err = client.NewProducer(c.env, append(t.producerOptions(), client.WithRetries(0, 0))...)
 		return err
 	})
-}
-
-func (t *timerRun) memberOptions(m *fleetMember) []client.PushOption {
-	return []client.PushOption{
-		client.WithNameServers(t.cluster.NameServerAddresses()...), client.WithGroup("timers"), client.WithConsumeFrom(client.FromFirst),
-		client.WithHandler(func(_ context.Context, messages []*client.Received) error {
-			for _, r := range messages {
-				t.received(r)
-			}
-			return nil
-		}),
-		client.WithSubscription(lateTopic, client.Tags("*")), client.WithHold(t.work.hold), client.WithPullTimeout(t.work.hold + 2*time.Second),
-		client.WithRequestTimeout(2 * time.Second), client.WithRouteRefresh(5 * time.Second),
-	}
 }
 
 // sendToWait sends a message of one sort or the other, and recalls some.

@@ -64,29 +64,13 @@ func runTransaction(r *run) {
 	})
 	d := r.draw
 	t.leaves, t.unsure, t.repeats = d.share("transactions that are left", 0.4), d.share("answers that decide nothing", 0.8), d.share("ends told again", 0.3)
-	for _, m := range t.members {
-		m.options = t.memberOptions
-	}
+	t.listen("bank", moneyTopic, t.received)
 	t.send, t.caughtUp, t.finally = t.transfer, func() string { return "" }, t.whenEnded
 	t.play(func(c *pubsubClient) (err error) {
 		listener := func(_ context.Context, r *client.Received) client.TransactionState { return t.answer(c, r) }
 		c.producer, err = client.NewProducer(c.env, append(t.producerOptions(), client.WithRetries(0, 0), client.WithTransactionListener(listener, moneyTopic))...)
 		return err
 	})
-}
-
-func (t *transactionRun) memberOptions(m *fleetMember) []client.PushOption {
-	return []client.PushOption{
-		client.WithNameServers(t.cluster.NameServerAddresses()...), client.WithGroup("bank"), client.WithConsumeFrom(client.FromFirst),
-		client.WithHandler(func(_ context.Context, messages []*client.Received) error {
-			for _, r := range messages {
-				t.received(r)
-			}
-			return nil
-		}),
-		client.WithSubscription(moneyTopic, client.Tags("*")), client.WithHold(t.work.hold), client.WithPullTimeout(t.work.hold + 2*time.Second),
-		client.WithRequestTimeout(2 * time.Second), client.WithRouteRefresh(5 * time.Second),
-	}
 }
 
 // transfer begins a transaction, and ends it or not.
