@@ -39,4 +39,14 @@ var timerBugs = []Bug{
 		Edits:    []Edit{{"node/broker/recall.go", "case t.calendar.Taken(d.handle.due) || int64(d.broker.env.Clock.Wall()) >= d.handle.due:", "case false:"}, {"node/broker/recall.go", "case handle.due <= now:", "case false:"}},
 		Scenario: "timer", Seeds: 60,
 	},
+	{
+		Name:     "take messages for the topic of timers from anybody",
+		Edits:    []Edit{{"transport/proto/names.go", "forbiddenTopics = []string{DelayTopic, TimerTopic, HalfTopic,", "forbiddenTopics = []string{DelayTopic, HalfTopic,"}},
+		Scenario: "timer", Seeds: 10,
+	},
+	{
+		Name:     "redeliver a message that waits for its time",
+		Edits:    []Edit{{"node/broker/redeliver.go", "if proto.IsWaitingTopic(string(original.Topic)) {", "if false {"}},
+		Scenario: "timer", Seeds: 10,
+	},
 }

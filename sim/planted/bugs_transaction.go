@@ -29,4 +29,14 @@ var transactionBugs = []Bug{
 		Edits:    []Edit{{"node/broker/transactions.go", "case string(r.Topic) == proto.UncheckableTopic:", "case false:"}},
 		Scenario: "transaction", Seeds: 1500,
 	},
+	{
+		Name:     "let anybody read the messages of open transactions",
+		Edits:    []Edit{{"node/broker/pull.go", "case queue.Topic == proto.HalfTopic:", "case false:"}},
+		Scenario: "transaction", Seeds: 10,
+	},
+	{
+		Name:     "redeliver a message of a transaction that is not committed",
+		Edits:    []Edit{{"node/broker/redeliver.go", "if proto.IsWaitingTopic(string(original.Topic)) {", "if false {"}},
+		Scenario: "transaction", Seeds: 10,
+	},
 }

@@ -25,6 +25,7 @@
 //	litepull.go  groups whose members poll
 //	timer.go     messages that wait for their time
 //	delay.go     messages that wait for a delay level of tables that change; delay_judge.go: each against the one that waited for it
+//	intruder.go  who wants of brokers what waits
 //	transaction.go messages of transactions
 //	retry.go     handlers that fail by a plan; retry_ledger.go: each copy of a message and why there is one; retry_quiet.go: delays to the moment
 //	fleet_await.go  small things that both need

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gantrymq/gantry/client"
 	"github.com/gantrymq/gantry/linearizability"
+	"github.com/gantrymq/gantry/sim"
 	"github.com/gantrymq/gantry/sim/oracle"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
@@ -19,6 +20,7 @@ var timerScenario = Scenario{
 	Marks: []string{
 		"send acknowledged", "a timer was acknowledged", "a level was acknowledged", "a timer without an answer", "recalled", "a recall that came too late",
 		"a recall without an answer", "delivered", "delivered after a recall without an answer", "delivered while all was quiet", "recalled while all was quiet",
+		"refused: send to the topic of timers", "refused: redelivery of a message that waits",
 	},
 	run: runTimer,
 }
@@ -70,6 +72,7 @@ func runTimer(r *run) {
 	t.recalls = d.share("recalls", 0.4)
 	t.strict = !calendarsStep(t.Schedule)
 	t.listen("timers", lateTopic, t.received)
+	t.intrude("timers", lateTopic, t.waiting)
 	t.send, t.caughtUp, t.finally = t.sendToWait, func() string { return "" }, t.whenDelivered
 	t.play(func(c *pubsubClient) (err error) {
 		// One try each: then a message is stored once at most.
@@ -102,6 +105,15 @@ func (t *timerRun) sendToWait(c *pubsubClient) {
 		c.env.Tasks.Sleep(time.Duration(c.random.Between(0, int64(t.longest))))
 		t.recall(c, w)
 	}
+}
+
+// waiting is one of the messages that wait, or have.
+func (t *timerRun) waiting(random *sim.Stream) (client.SendResult, bool) {
+	if len(t.order) == 0 {
+		return client.SendResult{}, false
+	}
+	w := t.order[random.IntN(len(t.order))]
+	return w.answer, w.acknowledged
 }
 
 func (t *timerRun) newTimed(c *pubsubClient, wait time.Duration) *timedMessage {

@@ -8,6 +8,7 @@ import (
 	"github.com/gantrymq/gantry/client"
 	"github.com/gantrymq/gantry/linearizability"
 	"github.com/gantrymq/gantry/node/broker"
+	"github.com/gantrymq/gantry/sim"
 	"github.com/gantrymq/gantry/sim/oracle"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
@@ -19,6 +20,7 @@ var transactionScenario = Scenario{
 	Marks: []string{
 		"send acknowledged", "a transaction began", "committed", "rolled back", "an end without an answer", "left to a question", "a question was answered",
 		"a question was answered with unknown", "told once more", "told otherwise and refused", "delivered", "given up", "ended while all was quiet",
+		"refused: pull of messages of open transactions", "refused: redelivery of a message that waits", "refused: send to the topic of timers",
 	},
 	run: runTransaction,
 }
@@ -43,8 +45,9 @@ type transactionRun struct {
 type moneyTransfer struct {
 	m        *client.Message
 	begun    bool
-	done     bool // what belongs to it was done, or was not: until then nobody knows
-	keep     bool // it was done: a question is answered with a commit
+	sent     client.SendResult // if it has begun
+	done     bool              // what belongs to it was done, or was not: until then nobody knows
+	keep     bool              // it was done: a question is answered with a commit
 	told     client.TransactionState
 	answered bool // told was confirmed by the broker
 	asked    int
@@ -65,6 +68,7 @@ func runTransaction(r *run) {
 	d := r.draw
 	t.leaves, t.unsure, t.repeats = d.share("transactions that are left", 0.4), d.share("answers that decide nothing", 0.8), d.share("ends told again", 0.3)
 	t.listen("bank", moneyTopic, t.received)
+	t.intrude("bank", moneyTopic, t.waiting)
 	t.send, t.caughtUp, t.finally = t.transfer, func() string { return "" }, t.whenEnded
 	t.play(func(c *pubsubClient) (err error) {
 		listener := func(_ context.Context, r *client.Received) client.TransactionState { return t.answer(c, r) }
@@ -86,7 +90,7 @@ func (t *transactionRun) transfer(c *pubsubClient) {
 		x.done = true
 		return
 	}
-	x.begun = true
+	x.begun, x.sent = true, tx.Sent()
 	t.kernel.Mark("a transaction began")
 	c.pauseToThink()
 	x.keep, x.done = c.random.Chance(0.6), true
@@ -127,6 +131,15 @@ func (t *transactionRun) end(c *pubsubClient, x *moneyTransfer, tx *client.Tx) {
 		t.kernel.Mark("told once more")
 	}
 	t.endOtherwise(c, x, tx.Sent(), other)
+}
+
+// waiting is one of the half messages.
+func (t *transactionRun) waiting(random *sim.Stream) (client.SendResult, bool) {
+	if len(t.order) == 0 {
+		return client.SendResult{}, false
+	}
+	x := t.order[random.IntN(len(t.order))]
+	return x.sent, x.begun
 }
 
 // endOtherwise tells the broker the opposite of what it has confirmed, which our library would not do.
