@@ -38,8 +38,10 @@ var demands = map[int32]demand{
 	proto.ReqSendReplyMessage:        {classClient, replies("topic")}, // stricter: other topics than those of replies
 	proto.ReqSendReplyMessageV2:      {classClient, replies("b")},     // stricter: likewise
 	proto.ReqConsumerSendMessageBack: {classClient, all(group("group", ActionSub), topicIf("originTopic", ActionSub))},
-	proto.ReqEndTransaction:          {classClient, topicIf("topic", ActionPub)},
-	proto.ReqRecallMessage:           {classClient, topic("topic", ActionPub)},
+	// The broker asks for the right to send to the topic of the half message, once it has read it. The topic of the header is none to go by: the Java
+	// client says it without its namespace, or says that of all half messages, and before 5.0 says nothing.
+	proto.ReqEndTransaction: {classClient, nil}, // stricter
+	proto.ReqRecallMessage:  {classClient, topic("topic", ActionPub)},
 
 	proto.ReqPullMessage:                {classClient, consumes("consumerGroup", ActionSub)},
 	proto.ReqLitePullMessage:            {classClient, consumes("consumerGroup", ActionSub)}, // stricter: as PULL_MESSAGE

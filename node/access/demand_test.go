@@ -15,7 +15,7 @@ import (
 // needsAre is what the description of the protocol says of request codes, for the topic T and the group g of the cluster c.
 const needsAre = `
 105                                       Topic:T (Pub,Sub,Get)
-10 310 320 370 37                         Topic:T (Pub)
+10 310 320 370                            Topic:T (Pub)
 36                                        Group:g (Sub); Topic:T (Sub)
 11 361 200050 200052 200054               Topic:T (Sub); Group:g (Sub)
 200051 200053 200151                      Topic:T (Sub); Group:g (Sub)
@@ -42,7 +42,7 @@ const needsAre = `
 204 315 317 328 355 901 101 219 322 1004 1006 1007 1012 3004 3005 3009 3010 52 54 907 2003   Cluster:c (Get)
 25 50 51 53 100 102 103 104 205 327 216 217 904 905 906 908 902 903 1001 1002 1003 1008 1009 1011 1013   Cluster:c (Update)
 3001 3002 3003 3006 3007 3008 306 316 318 329 2001 2002 2004 200056   Cluster:c (Update)
-21 26 28 43 45 46 60 61 106 201 206 224 304 305 311 312 313 319 324 325 402 1005 1010   everybody
+21 26 28 37 43 45 46 60 61 106 201 206 224 304 305 311 312 313 319 324 325 402 1005 1010   everybody
 `
 
 // rich is a request that names everything that requests can be about, wherever they name it.

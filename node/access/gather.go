@@ -93,16 +93,20 @@ func clusterOf(field string, actions Actions) gather {
 	}
 }
 
-// sends needs Pub on a topic. To a retry topic only members of its group send. Java's broker believes the group that such a request names; here it is
-// that of the topic.
+// SendNeed is what whoever sends to a topic needs: Pub on it. To a retry topic only members of its group send. Java's broker believes the group that such
+// a request names; here it is that of the topic.
+func SendNeed(topic string) Need {
+	if proto.IsRetryTopic(topic) {
+		return Need{GroupResource(topic), ActionSub}
+	}
+	return Need{TopicResource(topic), ActionPub}
+}
+
+// sends needs what is needed to send to the topic in a field.
 func sends(field string) gather {
 	return func(n *needs, command *wire.Command) error {
-		name := command.Fields.String(field)
-		if proto.IsRetryTopic(name) {
-			n.add(GroupResource(name), ActionSub)
-			return nil
-		}
-		n.add(TopicResource(name), ActionPub)
+		need := SendNeed(command.Fields.String(field))
+		n.add(need.Resource, need.Actions)
 		return nil
 	}
 }

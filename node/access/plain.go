@@ -221,9 +221,9 @@ func plainText(actions Actions) string {
 	return "DENY"
 }
 
-// touch is Rules.Touch. ACL 1.0 does not look at what only looks.
-func (p *Plain) touch(d Decision, command *wire.Command, need Need) Decision {
-	account := p.accounts[command.Fields.String(signature.FieldAccessKey)]
+// later is Rules.Later. ACL 1.0 does not look at what only looks.
+func (p *Plain) later(d Decision, accessKey string, need Need) Decision {
+	account := p.accounts[accessKey]
 	switch {
 	case matchesAnyRule(p.white, d.source):
 		return d.allow("globalWhiteRemoteAddresses")
@@ -231,7 +231,7 @@ func (p *Plain) touch(d Decision, command *wire.Command, need Need) Decision {
 		return d.deny("there is no such account any more")
 	}
 	d.Account, d.Super = "account "+account.name, account.admin
-	if account.admin || demands[command.Code].class != classClient || matchesAnyRule(account.white, d.source) {
+	if account.admin || demands[d.code].class != classClient || matchesAnyRule(account.white, d.source) {
 		return d.allow("every account may")
 	}
 	return account.weigh(d, []Need{need})

@@ -177,16 +177,27 @@ func (r *Rules) weigh(d Decision, user string, list []Need) Decision {
 
 // Touch decides about something that a request turned out to be about only while it was carried out. The request itself was allowed.
 func (r *Rules) Touch(command *wire.Command, source netip.Addr, need Need) Decision {
-	d := r.begin(command.Code, source)
-	user, _ := r.Accounts.User(command.Fields.String(signature.FieldAccessKey))
+	return r.Later(command.Code, command.Fields.String(signature.FieldAccessKey), source, need)
+}
+
+// Later decides about an account that has proven before who it is, by its access key: whether a request of it would be allowed now for one
+// need.
+func (r *Rules) Later(code int32, accessKey string, source netip.Addr, need Need) Decision {
+	d := r.begin(code, source)
 	switch {
 	case r.Plain != nil:
-		return r.Plain.touch(d, command, need)
-	case !r.Authentication, !r.Authorization, r.ExemptFromAuthorization[command.Code]:
+		return r.Plain.later(d, accessKey, need)
+	case !r.Authentication, !r.Authorization, r.ExemptFromAuthorization[code]:
 		return d.allow("access control is off for it")
 	}
+	user, found := r.Accounts.User(accessKey)
 	d.Account, d.Super = "User:"+user.Name, user.Super
-	if user.Super {
+	switch {
+	case !found:
+		return d.deny(reasonNoUser)
+	case user.Disabled:
+		return d.deny(reasonDisabled)
+	case user.Super:
 		return d.allow("super user")
 	}
 	return r.weigh(d, user.Name, []Need{need})

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/node/guard"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/gantrymq/gantry/transport/wire"
@@ -39,6 +40,7 @@ type identity struct {
 	clientID string
 	version  int32
 	language wire.Language
+	account  string // who has signed its last heartbeat; "" for nobody
 }
 
 type producerGroup struct{ members []*member }
@@ -95,7 +97,7 @@ func (b *Broker) heartbeat(in *transport.Incoming) {
 		reply.Error(proto.RespInvalidParameter, "heartbeat: clientID is empty")
 		return
 	}
-	who := identity{data.ClientID, in.Command.Version, in.Command.Language}
+	who := identity{data.ClientID, in.Command.Version, in.Command.Language, guard.Account(in)}
 	changed := data.Fingerprint == 0
 	for i := range data.Producers {
 		b.clients.produce(data.Producers[i].Group, in.Conn, who)

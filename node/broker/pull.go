@@ -22,6 +22,7 @@ func (b *Broker) pull(in *transport.Incoming) {
 	if !decode(in, &header) {
 		return
 	}
+	rights := b.guard.Generation()
 	wanted, r := b.admitPull(in, &header)
 	if r.code != 0 {
 		refusePull(in.Reply(), r)
@@ -29,7 +30,8 @@ func (b *Broker) pull(in *transport.Incoming) {
 	}
 	b.progress.pulled(in.Conn, &header)
 	p := pullRequest{
-		reply: in.Reply(), compiled: wanted, group: header.ConsumerGroup,
+		rights: rights,
+		reply:  in.Reply(), compiled: wanted, group: header.ConsumerGroup,
 		queue: store.QueueKey{Topic: header.Topic, ID: header.QueueID},
 		from:  message.QueueOffset(header.QueueOffset),
 		asked: message.QueueOffset(header.QueueOffset),
@@ -163,6 +165,7 @@ type pullRequest struct {
 	group       string
 	holdUntil   env.Instant // when it is answered whatever there is; 0: at once
 	held        bool        // it was held already
+	rights      uint64      // the generation of the rules that have admitted it
 }
 
 // answerPull reads and answers, or holds the pull. It waits for the disk.
@@ -173,15 +176,15 @@ func (b *Broker) answerPull(p *pullRequest) {
 			return
 		}
 	}
-	if b.progress.redirect(p) {
+	if b.mustAskAgain(p) || b.progress.redirect(p) {
 		return
 	}
 	buffer, began := b.takeBuffer(), b.env.Clock.Now()
 	resume := p.reply.Conn().BeginWait()
 	result, err := b.read(p, buffer)
 	p.reply.Conn().EndWait(resume)
-	if b.progress.redirect(p) {
-		// The group was reset while this pull read. Were it held now, it would not hear of that for long.
+	if b.mustAskAgain(p) || b.progress.redirect(p) {
+		// The group was reset, or rights have changed, while this pull read. Were it held now, it would not hear of that for long.
 		b.giveBuffer(buffer)
 		return
 	}

@@ -41,7 +41,7 @@ func (b *Broker) sendBack(in *transport.Incoming) {
 		in.Reply().Error(r.code, r.remark)
 		return
 	}
-	if !b.mayTakeBack(in, original) {
+	if !b.mayConsume(in, original) {
 		return
 	}
 	copied := b.redelivery(original)

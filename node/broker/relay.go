@@ -35,7 +35,7 @@ func (b *Broker) runningInfo(in *transport.Incoming) {
 // consumeDirectly handles CONSUME_MESSAGE_DIRECTLY: a consumer consumes one message of the store now, whatever its offset is. Without
 // a client id any member will do. It waits for the disk, but not for the client.
 //
-// Answers: those of runningInfo; system error, if there is no such message.
+// Answers: those of runningInfo; system error, if there is no such message; message illegal, if it waits to be delivered; no permission.
 func (b *Broker) consumeDirectly(in *transport.Incoming) {
 	var h proto.ConsumeMessageDirectly
 	if !decode(in, &h) {
@@ -54,12 +54,30 @@ func (b *Broker) consumeDirectly(in *transport.Incoming) {
 		in.Reply().Error(proto.RespInvalidParameter, fmt.Sprintf("msgId: %v", err))
 		return
 	}
-	b.await(in, func() { request.Body, err = b.store.RecordBytes(id.LogOffset) })
-	if err != nil {
-		in.Reply().Error(proto.RespSystemError, fmt.Sprintf("msgId: there is no message at %d: %v", id.LogOffset, err))
-		return
+	if request.Body = b.consumable(in, id.LogOffset); request.Body != nil {
+		b.askMember(in, h.ConsumerGroup, h.ClientID, request)
 	}
-	b.askMember(in, h.ConsumerGroup, h.ClientID, request)
+}
+
+// consumable reads a message that is named by its place in the log. If who asks may not consume it, or nobody may yet, the request is answered and there is
+// none: it may be of another topic than the request says. It waits for the disk.
+func (b *Broker) consumable(in *transport.Incoming, at message.LogOffset) []byte {
+	var raw []byte
+	var r message.Record
+	var err error
+	b.await(in, func() { raw, err = b.store.RecordBytes(at) })
+	if err == nil {
+		_, err = message.DecodeRecord(raw, &r, false)
+	}
+	switch {
+	case err != nil:
+		in.Reply().Error(proto.RespSystemError, fmt.Sprintf("msgId: there is no message at %d: %v", at, err))
+	case proto.IsWaitingTopic(string(r.Topic)):
+		in.Reply().Error(proto.RespMessageIllegal, fmt.Sprintf("msgId: the message at %d waits in %s, where nobody consumes it", at, r.Topic))
+	case b.mayConsume(in, &r):
+		return raw
+	}
+	return nil
 }
 
 // askMember hands a request on to a member, or to any without a name.

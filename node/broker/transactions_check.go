@@ -56,7 +56,7 @@ func (t *transactions) check(open *transaction) {
 		return
 	}
 	group, _ := message.PropertyBytes(half.Properties, message.PropertyProducerGroup)
-	conn := t.producer(string(group), open.checks)
+	conn := t.producer(string(group), half, open.checks)
 	if conn == nil {
 		t.counts.unasked++
 		b.env.Log.Debug("nobody is there who knows what became of a transaction", zap.ByteString("group", group), zap.Int64("number", int64(open.number)))
@@ -83,13 +83,23 @@ func (t *transactions) read(open *transaction) (*message.Record, error) {
 	return half, err
 }
 
-// producer is a live connection of a producer group, another one each time.
-func (t *transactions) producer(group string, turn int) *transport.Conn {
+// producer is a live connection of a producer group, another one each time. Everybody may say to be of any group: who could not send the message
+// is not shown it.
+func (t *transactions) producer(group string, half *message.Record, turn int) *transport.Conn {
 	g := t.broker.clients.producers[group]
-	if g == nil || len(g.members) == 0 {
+	if g == nil {
 		return nil
 	}
-	return g.members[turn%len(g.members)].conn
+	var able []*member
+	for _, m := range g.members {
+		if t.broker.mayDecide(m, half) {
+			able = append(able, m)
+		}
+	}
+	if len(able) == 0 {
+		return nil
+	}
+	return able[turn%len(able)].conn
 }
 
 // checkRequest asks what became of a transaction (AbstractTransactionalMessageCheckListener.sendCheckMessage).

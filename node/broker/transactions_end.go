@@ -46,7 +46,7 @@ func (t *transactions) retarget(r *message.Record, properties message.Properties
 
 // endTransaction handles END_TRANSACTION. The answer is success if the transaction has ended so, now or before; illegal operation if it has ended the
 // other way, or so long ago that nobody knows; system error if there is no such half message, or the outcome could not be stored: then the
-// transaction is open yet. The outcome "unknown" is not answered.
+// transaction is open yet; no permission. The outcome "unknown" is not answered.
 func (b *Broker) endTransaction(in *transport.Incoming) {
 	var h proto.EndTransaction
 	if !decode(in, &h) {
@@ -63,6 +63,13 @@ func (b *Broker) endTransaction(in *transport.Incoming) {
 		return
 	}
 	half, r := b.halfMessage(in, &h)
+	if r.code == 0 {
+		// Only now it is known whose message it is.
+		if !b.mayEnd(in, half) {
+			return
+		}
+		r = refuseOther(half, &h)
+	}
 	if r.code == 0 {
 		r = b.transactions.end(half, &h, reply)
 	}
@@ -83,16 +90,22 @@ func (b *Broker) halfMessage(in *transport.Incoming, h *proto.EndTransaction) (*
 	if err != nil {
 		return nil, refused(proto.RespSystemError, "commitLogOffset: no half message is at %d: %v", h.LogOffset, err)
 	}
-	group, _ := message.PropertyBytes(half.Properties, message.PropertyProducerGroup)
-	switch {
-	case string(half.Topic) != proto.HalfTopic:
+	if string(half.Topic) != proto.HalfTopic {
 		return nil, refused(proto.RespSystemError, "commitLogOffset: no half message is at %d, but one of topic %s", h.LogOffset, half.Topic)
-	case string(group) != h.ProducerGroup:
-		return nil, refused(proto.RespSystemError, "producerGroup: the transaction is of group %s, not %s", group, h.ProducerGroup)
-	case int64(half.QueueOffset) != h.HalfOffset:
-		return nil, refused(proto.RespSystemError, "tranStateTableOffset: the half message is number %d, not %d", half.QueueOffset, h.HalfOffset)
 	}
 	return half, refusal{}
+}
+
+// refuseOther answers who means another half message.
+func refuseOther(half *message.Record, h *proto.EndTransaction) refusal {
+	group, _ := message.PropertyBytes(half.Properties, message.PropertyProducerGroup)
+	switch {
+	case string(group) != h.ProducerGroup:
+		return refused(proto.RespSystemError, "producerGroup: the transaction is of group %s, not %s", group, h.ProducerGroup)
+	case int64(half.QueueOffset) != h.HalfOffset:
+		return refused(proto.RespSystemError, "tranStateTableOffset: the half message is number %d, not %d", half.QueueOffset, h.HalfOffset)
+	}
+	return refusal{}
 }
 
 // end lets a transaction end.

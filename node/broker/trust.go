@@ -27,15 +27,25 @@ func innerSigner(options Options) transport.Signer {
 	return options.Access.Inner
 }
 
-// rightsChanged answers all held pulls, without a message: who still may asks again.
+// rightsChanged answers all held pulls.
 func (b *Broker) rightsChanged() {
 	b.pops.held.release(func(*popRequest) bool { return true })
 	for _, h := range b.waiting.takeAll() {
-		first, end := b.store.Bounds(h.queue)
-		header := &proto.PullMessageResponse{SuggestedBrokerID: proto.MasterID, Next: int64(h.from), Min: int64(first), Max: int64(end)}
-		header.TopicSysFlags, header.GroupSysFlags = b.sysFlags(&h.pullRequest)
-		h.reply.SendFields(proto.RespPullRetryImmediately, "the rights of accounts have changed meanwhile", header, nil, nil)
+		b.mustAskAgain(&h.pullRequest)
 	}
+}
+
+// mustAskAgain reports whether the rights of accounts have changed since a pull was admitted. Then it is answered without a message, however far it has
+// come: who still may asks again.
+func (b *Broker) mustAskAgain(p *pullRequest) bool {
+	if p.rights == b.guard.Generation() {
+		return false
+	}
+	first, end := b.store.Bounds(p.queue)
+	header := &proto.PullMessageResponse{SuggestedBrokerID: proto.MasterID, Next: int64(p.from), Min: int64(first), Max: int64(end)}
+	header.TopicSysFlags, header.GroupSysFlags = b.sysFlags(p)
+	p.reply.SendFields(proto.RespPullRetryImmediately, "the rights of accounts have changed meanwhile", header, nil, nil)
+	return true
 }
 
 // takeAll takes all held pulls out of the lists, to be answered by the caller.
@@ -62,10 +72,26 @@ func (b *Broker) mayHandOut(in *transport.Incoming, raw []byte) bool {
 		in.Reply().Error(proto.RespSystemError, err.Error())
 		return false
 	}
-	return b.guard.Touches(in, access.TopicResource(string(r.Topic)), access.ActionGet)
+	return b.guard.Touches(in, access.Need{Resource: access.TopicResource(string(r.Topic)), Actions: access.ActionGet})
 }
 
-// mayTakeBack reports whether who sends a message back, which is named by its place in the log, may have it. Otherwise the request is answered.
-func (b *Broker) mayTakeBack(in *transport.Incoming, original *message.Record) bool {
-	return b.guard.Open() || b.guard.Touches(in, access.TopicResource(string(original.Topic)), access.ActionSub)
+// mayConsume reports whether who names a message by its place in the log, to send it back or have it consumed, may consume it. Otherwise the request is
+// answered.
+func (b *Broker) mayConsume(in *transport.Incoming, original *message.Record) bool {
+	return b.guard.Open() || b.guard.Touches(in, access.Need{Resource: access.TopicResource(string(original.Topic)), Actions: access.ActionSub})
+}
+
+// mayEnd reports whether who ends a transaction may send to the topic of its message. Otherwise the request is answered.
+func (b *Broker) mayEnd(in *transport.Incoming, half *message.Record) bool {
+	return b.guard.Open() || b.guard.Touches(in, access.SendNeed(realTopic(half)))
+}
+
+// mayDecide reports whether a producer may be asked what became of a transaction, and thereby see its message: if it could answer.
+func (b *Broker) mayDecide(m *member, half *message.Record) bool {
+	return b.guard.Open() || b.guard.Allows(m.account, m.conn, proto.ReqEndTransaction, access.SendNeed(realTopic(half)))
+}
+
+// realTopic is where the message of a transaction is to go.
+func realTopic(half *message.Record) string {
+	return message.PropertyString(half.Properties, message.PropertyRealTopic)
 }

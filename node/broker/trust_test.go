@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -195,4 +196,92 @@ func TestABrokerWithOptionsThatContradictEachOtherIsRefused(t *testing.T) {
 	o := options()
 	o.Access = guard.Options{Authorization: true}
 	require.ErrorContains(t, o.Validate(), "authorizationEnabled")
+}
+
+// beginAs sends a half message to a topic.
+func (w *world) beginAs(who signature.Credentials, topic, body string) half {
+	w.t.Helper()
+	sent := w.callAs(who, sendRequest(topic, 1, body, "TRAN_MSG\x01true\x02PGROUP\x01p\x02UNIQ_KEY\x01unique-"+body+"\x02"))
+	require.EqualValues(w.t, proto.RespSuccess, sent.Code, sent.Remark)
+	id, err := message.ParseOffsetID(sent.Fields.String("msgId"))
+	require.NoError(w.t, err)
+	var number int64
+	_, err = fmt.Sscan(sent.Fields.String("queueOffset"), &number)
+	require.NoError(w.t, err)
+	return half{number, int64(id.LogOffset), "unique-" + body}
+}
+
+func TestATransactionIsEndedOnlyByWhoMaySendToItsTopicWhateverTheRequestSays(t *testing.T) {
+	w := newWorld(t, guarded)
+	alice, bob := w.user("alice", may("Pub", "Topic:orders")), w.user("bob", may("Pub", "Topic:bills"), may("Sub", "Topic:orders"))
+	// As old clients do, and those with namespaces, and those that answer the check of a Java broker; and as who means mischief.
+	for i, said := range []string{"", "orders", "namespace%orders", proto.HalfTopic, "bills"} {
+		for _, outcome := range []proto.TransactionOutcome{proto.OutcomeCommit, proto.OutcomeRollback} {
+			h := w.beginAs(alice, "orders", fmt.Sprint(i, outcome))
+			end := endRequest(h, outcome)
+			end.Header.(*proto.EndTransaction).Topic = said
+			denied := w.callAs(bob, end)
+			require.EqualValues(t, proto.RespNoPermission, denied.Code, "%q: %s", said, denied.Remark)
+			require.Contains(t, denied.Remark, "Topic:orders (Pub)")
+			ended := w.callAs(alice, end)
+			require.EqualValues(t, proto.RespSuccess, ended.Code, "%q: %s", said, ended.Remark)
+		}
+	}
+	_, end := w.broker.Store().Bounds(store.QueueKey{Topic: "orders", ID: 1})
+	require.EqualValues(t, 5, end)
+}
+
+func TestOnlyProducersWhoMaySendAMessageAreAskedWhatBecameOfIt(t *testing.T) {
+	w := newWorld(t, guarded, func(o *broker.Options) { o.TransactionTimeout, o.TransactionCheckEvery = time.Second, time.Second })
+	alice, bob := w.user("alice", may("Pub", "Topic:orders")), w.user("bob", may("Pub", "Topic:bills"))
+	asked := map[string]int{}
+	for _, who := range []signature.Credentials{bob, alice} {
+		e := w.kernel.Machines()[1].Node("producer of "+who.AccessKey, ".")
+		client := transport.NewClient(e, transport.ClientOptions{Signer: who, Handler: transport.HandlerFunc(func(in *transport.Incoming) {
+			asked[who.AccessKey]++
+		})})
+		was := w.client
+		w.client = client
+		require.EqualValues(t, proto.RespSuccess, w.call(producerHeartbeat("p")).Code)
+		w.client = was
+	}
+	w.beginAs(alice, "orders", "secret")
+	w.pass(5 * time.Second)
+	require.Positive(t, asked["alice"])
+	require.Zero(t, asked["bob"], "to be asked is to see the message")
+}
+
+func TestAMessageIsConsumedDirectlyOnlyForWhoMayConsumeItsTopic(t *testing.T) {
+	w := newWorld(t, guarded)
+	alice := w.user("alice", may("Sub", "Topic:orders"), may("Sub", "Group:g"))
+	for topic, code := range map[string]int32{"orders": proto.RespSystemError, "bills": proto.RespNoPermission} {
+		sent := w.callAs(root, sendRequest(topic, 0, topic, ""))
+		response := w.callAs(alice, directlyRequest("one", sent.Fields.String("msgId")))
+		require.EqualValues(t, code, response.Code, "%s: %s", topic, response.Remark)
+	}
+	h := w.beginAs(root, "orders", "half")
+	id := message.OffsetID{StoreHost: netip.MustParseAddrPort(address), LogOffset: message.LogOffset(h.log)}
+	response := w.callAs(root, directlyRequest("one", id.String()))
+	require.EqualValues(t, proto.RespMessageIllegal, response.Code, "nobody is handed what is not committed: %s", response.Remark)
+}
+
+// A pull that makes its group waits for the disk, and may be admitted by rights that are gone when it would be held.
+func TestAPullThatWaitsForTheDiskWhileRightsChangeIsNotHeldAfterwards(t *testing.T) {
+	for after := time.Duration(0); after < 1500*time.Millisecond; after += 150 * time.Millisecond {
+		w := newWorld(t, guarded)
+		alice := w.user("alice", may("Sub", "Topic:orders"), may("Sub", "Group:g"))
+		require.EqualValues(t, proto.RespSuccess, w.callAs(root, sendRequest("orders", 0, "first", "")).Code)
+		w.slowDisk(300 * time.Millisecond)
+		disable := &transport.Request{Code: proto.ReqAuthUpdateUser, Header: &proto.AuthUser{Username: "alice"}, Body: (&proto.UserInfo{Status: proto.UserDisabled}).Marshal()}
+		w.client = w.as(root)
+		disabled := w.begin(disable)
+		w.pass(after)
+		w.client = w.as(alice)
+		held := w.begin(pullRequest("orders", 0, 1, 30*time.Second, "*"))
+		w.pass(5 * time.Second)
+		require.NotNil(t, *disabled)
+		require.EqualValues(t, proto.RespSuccess, (*disabled).Code)
+		require.NotNil(t, *held, "the pull came %s after the change began", after)
+		require.NotEqualValues(t, proto.RespSuccess, (*held).Code)
+	}
 }

@@ -15,6 +15,8 @@ type Guard struct {
 	place   Place
 	rules   *access.Rules
 	audit   *zap.Logger
+	// generation counts the rules that have decided so far.
+	generation uint64
 
 	accounts accountsState
 	plain    []plainState
@@ -44,6 +46,7 @@ func New(e env.Env, options Options, place Place) (*Guard, error) {
 
 // replaceRules lets other accounts decide from now on.
 func (g *Guard) replaceRules(accounts *access.Accounts, plain *access.Plain) {
+	g.generation++
 	g.rules = &access.Rules{
 		Authentication: g.options.Authentication, ExemptFromAuthentication: g.options.ExemptFromAuthentication,
 		Authorization: g.options.Authorization, ExemptFromAuthorization: g.options.ExemptFromAuthorization,
