@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gantrymq/gantry/node/access"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
 	"go.uber.org/zap"
@@ -31,6 +32,9 @@ func (s *Server) registerBroker(in *transport.Incoming) answer {
 	if in.Conn.Closed() {
 		// It ended during the decoding. Whoever registers now would never be seen to leave.
 		return answer{}
+	}
+	if err := s.mayActFor(in, header.BrokerName, access.ActionUpdate); err != nil {
+		return refuse(proto.RespNoPermission, err)
 	}
 	r := s.registration(&header, body, in.Conn.ID())
 	admitted, err := s.table.register(r, s.env.Clock.Now())
@@ -110,6 +114,9 @@ func (s *Server) unregisterBroker(in *transport.Incoming) answer {
 	if err := header.DecodeFields(in.Command.Fields); err != nil {
 		return refuse(proto.RespSystemError, err)
 	}
+	if err := s.mayActFor(in, header.BrokerName, access.ActionUpdate); err != nil {
+		return refuse(proto.RespNoPermission, err)
+	}
 	left, late := s.table.unregister(header.BrokerName, header.BrokerAddress, header.BrokerID, in.Conn.ID())
 	if late {
 		s.env.Log.Info("unregistration ignored: the broker has registered anew since", zap.Stringer("broker", &header))
@@ -134,6 +141,9 @@ func (s *Server) queryDataVersion(in *transport.Incoming) answer {
 			return refuse(proto.RespSystemError, err)
 		}
 	}
+	if err := s.mayActFor(in, header.BrokerName, access.ActionGet); err != nil {
+		return refuse(proto.RespNoPermission, err)
+	}
 	m := s.table.member(header.BrokerName, header.BrokerAddress)
 	var known []byte
 	if m != nil {
@@ -151,6 +161,9 @@ func (s *Server) brokerHeartbeat(in *transport.Incoming) answer {
 		return refuse(proto.RespSystemError, err)
 	}
 	s.counts.Heartbeats++
+	if err := s.mayActFor(in, header.BrokerName, access.ActionUpdate); err != nil {
+		return refuse(proto.RespNoPermission, err)
+	}
 	if m := s.table.member(header.BrokerName, header.BrokerAddress); m != nil {
 		s.table.touch(m, in.Conn.ID(), s.env.Clock.Now())
 	}

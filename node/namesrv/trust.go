@@ -1,6 +1,7 @@
 package namesrv
 
 import (
+	"github.com/gantrymq/gantry/node/access"
 	"github.com/gantrymq/gantry/node/guard"
 	"github.com/gantrymq/gantry/transport"
 )
@@ -20,6 +21,16 @@ func (s *Server) newGuard() (err error) {
 		},
 	})
 	return err
+}
+
+// mayActFor tells why who has sent a request for brokers of a name may not: the name belongs to a cluster, and that may be another one than the request
+// says. A name that nobody has yet belongs to none.
+func (s *Server) mayActFor(in *transport.Incoming, brokerName string, actions access.Actions) error {
+	g := s.table.groups[brokerName]
+	if g == nil {
+		return nil
+	}
+	return s.guard.Touch(in, access.Need{Resource: access.ClusterResource(g.cluster), Actions: actions})
 }
 
 // innerSigner is who this name server is for brokers; nil: nobody in particular.

@@ -58,3 +58,38 @@ func TestOnlyServersAndUsersWithRightsAreLetIn(t *testing.T) {
 	as(root)
 	p.mustAsk(proto.ReqPutKVConfig, put, nil)
 }
+
+// A request names the cluster of its broker, and the broker may be of another one.
+func TestRightsOnOneClusterAreNoneOnTheBrokersOfAnother(t *testing.T) {
+	inner := signature.Credentials{AccessKey: "inner", SecretKey: "inner secret"}
+	w := newWorld(t, Options{Access: guard.Options{Authentication: true, Authorization: true, Inner: inner}})
+	p := w.peer()
+	as := func(who signature.Credentials) {
+		p.client = transport.NewClient(p.env, transport.ClientOptions{Signer: who, DialTimeout: time.Second})
+	}
+	as(inner)
+	b := p.broker(0, "orders", "bills")
+	p.mustRegister(b)
+	mallory := signature.Credentials{AccessKey: "mallory", SecretKey: "mallory's secret"}
+	info := proto.UserInfo{Password: mallory.SecretKey}
+	p.mustAsk(proto.ReqAuthCreateUser, &proto.AuthUser{Username: "mallory"}, info.Marshal())
+	acl := proto.ACLInfo{Subject: "User:mallory", Policies: []proto.PolicyInfo{{Entries: []proto.PolicyEntryInfo{
+		{Resource: "Cluster:other", Actions: []string{"All"}, Decision: "Allow"}, {Resource: "Topic:*", Actions: []string{"All"}, Decision: "Allow"},
+	}}}}
+	p.mustAsk(proto.ReqAuthCreateACL, &proto.AuthACL{Subject: acl.Subject}, acl.Marshal())
+
+	as(mallory)
+	taken := *b
+	taken.ClusterName, taken.BrokerAddress = "other", "10.9.9.9:10911"
+	require.EqualValues(t, proto.RespNoPermission, p.register(&taken).Code)
+	for code, header := range map[int32]proto.HeaderEncoder{
+		proto.ReqUnregisterBroker: &proto.UnregisterBroker{BrokerName: b.BrokerName, BrokerAddress: b.BrokerAddress, ClusterName: "other"},
+		proto.ReqQueryDataVersion: &proto.QueryDataVersion{BrokerName: b.BrokerName, BrokerAddress: b.BrokerAddress, ClusterName: "other"},
+		proto.ReqBrokerHeartbeat:  &proto.BrokerHeartbeat{BrokerName: b.BrokerName, BrokerAddress: b.BrokerAddress, ClusterName: "other"},
+	} {
+		require.EqualValues(t, proto.RespNoPermission, p.ask(code, header, nil).Code, proto.RequestName(code))
+	}
+	require.Equal(t, b.BrokerAddress, p.route("orders").Brokers[0].Addresses[0].Address)
+	taken.BrokerName = "broker-b"
+	require.EqualValues(t, proto.RespSuccess, p.register(&taken).Code, "a name that nobody has")
+}
