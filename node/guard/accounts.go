@@ -23,6 +23,9 @@ func (g *Guard) loadAccounts() error {
 		return nil
 	}
 	if err == nil {
+		err = settle(g.env.Disk, g.place.path(accountsFile))
+	}
+	if err == nil {
 		err = g.takeAccounts(content)
 	}
 	if err != nil {
@@ -45,31 +48,36 @@ func (g *Guard) takeAccounts(content []byte) error {
 	return nil
 }
 
-// reloadAccounts reads the file of users if it has changed. One that cannot be read is said once, and one that is gone as well.
-func (g *Guard) reloadAccounts() {
+// reloadAccounts reads the file of users if it has changed. One that cannot be read is said once, and one that is gone as well. The error is
+// that it cannot be made durable: then nobody is decided by it, and it is read again.
+func (g *Guard) reloadAccounts() error {
 	content, err := read(g.env.Disk, g.place.path(accountsFile))
 	gone := errors.Is(err, env.ErrNotExist)
 	if gone && g.accounts.content == nil || err == nil && bytes.Equal(content, g.accounts.content) {
 		g.accounts.refused = nil
-		return
+		return nil
 	}
 	if gone {
 		content = []byte("(none)")
 	}
 	if g.accounts.refused != nil && bytes.Equal(content, g.accounts.refused) {
-		return
+		return nil
 	}
 	if err == nil {
+		if err := settle(g.env.Disk, g.place.path(accountsFile)); err != nil {
+			return err
+		}
 		err = g.takeAccounts(content)
 	}
 	if err != nil {
 		g.accounts.refused = content
 		g.env.Log.Error("the file of users cannot be read: the users stay as they were", zap.String("file", g.place.path(accountsFile)), zap.Error(err))
-		return
+		return nil
 	}
 	g.accounts.refused = nil
 	g.audit.Info("users were read again, because their file has changed", zap.Stringer("accounts", g.rules.Accounts))
 	g.changed()
+	return nil
 }
 
 // saveAccounts makes accounts durable and then lets them decide. It waits for the disk.
@@ -91,7 +99,9 @@ func (g *Guard) saveAccounts(accounts *access.Accounts) error {
 func (g *Guard) changeAccounts(change func(*access.Accounts) (*access.Accounts, error)) error {
 	g.changing.Acquire(nil, env.Never)
 	defer g.changing.Release()
-	g.reloadAccounts()
+	if err := g.reloadAccounts(); err != nil {
+		return err
+	}
 	if g.accounts.refused != nil {
 		return errDamagedFile
 	}

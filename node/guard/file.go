@@ -25,6 +25,19 @@ func read(disk env.Disk, name string) ([]byte, error) {
 	return content[:n], errors.Join(err, f.Close())
 }
 
+// settle makes durable what was read of a file. People may have written it just now, or a change whose end was never seen: what decides once must not be
+// undone by a loss of power. It waits for the disk.
+func settle(disk env.Disk, name string) error {
+	f, err := disk.Open(name)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(0, f.Size()), f.Close()); err != nil {
+		return fmt.Errorf("%s cannot be made durable: %w", name, err)
+	}
+	return disk.SyncDir(path.Dir(name))
+}
+
 // replace puts new content under a name, wholly or not at all, for the eyes of the node's own user. When it returns nil the content is durable. It
 // waits for the disk.
 func replace(disk env.Disk, name string, content []byte) error {

@@ -179,7 +179,9 @@ func (g *Guard) watch() {
 
 // reload reads files that have changed. It waits; the caller has the changes to itself.
 func (g *Guard) reload() {
-	g.reloadAccounts()
+	if err := g.reloadAccounts(); err != nil {
+		g.env.Log.Warn("the file of users has changed, and cannot be made durable: the users stay as they were, and it is tried again", zap.Error(err))
+	}
 	if g.options.Plain {
 		g.reloadPlain()
 	}
