@@ -45,6 +45,7 @@ func (b *logBatch) reset() { b.bytes, b.pieces = b.bytes[:0], b.pieces[:0] }
 type waitingAppend struct {
 	end      message.LogOffset // of its last record
 	done     Completion        // nil if it was answered, because it took too long
+	late     Settler           // who is told the outcome all the same, or nil
 	first    Place
 	more     []Place     // of the second and further records
 	since    env.Instant // when it came
@@ -280,9 +281,9 @@ func (s *Store) answerLate(now env.Instant) {
 		case !w.deadline.Reached(now):
 			return
 		case w.end <= s.written:
-			s.answerAppend(w, AppendFlushTimeout, fmt.Sprintf("the disk took longer than %s", s.options.FlushTimeout))
+			s.answerEarly(w, AppendFlushTimeout, fmt.Sprintf("the disk took longer than %s", s.options.FlushTimeout))
 		default:
-			s.answerAppend(w, AppendFailed, fmt.Sprintf("the disk took longer than %s", s.options.FlushTimeout))
+			s.answerEarly(w, AppendFailed, fmt.Sprintf("the disk took longer than %s", s.options.FlushTimeout))
 		}
 	}
 }
@@ -297,11 +298,11 @@ func (s *Store) answerOne(status AppendStatus, reason string) {
 func (s *Store) answerAppend(w *waitingAppend, status AppendStatus, reason string) {
 	done := w.done
 	if done == nil {
+		s.settleLate(w, status, reason)
 		return
 	}
 	w.done = nil
-	s.places = append(append(s.places[:0], w.first), w.more...)
-	done.Appended(AppendResult{Status: status, Reason: reason, Places: s.places})
+	done.Appended(AppendResult{Status: status, Reason: reason, Places: s.placesOf(w)})
 }
 
 // answer completes the appends that are as durable as promised.

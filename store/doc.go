@@ -61,6 +61,7 @@
 //
 //	store.go       Open, Close, watermarks, fence
 //	append.go      places for records, waiting appends
+//	late.go        appends that were answered before their outcome was known
 //	write.go       batches to the operating system, full disk
 //	flush.go       group commit, confirmation
 //	queue.go       consume queues

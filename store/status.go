@@ -47,6 +47,7 @@ type AppendResult struct {
 	Status AppendStatus
 	Reason string  // for the user, if Status is not AppendOK
 	Places []Place // of each record, in order; valid until the completion returns
+	Late   bool    // the disk takes too long, and the outcome is not known; a Settler is told when it is
 }
 
 // ReadStatus is the outcome of a read (class GetMessageStatus).

@@ -72,6 +72,7 @@ const (
 	PropertyTransientGroupFlags      = "__RMQ.TRANSIENT.GROUP_SYS_FLAG" // added on delivery, never stored
 	PropertyReplyPushedAtMillis      = "PUSH_REPLY_TIME"                // when a reply was pushed
 	PropertyArrivedAtMillis          = "ARRIVE_TIME"                    // when a reply arrived
+	PropertySent                     = "GANTRY_SENT"                    // Gantry's own: the producer's id and the sequence, from the header of the send; not taken from a client's properties
 	PropertyRecordChecksum           = "__CRC32#"                       // checksum of a whole record, its last property; ten digits, the lowest first
 )
 
@@ -104,7 +105,7 @@ var reservedProperties = map[string]bool{
 	PropertyTimerDueAtMillis: true, PropertyTimerDeleteUniqueID: true, PropertyTimerDelayLevel: true,
 	PropertyReceipt: true, PropertyReceiptOffset: true, PropertyFirstPoppedAtMillis: true,
 	PropertyBornAtMillis: true, PropertyBornHost: true, PropertyReplyPushedAtMillis: true,
-	PropertyArrivedAtMillis: true, PropertyRecordChecksum: true,
+	PropertyArrivedAtMillis: true, PropertyRecordChecksum: true, PropertySent: true,
 
 	PropertyQueueMin: true, PropertyQueueMax: true, PropertyConsumeStartedAtMillis: true,
 }

@@ -16,12 +16,17 @@ type HeartbeatResponse struct {
 	// SubscriptionsChanged (IS_SUB_CHANGE) is true for whole heartbeats, and for short
 	// ones whose fingerprint differs from the last one seen.
 	SubscriptionsChanged bool
+	// SendWindow (gantrySendWindow, Gantry's own) is how many sends of each producer the broker knows again when they are repeated. 0: none.
+	SendWindow int32
 }
 
 // EncodeFields writes the header.
 func (h *HeartbeatResponse) EncodeFields(e *wire.Encoder) {
 	e.Bool("IS_SUPPORT_HEART_BEAT_V2", h.HeartbeatV2)
 	e.Bool("IS_SUB_CHANGE", h.SubscriptionsChanged)
+	if h.SendWindow != 0 {
+		e.Int("gantrySendWindow", int64(h.SendWindow))
+	}
 }
 
 // DecodeFields reads the header. Brokers before 5.1.3 send none, which reads as false.
@@ -30,6 +35,7 @@ func (h *HeartbeatResponse) DecodeFields(f wire.Fields) error {
 	*h = HeartbeatResponse{
 		HeartbeatV2:          r.flag("IS_SUPPORT_HEART_BEAT_V2", false),
 		SubscriptionsChanged: r.flag("IS_SUB_CHANGE", false),
+		SendWindow:           r.int32("gantrySendWindow"),
 	}
 	return r.err
 }

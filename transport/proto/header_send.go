@@ -28,6 +28,12 @@ type SendMessage struct {
 	RedeliveriesMax Maybe[int32] // maxReconsumeTimes, l: only consumers that send to a retry topic
 	Batch           bool         // batch, m: the body is a batch although the code is not ReqSendBatchMessage
 	BrokerName      string       // bname, n: of the broker the sender believes to talk to
+
+	// Producer and Sequence are Gantry's own, and optional: which message of which producer this is, so that the broker knows one that
+	// comes again. Other brokers pass over them. Producer (gantryProducer) is 128 bits in hexadecimal, Sequence (gantrySequence) a number from
+	// 1 on; the messages of a batch have it and the ones that follow.
+	Producer string
+	Sequence int64
 }
 
 // SendMessageShort is a SendMessage that is written and read in letters.
@@ -94,7 +100,11 @@ func (h *SendMessage) DecodeFields(f wire.Fields) error {
 	*h = SendMessage{}
 	d := sendDecoder{to: h}
 	for i := range f {
-		d.take(sendIndex(f[i].Key), f[i].Value)
+		if at := sendIndex(f[i].Key); at >= 0 {
+			d.take(at, f[i].Value)
+		} else {
+			d.takeOwn(f[i].Key, f[i].Value)
+		}
 	}
 	return d.finish(func(i int) string { return sendNames[i] })
 }
@@ -106,6 +116,8 @@ func (h *SendMessageShort) DecodeFields(f wire.Fields) error {
 	for i := range f {
 		if len(f[i].Key) == 1 {
 			d.take(int(f[i].Key[0])-'a', f[i].Value)
+		} else {
+			d.takeOwn(f[i].Key, f[i].Value)
 		}
 	}
 	return d.finish(func(i int) string { return string(rune('a'+i)) + " (" + sendNames[i] + ")" })
@@ -154,6 +166,26 @@ func (d *sendDecoder) take(i int, value []byte) {
 		d.to.Batch = parseFlag(value)
 	case 13:
 		d.to.BrokerName = string(value)
+	}
+}
+
+// Names of the fields that are Gantry's own, the same in both forms.
+const (
+	sendProducer = "gantryProducer"
+	sendSequence = "gantrySequence"
+)
+
+// takeOwn reads what is Gantry's own. A sequence that cannot be read is -1, which brokers refuse.
+func (d *sendDecoder) takeOwn(key, value []byte) {
+	switch string(key) {
+	case sendProducer:
+		d.to.Producer = string(value)
+	case sendSequence:
+		n, ok := parseInt(value)
+		if !ok {
+			n = -1
+		}
+		d.to.Sequence = n
 	}
 }
 
@@ -227,6 +259,10 @@ func (h *SendMessage) encode(e *wire.Encoder, names *[len(sendNames)]string) {
 	encodeMaybe(e, names[11], h.RedeliveriesMax)
 	e.Bool(names[12], h.Batch)
 	encodeText(e, names[13], h.BrokerName)
+	encodeText(e, sendProducer, h.Producer)
+	if h.Sequence != 0 {
+		e.Int(sendSequence, h.Sequence)
+	}
 }
 
 // String shows what identifies the send; not the properties, which may be long.
@@ -250,6 +286,9 @@ type SendMessageResponse struct {
 	// TraceOff is the opposite of TRACE_ON, so that the zero value is the usual
 	// answer: tracing is allowed.
 	TraceOff bool
+	// Offsets (gantryQueueOffsets, Gantry's own) are those of all messages of a batch, joined by commas, where they do not follow one
+	// another: a crash has parted them.
+	Offsets string
 }
 
 // EncodeFields writes the header.
@@ -266,6 +305,7 @@ func (h *SendMessageResponse) EncodeFields(e *wire.Encoder) {
 	}
 	e.String("MSG_REGION", region)
 	e.Bool("TRACE_ON", !h.TraceOff)
+	encodeText(e, "gantryQueueOffsets", h.Offsets)
 }
 
 // DecodeFields reads the header.
@@ -280,6 +320,7 @@ func (h *SendMessageResponse) DecodeFields(f wire.Fields) error {
 		RecallHandle:  r.text("recallHandle"),
 		Region:        r.text("MSG_REGION"),
 		TraceOff:      !r.flag("TRACE_ON", true),
+		Offsets:       r.text("gantryQueueOffsets"),
 	}
 	if h.Region == "" {
 		h.Region = DefaultRegion
