@@ -7,6 +7,7 @@ import (
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/node/guard"
+	"github.com/gantrymq/gantry/node/repeat"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/message"
@@ -36,6 +37,7 @@ type Broker struct {
 	timers       *timers
 	transactions *transactions
 	pops         *pops
+	repeats      *repeats
 	locks        *lockTable
 	progress     *progressTable
 	clients      *clientTable
@@ -56,6 +58,7 @@ type Broker struct {
 	pending    []message.Record // of the send being handled
 	properties []byte           // of those records
 	scratch    []byte           // properties on their way there
+	stamp      repeat.Identity  // of the next of those records; its sequence is 0 if they have none
 
 	uniqueCount  uint16
 	uniqueLoader uint32
@@ -87,6 +90,7 @@ func New(e env.Env, options Options) (*Broker, error) {
 	b.timers = newTimers(b)
 	b.transactions = newTransactions(b)
 	b.pops = newPops(b)
+	b.repeats = newRepeats(b)
 	b.locks = newLockTable(b)
 	b.progress = newProgressTable(b)
 	if err := b.newGuard(); err != nil {
@@ -140,8 +144,11 @@ func (b *Broker) Start() error {
 	if err := b.store.HideExpired(); err != nil {
 		b.env.Log.Error("messages beyond the limits of their topics are shown until they can be read", zap.Error(err))
 	}
+	b.repeats.start()
 	if err := b.listen(); err != nil {
-		return errors.Join(err, b.offsets.close(), b.store.Close())
+		b.closing = true
+		b.stop.Broadcast()
+		return errors.Join(err, b.repeats.close(), b.offsets.close(), b.store.Close())
 	}
 	b.delays.start()
 	b.timers.start()
@@ -221,7 +228,7 @@ func (b *Broker) Close() error {
 	b.outgoing.Close()
 	b.server.Shutdown(b.options.ShutdownGrace)
 	b.tasks.Wait()
-	return errors.Join(b.delays.close(), b.timers.close(), b.transactions.close(), b.pops.close(), b.offsets.close(), b.store.Close())
+	return errors.Join(b.delays.close(), b.timers.close(), b.transactions.close(), b.pops.close(), b.repeats.close(), b.offsets.close(), b.store.Close())
 }
 
 // String tells who the broker is and how far its log reaches.

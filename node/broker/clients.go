@@ -111,7 +111,7 @@ func (b *Broker) heartbeat(in *transport.Incoming) {
 		b.prepareFilters(in, consumer)
 		changed = b.clients.consume(consumer, data, in.Conn, who) || changed
 	}
-	reply.Send(proto.RespSuccess, &proto.HeartbeatResponse{HeartbeatV2: true, SubscriptionsChanged: changed}, nil)
+	reply.Send(proto.RespSuccess, &proto.HeartbeatResponse{HeartbeatV2: true, SubscriptionsChanged: changed, SendWindow: b.repeats.window()}, nil)
 }
 
 // prepareGroup makes the group and its retry topic if they do not exist. The retry topic is an ordered one as long as a member subscribes an

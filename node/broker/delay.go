@@ -263,6 +263,7 @@ func (d *delays) due(waiting *message.Record) (message.Record, error) {
 		properties.Delete(name)
 	}
 	properties.Delete(message.PropertyTimerDueAtMillis)
+	properties.Delete(message.PropertySent)
 	r := *waiting
 	r.Topic, r.QueueID, r.Properties = []byte(topic), int32(queue), encodeProperties(properties)
 	r.SysFlags = r.SysFlags.WithTransaction(message.TransactionNone)

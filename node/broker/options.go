@@ -43,19 +43,25 @@ type Options struct {
 	NoRecalls             bool          // recallMessageEnable=false: such messages cannot be withdrawn
 	TimersMax             int           // messages that wait so at once
 	TimerMax              time.Duration // timerMaxDelaySec: for how long
-	NoReplyStore          bool          // storeReplyMessageEnable=false: replies are handed to who asked, but not stored
-	ShortPollingFor       time.Duration
-	HeldPopsMax           int  // maxPopPollingSize; further ones are answered "polling full" at once
-	HeldPopsOfLineMax     int  // popPollingSize: of them, those of one group at one topic
-	InFlightMax           int  // popInflightMessageThreshold: messages of one queue that a group has popped and not acknowledged; then no new ones are handed out
-	HeldPullsMax          int  // further ones are answered "nothing found" at once
-	PullMessagesMax       int  // messages of one pull (maxTransferCountOnMessageInMemory)
-	PullBytesMax          int  // bytes of one pull (maxTransferBytesOnMessageInMemory)
-	SlaveRead             bool // slaveReadEnable: who reads old messages is sent to the slave that its group names
-	RegisterEvery         time.Duration
-	RegisterTimeout       time.Duration
-	RoutesFor             time.Duration // loadBalancePollNameServerInterval: how long the broker takes a route for right by which it shares out queues
-	NoServerBalance       bool          // serverLoadBalancerEnable=false: who asks the broker for its queues gets all
+	// Of sends that carry an id of their producer and a sequence, the broker knows these again when they are repeated (Gantry's own).
+	RepeatsOff         bool          // repeatsEnable=false: none
+	RepeatWindow       int           // repeatWindow: the last ones of each producer
+	RepeatsFor         time.Duration // repeatTimeSec: of producers that have sent something in this time
+	RepeatProducersMax int           // repeatProducersMax: producers at once; who is silent longest is forgotten
+	RepeatSendsMax     int           // repeatSendsMax: sends of all producers together, 32 bytes each or somewhat more
+	NoReplyStore       bool          // storeReplyMessageEnable=false: replies are handed to who asked, but not stored
+	ShortPollingFor    time.Duration
+	HeldPopsMax        int  // maxPopPollingSize; further ones are answered "polling full" at once
+	HeldPopsOfLineMax  int  // popPollingSize: of them, those of one group at one topic
+	InFlightMax        int  // popInflightMessageThreshold: messages of one queue that a group has popped and not acknowledged; then no new ones are handed out
+	HeldPullsMax       int  // further ones are answered "nothing found" at once
+	PullMessagesMax    int  // messages of one pull (maxTransferCountOnMessageInMemory)
+	PullBytesMax       int  // bytes of one pull (maxTransferBytesOnMessageInMemory)
+	SlaveRead          bool // slaveReadEnable: who reads old messages is sent to the slave that its group names
+	RegisterEvery      time.Duration
+	RegisterTimeout    time.Duration
+	RoutesFor          time.Duration // loadBalancePollNameServerInterval: how long the broker takes a route for right by which it shares out queues
+	NoServerBalance    bool          // serverLoadBalancerEnable=false: who asks the broker for its queues gets all
 	// DefaultMode (defaultMessageRequestMode) is how groups get messages that ask the broker for their queues, if no tool has said more;
 	// DefaultPopShare (defaultPopShareQueueNum) of how many others a member that pops also takes: 0 or less is all.
 	DefaultMode          proto.MessageRequestMode
@@ -86,6 +92,7 @@ func DefaultOptions() Options {
 		ClientTimeout: 120 * time.Second, Region: "DefaultRegion", TopicsMax: 100_000, GroupsMax: 100_000,
 		ShutdownGrace: 3 * time.Second, QueueLockFor: time.Minute, TimersMax: 20_000_000, TimerMax: 72 * time.Hour,
 		TransactionsMax: 1_000_000, TransactionTimeout: 6 * time.Second, TransactionCheckEvery: 30 * time.Second, TransactionChecksMax: 15,
+		RepeatWindow: 4096, RepeatsFor: 10 * time.Minute, RepeatProducersMax: 10_000, RepeatSendsMax: 1_000_000,
 		Measuring: DefaultMeasureLimits(),
 	}
 }
@@ -116,6 +123,10 @@ func (o Options) withDefaults() Options {
 	fill(&o.TransactionCheckEvery, d.TransactionCheckEvery)
 	fill(&o.TransactionChecksMax, d.TransactionChecksMax)
 	fill(&o.TimerMax, d.TimerMax)
+	fill(&o.RepeatWindow, d.RepeatWindow)
+	fill(&o.RepeatsFor, d.RepeatsFor)
+	fill(&o.RepeatProducersMax, d.RepeatProducersMax)
+	fill(&o.RepeatSendsMax, d.RepeatSendsMax)
 	fill(&o.Region, d.Region)
 	if len(o.Store.DelayLevels) == 0 {
 		o.Store.DelayLevels = store.DelayLevels()
@@ -146,6 +157,10 @@ func (o Options) Validate() error {
 		return fmt.Errorf("brokerPermission %d: want 2 (write), 4 (read) or 6 (both)", o.Perm)
 	case o.DefaultTopicQueues < 1 || o.DefaultTopicQueues > queuesMax:
 		return fmt.Errorf("defaultTopicQueueNums %d: want 1 to %d", o.DefaultTopicQueues, queuesMax)
+	case o.RepeatWindow < 1 || o.RepeatWindow > repeatWindowMax:
+		return fmt.Errorf("repeatWindow %d: want 1 to %d", o.RepeatWindow, repeatWindowMax)
+	case o.RepeatsFor < 10*time.Millisecond || o.RepeatProducersMax < 1 || o.RepeatSendsMax < 1:
+		return fmt.Errorf("repeatTimeSec %v, repeatProducersMax %d, repeatSendsMax %d: want at least 10ms, 1 and 1", o.RepeatsFor, o.RepeatProducersMax, o.RepeatSendsMax)
 	case o.HeldPullsMax < 1:
 		return fmt.Errorf("HeldPullsMax %d: want at least 1", o.HeldPullsMax)
 	case o.HeldPopsMax < 1:
@@ -163,6 +178,9 @@ func (o Options) Validate() error {
 	}
 	return o.Access.Validate()
 }
+
+// repeatWindowMax bounds the sends of one producer that are known again.
+const repeatWindowMax = 1_000_000
 
 // queuesMax bounds the queues of one topic.
 const queuesMax = 65_536

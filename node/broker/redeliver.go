@@ -151,6 +151,8 @@ func (b *Broker) redelivery(original *message.Record) message.Record {
 // place says where the copy goes.
 func (b *Broker) place(r, original *message.Record, group *groupConfig, dead bool, level int) {
 	properties := message.ParseProperties(original.Properties)
+	// The copy is nothing that a producer has sent.
+	properties.Delete(message.PropertySent)
 	if _, known := properties.Lookup(message.PropertyRetryTopic); !known {
 		properties.Set(message.PropertyRetryTopic, string(original.Topic))
 	}

@@ -32,11 +32,18 @@ func (b *Broker) send(in *transport.Incoming) {
 	}
 	// admitSend may have waited; from here to Append nothing does.
 	batch := header.Batch || in.Command.Code == proto.ReqSendBatchMessage
+	claim, over := b.repeats.admit(in, &header, recordsOf(in.Command.Body, &header, topic, batch))
+	if over {
+		return
+	}
+	b.stamp = claim.first
 	records, refusal := b.buildRecords(in, &header, topic, batch)
+	b.stamp.Sequence = 0
 	if refusal.code != 0 {
 		b.refuse(in, refusal)
 		return
 	}
+	records = records[len(claim.stored):]
 	done := b.newSendDone(in.Reply(), header.QueueID)
 	unique, _ := message.PropertyBytes(records[0].Properties, message.PropertyUniqueID)
 	done.unique = append(done.unique[:0], unique...)
@@ -45,6 +52,7 @@ func (b *Broker) send(in *transport.Incoming) {
 	key := store.QueueKey{Topic: string(records[0].Topic), ID: records[0].QueueID}
 	done.flows, done.arrived, done.bytes = b.stats.sendsTo(key, in.Arrived), in.Arrived, recordBytes(records)
 	done.counts = b.measures.sends(&header, records)
+	b.repeats.begin(done, &claim, records)
 	b.store.Append(key, records, done)
 }
 
@@ -168,8 +176,7 @@ func (b *Broker) buildRecords(in *transport.Incoming, header *proto.SendMessage,
 		if r := b.admitBatch(in.Command.Body, topic); r.code != 0 {
 			return nil, r
 		}
-		_, identified := message.PropertyBytes(properties, message.PropertyUniqueID)
-		if identified && topic.Attributes[attributeQueueType] == batchQueueType {
+		if inOneRecord(properties, topic) {
 			base.Body = in.Command.Body
 			return b.buildInnerBatch(base, properties)
 		}
@@ -200,6 +207,27 @@ func (b *Broker) buildRecords(in *transport.Incoming, header *proto.SendMessage,
 		b.redirect(&records[0], in, header, level, due)
 	}
 	return records, r
+}
+
+// inOneRecord reports whether a batch is stored as it came.
+func inOneRecord[T string | []byte](properties T, topic *proto.TopicConfig) bool {
+	if topic.Attributes[attributeQueueType] != batchQueueType {
+		return false
+	}
+	_, identified := message.PropertyBytes([]byte(properties), message.PropertyUniqueID)
+	return identified
+}
+
+// recordsOf is how many records a send becomes. A batch that cannot be read is refused later.
+func recordsOf(body []byte, header *proto.SendMessage, topic *proto.TopicConfig, batch bool) int {
+	if header.Sequence == 0 || !batch || inOneRecord(header.Properties, topic) {
+		return 1
+	}
+	count, err := message.CountBatch(body, batchMax)
+	if err != nil {
+		return 1
+	}
+	return count
 }
 
 // redirect sends a record elsewhere than its sender says: what a group has failed on too often becomes a dead letter, and what
@@ -343,10 +371,13 @@ func (b *Broker) addRecord(record message.Record, sent []byte) ([]message.Record
 	if len(record.Body) == 0 {
 		return nil, emptyBody
 	}
-	if _, popped := message.PropertyBytes(sent, message.PropertyReceipt); popped {
-		// A consumer sends on what it has popped: the receipt is not of this message.
+	_, popped := message.PropertyBytes(sent, message.PropertyReceipt)
+	_, stamped := message.PropertyBytes(sent, message.PropertySent)
+	if popped || stamped {
+		// A consumer sends on what it has popped or pulled: the receipt and the sequence are not of this message.
 		properties := message.ParseProperties(sent)
 		properties.Delete(message.PropertyReceipt)
+		properties.Delete(message.PropertySent)
 		sent = encodeProperties(properties)
 	}
 	start := len(b.properties)
@@ -362,6 +393,11 @@ func (b *Broker) addRecord(record message.Record, sent []byte) ([]message.Record
 	b.properties = append(b.properties, message.PropertyCluster+"\x01"...)
 	b.properties = append(b.properties, b.options.Cluster...)
 	b.properties = append(b.properties, 2)
+	if b.stamp.Sequence > 0 {
+		b.properties = append(b.properties, message.PropertySent+"\x01"...)
+		b.properties = append(b.stamp.AppendText(b.properties), 2)
+		b.stamp.Sequence++
+	}
 	record.Properties = b.properties[start:len(b.properties):len(b.properties)]
 	b.pending = append(b.pending, record)
 	return b.pending, refusal{}
@@ -426,6 +462,11 @@ type sendDone struct {
 	inner  bool   // the batch is one record
 	recall []byte // the handle of a message that waits for its time
 
+	claim    claim
+	offsets  []byte // in the queue, joined by commas, if they do not follow one another
+	stored   bool   // and so the answer tells where
+	repeated bool   // the answer is to a repeat
+
 	// For statistics.
 	flows   sendFlows
 	arrived env.Instant
@@ -445,28 +486,52 @@ func (b *Broker) newSendDone(reply transport.Reply, queue int32) *sendDone {
 	return d
 }
 
-// Appended answers the sender (handlePutMessageResult).
+// Appended answers the sender (handlePutMessageResult), and who has sent the same meanwhile.
 func (d *sendDone) Appended(result store.AppendResult) {
-	b := d.broker
-	if result.Status.Stored() {
+	b, c := d.broker, &d.claim
+	d.stored, c.code, c.remark = result.Status.Stored(), sendCode(result.Status), result.Reason
+	if d.stored {
 		now := b.env.Clock.Now()
 		b.stats.sent(d.flows, now, int64(len(result.Places)), d.bytes, now.Sub(d.arrived))
 		b.measures.stored(d.counts, len(result.Places), d.bytes, now.Sub(d.arrived))
-		d.first = result.Places[0].Queue
-		d.ids = d.ids[:0]
-		for i, place := range result.Places {
-			if i > 0 {
-				d.ids = append(d.ids, ',')
-			}
-			d.ids = message.OffsetID{StoreHost: b.address, LogOffset: place.Log}.Append(d.ids)
-		}
-		d.reply.SendFields(sendCode(result.Status), result.Reason, d, nil, nil)
+		d.fill(c.stored, result.Places)
 	} else {
 		b.stats.sendRefused(d.reply)
 		b.measures.refuse(result.Status)
-		d.reply.Error(sendCode(result.Status), result.Reason)
 	}
+	d.tell(d.reply, false)
+	for _, repeat := range c.waiting {
+		d.tell(repeat, true)
+	}
+	c.answered, c.waiting = true, c.waiting[:0]
+	if !result.Late {
+		d.Settled(result)
+	}
+}
+
+// Settled is told what has become of the send, at last if the answer was given before.
+func (d *sendDone) Settled(result store.AppendResult) {
+	if d.broker.repeats.settle(d, result) {
+		d.free()
+	}
+}
+
+// tell answers the sender, or who has sent the same.
+func (d *sendDone) tell(reply transport.Reply, repeated bool) {
+	d.repeated = repeated
+	if d.stored {
+		reply.SendFields(d.claim.code, d.claim.remark, d, nil, nil)
+		return
+	}
+	reply.Error(d.claim.code, d.claim.remark)
+}
+
+// free keeps the memory for another send.
+func (d *sendDone) free() {
+	b := d.broker
 	d.reply, d.flows, d.counts = transport.Reply{}, sendFlows{}, sendCounts{}
+	clear(d.claim.waiting[:cap(d.claim.waiting)])
+	d.claim = claim{waiting: d.claim.waiting[:0]}
 	if len(b.sendFree) < sendFreeMax {
 		b.sendFree = append(b.sendFree, d)
 	}
@@ -489,6 +554,12 @@ func (d *sendDone) EncodeFields(e *wire.Encoder) {
 	}
 	e.String("MSG_REGION", d.broker.options.Region)
 	e.String("TRACE_ON", "true")
+	if len(d.offsets) > 0 {
+		e.Bytes("gantryQueueOffsets", d.offsets)
+	}
+	if d.repeated {
+		e.Bool("gantryRepeat", true)
+	}
 }
 
 // sendCode is the response code of an append's outcome.

@@ -127,6 +127,7 @@ func (t *transactions) giveUp(open *transaction, half *message.Record) {
 	b.env.Log.Warn("a transaction is given up: its producers were asked often enough; the message is kept in "+proto.UncheckableTopic,
 		zap.Int64("number", int64(open.number)), zap.Int("checks", open.checks), zap.Duration("age", time.Duration(int64(b.env.Clock.Wall())-open.storedAt)*time.Millisecond))
 	properties := message.ParseProperties(half.Properties)
+	properties.Delete(message.PropertySent)
 	// A start after a crash knows by it that this was done.
 	properties.Set(message.PropertyHalfMessageQueueOffset, strconv.FormatInt(int64(open.number), 10))
 	r := *half

@@ -187,7 +187,7 @@ func (t *transactions) whole(half *message.Record) (message.Record, error) {
 	case t.broker.topics.byName[topic] == nil:
 		return message.Record{}, fmt.Errorf("topic %s was deleted since the transaction began: make it again, or roll back", topic)
 	}
-	for _, name := range []string{message.PropertyHalfMessage, message.PropertyRealTopic, message.PropertyRealQueueID} {
+	for _, name := range []string{message.PropertyHalfMessage, message.PropertyRealTopic, message.PropertyRealQueueID, message.PropertySent} {
 		properties.Delete(name)
 	}
 	r := *half

@@ -83,15 +83,10 @@ func (b *Broker) mayConsume(in *transport.Incoming, original *message.Record) bo
 
 // mayEnd reports whether who ends a transaction may send to the topic of its message. Otherwise the request is answered.
 func (b *Broker) mayEnd(in *transport.Incoming, half *message.Record) bool {
-	return b.guard.Open() || b.guard.Touches(in, access.SendNeed(realTopic(half)))
+	return b.guard.Open() || b.guard.Touches(in, access.SendNeed(string(realTopic(half))))
 }
 
 // mayDecide reports whether a producer may be asked what became of a transaction, and thereby see its message: if it could answer.
 func (b *Broker) mayDecide(m *member, half *message.Record) bool {
-	return b.guard.Open() || b.guard.Allows(m.account, m.conn, proto.ReqEndTransaction, access.SendNeed(realTopic(half)))
-}
-
-// realTopic is where the message of a transaction is to go.
-func realTopic(half *message.Record) string {
-	return message.PropertyString(half.Properties, message.PropertyRealTopic)
+	return b.guard.Open() || b.guard.Allows(m.account, m.conn, proto.ReqEndTransaction, access.SendNeed(string(realTopic(half))))
 }

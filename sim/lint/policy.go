@@ -37,6 +37,7 @@ const policy = `
 		< node/controller;
 	transport/message < node/filter;
 	node/env, transport/message < node/inflight;
+	transport/message < node/repeat < node/broker;
 	node/env, transport, transport/wire, transport/proto, transport/assign, node/replica, node/filter, node/measure, node/inflight, transport/message, store, store/timer
 		< node/broker;
 	node/env, transport, transport/wire, transport/proto, transport/message, transport/assign
@@ -68,7 +69,7 @@ const policy = `
 	# What people write for Prometheus is read with a parser of our own.
 	internal/promtest < TESTS;
 
-	node/env/osenv !< node/env, node/env/envtest, node/namesrv, node/broker, node/replica, node/controller, node/filter/..., node/access, node/guard,
+	node/env/osenv !< node/env, node/env/envtest, node/namesrv, node/broker, node/replica, node/controller, node/filter/..., node/repeat, node/access, node/guard,
 		transport/..., store/..., client/..., sim/..., linearizability, cmd/gantrysim;
 	sim/...        !< ., cmd/gantry, node/..., transport/..., store/..., client/..., linearizability;
 	client/...     !< node/..., store/...;
@@ -76,7 +77,7 @@ const policy = `
 	transport, transport/wire, transport/proto !< store/...;
 	store/...      !< transport/...;
 	node/filter/filtertest !< ., cmd/gantry, node/namesrv, node/broker, node/controller, node/filter;
-	"testing"      !< ., cmd/..., node/namesrv, node/broker, node/replica, node/controller, node/filter/..., node/access, node/guard, node/inflight, node/env, node/env/osenv,
+	"testing"      !< ., cmd/..., node/namesrv, node/broker, node/replica, node/controller, node/filter/..., node/repeat, node/access, node/guard, node/inflight, node/env, node/env/osenv,
 		transport/..., store/..., client/..., sim/..., linearizability;
 `
 
