@@ -31,6 +31,9 @@ var (
 	ErrWindow error = windowFull{}
 	// ErrForbidden: a check of the application refused the send, see WithForbiddenCheck.
 	ErrForbidden = errors.New("send is forbidden")
+	// ErrSendForgotten: the broker has been sent so much since the first try that it does not know whether that was stored. It does not store the message
+	// now. Look for it by its unique id (Admin), or send it again if it may be stored twice.
+	ErrSendForgotten = errors.New("broker does not remember so old a send")
 	// ErrNoReply: a request was stored, but no reply came, or none that can be read (code 10006).
 	ErrNoReply = errors.New("no reply")
 	// ErrNoRequest: a message does not want a reply, or does not say whereto (code 10007).

@@ -94,7 +94,11 @@ func (p *Producer) try(call *env.Call, s *sending, to target, address string, de
 			return SendResult{}, err
 		}
 	}
+	if err := p.meet(call, s, address, deadline); err != nil {
+		return SendResult{}, err
+	}
 	s.header.QueueID, s.header.BrokerName = to.QueueID, to.BrokerName
+	p.showSequence(s, address)
 	x, err := p.exchange(call, s, address, deadline)
 	if err != nil {
 		return SendResult{}, p.core.explain(call, err)
@@ -105,7 +109,7 @@ func (p *Producer) try(call *env.Call, s *sending, to target, address string, de
 	case x.err != nil:
 		return SendResult{}, p.core.explain(call, x.err)
 	case !stored:
-		return SendResult{}, &ResponseError{Request: s.request.Code, Code: x.code, Remark: x.remark, Address: address}
+		return SendResult{}, s.forgotten(&ResponseError{Request: s.request.Code, Code: x.code, Remark: x.remark, Address: address})
 	}
 	return s.result(status, p.config.space.bareQueue(to.Queue), &x.header), nil
 }

@@ -95,8 +95,10 @@ type fake struct {
 	intercept func(in *transport.Incoming) bool
 }
 
-// silent is an interceptor that never answers.
-func silent(*transport.Incoming) bool { return true }
+// silent is an interceptor that answers nothing but who comes, without which producers send nothing, and who goes.
+func silent(in *transport.Incoming) bool {
+	return in.Command.Code != proto.ReqHeartbeat && in.Command.Code != proto.ReqUnregisterClient
+}
 
 // refusing answers requests of one code with an error.
 func refusing(request, response int32) func(*transport.Incoming) bool {

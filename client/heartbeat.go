@@ -7,6 +7,7 @@ import (
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/gantrymq/gantry/transport/wire"
 	"go.uber.org/zap"
 )
 
@@ -30,6 +31,8 @@ type peer struct {
 	losses  int   // connections that have ended
 	heard   bool  // it answered the last heartbeat, over a connection that still stands
 	version int32 // of the broker, from its answer
+	told    bool  // it has answered once, and so said
+	window  int   // how many sends of each producer it knows again
 	settled env.Cond
 }
 
@@ -115,6 +118,7 @@ func (h *heartbeats) send(p *peer) {
 	p.sending, p.heard = false, heard
 	if err == nil {
 		p.version = response.Version
+		p.learn(response)
 	} else if h.core.state < closing {
 		h.core.env.Log.Warn("a broker did not take a heartbeat", zap.Error(err))
 		h.againSoon(p)
@@ -123,6 +127,14 @@ func (h *heartbeats) send(p *peer) {
 	h.changed.Broadcast()
 	if first && h.core.met != nil {
 		h.core.met(p.address)
+	}
+}
+
+// learn takes what a broker says of itself.
+func (p *peer) learn(response *wire.Command) {
+	var h proto.HeartbeatResponse
+	if h.DecodeFields(response.Fields) == nil {
+		p.told, p.window = true, int(max(h.SendWindow, 0))
 	}
 }
 

@@ -52,6 +52,7 @@ func (p *Producer) sendOneway(ctx context.Context, m *Message, waits bool) error
 		return err
 	}
 	s.header.QueueID, s.header.BrokerName = to.QueueID, to.BrokerName
+	p.showSequence(s, address)
 	began := p.core.env.Clock.Now()
 	err = p.push(call, s, address, deadline, waits)
 	if err != nil {

@@ -81,6 +81,7 @@ type config struct {
 	asyncRetries            int
 	retryCodes              map[int32]bool
 	retryUnlessSafelyStored bool
+	sequencesOff            bool
 	bodyMax                 int
 	compressFrom            int // bytes; 0: never
 	compression             message.Compression

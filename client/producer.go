@@ -17,6 +17,7 @@ type Producer struct {
 	config    *config
 	choice    choice
 	random    env.Rand
+	sequences sequences
 	tracer    *tracer // nil: off
 	exchanges exchanges
 	idle      []*sending // not in use; len <= exchangesMax
@@ -61,6 +62,9 @@ func newProducer(e env.Env, c *config) (*Producer, error) {
 	_, err := newCore(e, c, roleProducer, func(k *core) {
 		p.core = k
 		p.random = e.Rand.Stream("producer")
+		if !c.sequencesOff {
+			p.sequences = newSequences(e.Rand)
+		}
 		p.window = newWindow(e.Tasks, c.windowMessages, c.windowBytes)
 		p.finished = e.Tasks.NewCond()
 		k.beats.producerGroup = c.group
@@ -82,7 +86,8 @@ func newProducer(e env.Env, c *config) (*Producer, error) {
 }
 
 // Send sends a message and waits until a broker has stored it. It tries other brokers as long as the send timeout
-// and the context allow. The message is not changed.
+// and the context allow, or the same one again, if it may have stored the message and knows one that comes again: see WithoutExactlyOnce. The
+// message is not changed.
 //
 // Errors are ErrMessage (wrong message, not sent), ErrClosed, the error of ctx, and *SendError, which says
 // whether the message may have been stored all the same.
@@ -90,7 +95,8 @@ func (p *Producer) Send(ctx context.Context, m *Message) (SendResult, error) {
 	return p.send(ctx, m, Queue{}, false)
 }
 
-// SendTo is Send to a certain queue, which must belong to the topic of the message. It tries once.
+// SendTo is Send to a certain queue, which must belong to the topic of the message. It tries once, and again only if the outcome is not known and the broker
+// knows a message that comes again.
 func (p *Producer) SendTo(ctx context.Context, queue Queue, m *Message) (SendResult, error) {
 	return p.send(ctx, m, queue, true)
 }

@@ -64,8 +64,10 @@ type SendResult struct {
 	Region        string
 	TraceOff      bool // the broker wants no message traces ("traceOn")
 	// Tries is how often the message was sent. If it is more than 1, an earlier try that
-	// seemed to fail may have stored the message too.
+	// seemed to fail may have stored the message too, unless the broker knows messages that come again.
 	Tries int
+
+	offsets string // of the messages of a batch, if they do not follow one another
 }
 
 // String shows status, identifiers and place.
@@ -74,14 +76,17 @@ func (r SendResult) String() string {
 }
 
 // perMessage turns the result of a batch into one for each message. Brokers give the elements
-// consecutive offsets, and their offset ids joined by commas.
+// consecutive offsets, unless a crash has parted the batch, and their offset ids joined by commas.
 func perMessage(whole SendResult, uniqueIDs []string) []SendResult {
-	offsetIDs := strings.Split(whole.OffsetID, ",")
+	offsetIDs, offsets := strings.Split(whole.OffsetID, ","), offsetsOf(whole.offsets, len(uniqueIDs))
+	whole.offsets = ""
 	results := make([]SendResult, len(uniqueIDs))
 	for i := range results {
 		results[i] = whole
 		results[i].UniqueID = uniqueIDs[i]
-		results[i].QueueOffset += QueueOffset(i)
+		if results[i].QueueOffset += QueueOffset(i); offsets != nil {
+			results[i].QueueOffset = offsets[i]
+		}
 		if len(offsetIDs) == len(uniqueIDs) {
 			results[i].OffsetID = offsetIDs[i]
 		}

@@ -29,6 +29,8 @@ type sending struct {
 	uniqueID string
 	prefer   string // a broker name to begin with; "": any
 	asks     bool   // it is a request: brokers must know this client before
+	sequence int64  // of the message, or of the first one of a batch; 0: none
+	bound    bool   // it was perhaps stored by a broker that knows repeats: further tries go there
 	chosen   bool   // it must go to queue
 	queue    Queue
 	began    env.Instant
@@ -55,7 +57,7 @@ func (p *Producer) give(s *sending) {
 	clear(s.attempts)
 	s.attempts, s.message, s.chosen, s.request.Body = s.attempts[:0], nil, false, nil
 	s.mode, s.patience, s.batch, s.batchIDs = Synchronous, env.Never, nil, nil
-	s.prefer, s.asks = "", false
+	s.prefer, s.asks, s.sequence, s.bound = "", false, 0, false
 	if cap(s.body) > scratchMax {
 		s.body = nil
 	}
@@ -144,8 +146,9 @@ func (p *Producer) addUniqueID(s *sending) (string, error) {
 	return id, err
 }
 
-// identify completes the request of a single message.
+// identify completes the request of a single message, and gives messages their sequence.
 func (p *Producer) identify(s *sending) (err error) {
+	p.number(s)
 	if s.uniqueID == "" {
 		s.uniqueID, err = p.addUniqueID(s)
 	}
@@ -176,7 +179,7 @@ func (s *sending) result(status SendStatus, queue Queue, h *proto.SendMessageRes
 	return SendResult{
 		Status: status, UniqueID: s.uniqueID, OffsetID: h.OffsetID, Queue: queue,
 		QueueOffset: QueueOffset(h.QueueOffset), TransactionID: h.TransactionID,
-		RecallHandle: h.RecallHandle, Region: h.Region, TraceOff: h.TraceOff,
+		RecallHandle: h.RecallHandle, Region: h.Region, TraceOff: h.TraceOff, offsets: h.Offsets,
 	}
 }
 
@@ -186,16 +189,13 @@ func (p *Producer) deliver(call *env.Call, s *sending, o order) (SendResult, err
 	if err == nil {
 		err = p.identify(s)
 	}
-	tries := 1 + o.retries
-	if s.chosen && o.fixedOnce {
-		tries = 1
-	}
+	tries, once := 1+o.retries, s.chosen && o.fixedOnce
 	var stored SendResult // of the last try that stored the message
 	isStored, try := false, 0
 	for err == nil {
 		try++
 		began := p.core.env.Clock.Now()
-		result, failure := p.attempt(call, s, to, p.tryDeadline(o.deadline, try == tries))
+		result, failure := p.attempt(call, s, to, p.tryDeadline(o.deadline, try == tries || once && !p.mayRepeat(call, s, to, o.deadline)))
 		if failure == nil {
 			stored, isStored = result, true
 			if result.Status == SendOK || !p.config.retryUnlessSafelyStored {
@@ -203,7 +203,7 @@ func (p *Producer) deliver(call *env.Call, s *sending, o order) (SendResult, err
 			}
 		}
 		v := p.note(s, to, began, result, failure, o.retryCodes)
-		if try == tries || !v.again || p.isOver(call, o.deadline) || !p.rest(call, s, o.deadline) {
+		if try == tries || once && !s.bound || !v.again || p.isOver(call, o.deadline) || !p.rest(call, s, o.deadline) {
 			err = p.reason(call, s, o.deadline)
 			break
 		}
@@ -229,9 +229,14 @@ func (p *Producer) note(s *sending, to target, began env.Instant, result SendRes
 	v := verdict{again: true, maybeStored: true}
 	if err != nil {
 		v = judge(err, codes)
+		if v.maybeStored && hasCode(err, proto.RespServiceNotAvailable) && s.header.Sequence != 0 {
+			// Other brokers may answer so when they have stored a part.
+			v.maybeStored = false
+		}
 	} else {
 		err = fmt.Errorf("stored, but with status %s", result.Status)
 	}
+	s.stay(v)
 	address, _ := to.broker.master()
 	s.attempts = append(s.attempts, Attempt{
 		Queue: p.config.space.bareQueue(to.Queue), Address: address, Took: p.core.env.Clock.Now().Sub(began), Err: err, MaybeStored: v.maybeStored,
@@ -290,7 +295,7 @@ func (p *Producer) firstTarget(call *env.Call, s *sending, deadline env.Instant)
 	return p.choice.pick(t, "", p.core.env.Clock.Now()), nil
 }
 
-// nextTarget passes over the broker that failed, if there is another one, and has its route
+// nextTarget passes over the broker that failed, if there is another one and the send is not bound to it, and has its route
 // fetched again.
 func (p *Producer) nextTarget(call *env.Call, s *sending, failed target, deadline env.Instant) (target, error) {
 	t, err := p.core.routes.forProducer(call, s.header.Topic, deadline)
@@ -298,7 +303,10 @@ func (p *Producer) nextTarget(call *env.Call, s *sending, failed target, deadlin
 		return target{}, err
 	}
 	p.core.routes.suspect(t.name)
-	if s.chosen {
+	switch {
+	case s.bound:
+		return failed, nil
+	case s.chosen:
 		return p.fixedTarget(s)
 	}
 	return p.choice.pick(t, failed.BrokerName, p.core.env.Clock.Now()), nil

@@ -71,7 +71,7 @@ func traceConfig(outer *config, kind traceOf) *config {
 		c.instance = traceInstance + outer.instance
 	}
 	c.group = traceGroup(outer.group, kind)
-	c.sendTimeout, c.bodyMax = traceSendTimeout, traceBodyMax
+	c.sendTimeout, c.bodyMax, c.sequencesOff = traceSendTimeout, traceBodyMax, true
 	return c
 }
 
