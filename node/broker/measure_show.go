@@ -24,6 +24,7 @@ func (m *Measurement) Snapshot() *measure.Snapshot {
 	m.showDelays(s)
 	m.showTimers(s)
 	m.showTransactions(s)
+	m.repeats.show(s)
 	s.Add(measure.Visit, m.took.Seconds())
 	s.Limit(m.limits.Series)
 	return s

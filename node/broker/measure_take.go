@@ -54,6 +54,7 @@ type Measurement struct {
 	delayLost          int64
 	timers             timersReading
 	transactions       transactionsReading
+	repeats            repeatReading
 	written, flushed   message.LogOffset
 	confirmed, first   message.LogOffset
 	backlog            store.Backlog
@@ -154,6 +155,7 @@ func (b *Broker) measureStore(m *Measurement, walk *turns) {
 	}
 	m.timers, m.transactions = b.timers.measure(walk), b.transactions.measure(walk)
 	m.delayLost = b.delays.lost + b.timers.lost
+	m.repeats = b.repeats.read()
 	// These belong together, so nothing waits between them.
 	m.written, m.flushed, m.confirmed, m.first = s.Written(), s.Flushed(), s.Confirmed(), s.Start()
 	m.backlog, m.fenced, m.refusing = s.Backlog(), s.Fenced() != nil, s.Health() != nil

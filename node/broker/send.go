@@ -43,10 +43,10 @@ func (b *Broker) send(in *transport.Incoming) {
 		b.refuse(in, refusal)
 		return
 	}
-	records = records[len(claim.stored):]
 	done := b.newSendDone(in.Reply(), header.QueueID)
 	unique, _ := message.PropertyBytes(records[0].Properties, message.PropertyUniqueID)
 	done.unique = append(done.unique[:0], unique...)
+	records = records[len(claim.stored):]
 	done.inner = records[0].SysFlags.InnerBatch()
 	done.recall = b.recallHandleOf(done.recall[:0], &records[0])
 	key := store.QueueKey{Topic: string(records[0].Topic), ID: records[0].QueueID}
