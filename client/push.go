@@ -22,6 +22,7 @@ type PushConsumer struct {
 	push    *pushConfig
 	reader  *PullConsumer // the same core: subscriptions, pulls
 	inner   *Producer     // the same core: sends failed messages when brokers do not take them back
+	popper  popper        // the same core: what is not pulled
 	store   offsetStore
 	context context.Context // of handlers
 
@@ -31,8 +32,9 @@ type PushConsumer struct {
 	startedAt env.WallMillis
 	suspended bool
 	assigned  map[Queue]*assignment
-	order     []*assignment // those of assigned, in the order of queues
-	cursor    int           // whose turn it is in order
+	order     []*assignment   // those of assigned, in the order of queues
+	cursor    int             // whose turn it is in order
+	decided   map[string]bool // topics whose queues a broker has assigned once, see askAssignment
 
 	working   int      // calls of the handler, and messages of loops, under way
 	workers   int      // tasks that call the handler; <= push.concurrency
@@ -83,6 +85,8 @@ func (c *PushConsumer) setUp(k *core) {
 	c.core = k
 	c.reader = &PullConsumer{core: k, config: c.config, subscriptions: map[string]*subscribed{}, preferred: map[Queue]int64{}}
 	c.inner = newInnerProducer(k)
+	c.popper = popper{core: k, config: c.config, reader: c.reader}
+	c.decided = map[string]bool{}
 	c.arrived, c.finished = tasks.NewCond(), tasks.NewCond()
 	c.rebalance = rebalancing{changed: tasks.NewCond(), over: tasks.NewCond()}
 	c.rates = rates{since: k.env.Clock.Now(), topics: map[string]*topicRates{}}

@@ -6,19 +6,16 @@ import (
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport/assign"
+	"github.com/gantrymq/gantry/transport/proto"
 	"go.uber.org/zap"
 )
 
 // apply gives up and takes on queues of a topic until those that are wanted are held.
-func (c *PushConsumer) apply(topic string, wanted []Queue) error {
-	var held []Queue
-	for _, a := range c.order {
-		if a.queue.Topic == topic {
-			held = append(held, a.queue)
-			a.leaving = false
-		}
-	}
-	missing, surplus := assign.Diff(held, wanted)
+func (c *PushConsumer) apply(topic string, wanted []wantedQueue) error {
+	held := c.heldOf(topic)
+	missing, surplus := assign.Diff(inMode(held, proto.ModePull), inMode(wanted, proto.ModePull))
+	missingPops, surplusPops := assign.Diff(inMode(held, proto.ModePop), inMode(wanted, proto.ModePop))
+	surplus = append(surplus, surplusPops...)
 	var leaving []*assignment
 	for _, queue := range surplus {
 		leaving = append(leaving, c.assigned[queue])
@@ -32,13 +29,34 @@ func (c *PushConsumer) apply(topic string, wanted []Queue) error {
 			failures = append(failures, err)
 		}
 	}
-	if len(surplus)+len(missing) > 0 {
+	// A queue that was pulled has been given up before, with what was consumed of it committed: brokers pop from there on.
+	c.takeOnPops(missingPops)
+	if c.asksBrokers() {
+		c.followPops(topic, wanted)
+	}
+	if missing = append(missing, missingPops...); len(surplus)+len(missing) > 0 {
 		c.core.env.Log.Info("queues were shared out", zap.String("topic", topic), zap.Stringers("given up", surplus), zap.Stringers("taken on", missing))
 		// Shares of the limits of the topic have changed.
 		c.wakeAll()
 		c.tellQueues(topic)
 	}
 	return join(failures)
+}
+
+// heldOf lists the queues of a topic that are held, and has them stay.
+func (c *PushConsumer) heldOf(topic string) (held []wantedQueue) {
+	for _, a := range c.order {
+		if a.queue.Topic != topic {
+			continue
+		}
+		mode := proto.ModePull
+		if a.popped != nil {
+			mode = proto.ModePop
+		}
+		held = append(held, wantedQueue{a.queue, mode})
+		a.leaving = false
+	}
+	return held
 }
 
 // takeOn begins to consume a queue.

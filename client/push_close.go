@@ -73,7 +73,7 @@ func (c *PushConsumer) Close(ctx context.Context) error {
 	}
 	c.core.close(nil, deadline)
 	if cutOff > 0 {
-		return fmt.Errorf("%d calls of the handler were under way: %w", cutOff, cmp.Or(call.Err(), ctx.Err(), context.DeadlineExceeded))
+		return fmt.Errorf("%d calls of the handler, or acknowledgements, were under way: %w", cutOff, cmp.Or(call.Err(), ctx.Err(), context.DeadlineExceeded))
 	}
 	return nil
 }

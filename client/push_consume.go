@@ -37,11 +37,19 @@ func (c *PushConsumer) anyWaiting() bool {
 	}
 	now := c.core.env.Clock.Now()
 	for _, a := range c.order {
-		if c.mayHandOut(a, now) && a.hasWaiting(c.push.inOrder, now) {
+		if c.mayHandOut(a, now) && c.waits(a, now) {
 			return true
 		}
 	}
 	return false
+}
+
+// waits reports whether a queue has a message to hand out.
+func (c *PushConsumer) waits(a *assignment, now env.Instant) bool {
+	if a.popped != nil {
+		return a.popped.hasWaiting(now)
+	}
+	return a.hasWaiting(c.push.inOrder, now)
 }
 
 // mayHandOut reports whether messages of a queue may go to a handler now.
@@ -85,7 +93,16 @@ func (c *PushConsumer) takeNext(count int) (*assignment, []*Received) {
 }
 
 func (c *PushConsumer) takeFrom(a *assignment, count int, now env.Instant) []*Received {
-	if c.push.inOrder {
+	switch {
+	case a.popped != nil:
+		before := a.popped.unsettled
+		taken := a.popped.take(count, now)
+		if a.popped.unsettled < before {
+			// What was skipped made room for another pop.
+			a.changed.Broadcast()
+		}
+		return taken
+	case c.push.inOrder:
 		return a.takeInOrder(count, now)
 	}
 	return a.take(count, now)
@@ -133,7 +150,10 @@ func (c *PushConsumer) settle(b batch, err error, took time.Duration) {
 	}
 	consumed := consumedOf(err, len(b.messages))
 	c.rates.of(c.config.space.full(b.messages[0].Topic)).consumed(c.core.env.Clock.Now(), consumed, len(b.messages)-consumed, took)
-	if b.is(b.epoch) && c.core.state < closing && c.mayConsume(b.assignment) {
+	switch {
+	case b.popped != nil:
+		c.settlePopped(b, consumed, err)
+	case b.is(b.epoch) && c.core.state < closing && c.mayConsume(b.assignment):
 		for _, m := range b.messages[:consumed] {
 			c.markConsumed(b, m)
 		}

@@ -27,7 +27,7 @@ func (c *PushConsumer) startOf(queue Queue) (from, stored QueueOffset, err error
 func (c *PushConsumer) firstOf(queue Queue) (QueueOffset, error) {
 	var h proto.OffsetResponse
 	asking := newAsker(c)
-	retry := c.isRetryTopic(queue.Topic)
+	retry := c.isRetryTopic(queue.Topic) || c.isPopRetryTopic(queue.Topic)
 	switch {
 	case c.push.from == proto.FromFirstOffset, c.push.from != proto.FromTimestamp && retry:
 		// Brokers correct 0 to the oldest message they have.

@@ -35,6 +35,10 @@ func (c *PushConsumer) serveRunningInfo(in *transport.Incoming) error {
 func (c *PushConsumer) runningInfo() *proto.ConsumerRunningInfo {
 	info := &proto.ConsumerRunningInfo{Properties: c.properties(), Subscriptions: c.consumerData().Subscriptions}
 	for _, a := range c.order {
+		if a.popped != nil {
+			info.PopQueues = append(info.PopQueues, popInfo(a))
+			continue
+		}
 		info.Queues = append(info.Queues, c.queueInfo(a))
 	}
 	now := c.core.env.Clock.Now()
@@ -64,6 +68,10 @@ func (c *PushConsumer) properties() map[string]string {
 		"consumeTimeout":             strconv.Itoa(int(p.consumeTimeout.Minutes())),
 		"pullThresholdForQueue":      strconv.Itoa(p.queueMessages),
 		"consumeConcurrentlyMaxSpan": strconv.Itoa(p.queueSpan),
+		"clientRebalance":            strconv.FormatBool(!c.asksBrokers()),
+		"popInvisibleTime":           strconv.FormatInt(c.config.pop.invisible.Milliseconds(), 10),
+		"popBatchNums":               strconv.Itoa(c.config.pop.batch),
+		"popThresholdForQueue":       strconv.Itoa(c.config.pop.limit),
 		"suspended":                  strconv.FormatBool(c.suspended),
 	}
 }

@@ -108,7 +108,10 @@ func (c *PushConsumer) putDown(b batch, d *Delivery) {
 		return
 	}
 	c.traceEnd(b.traced, errLeft)
-	if b.is(b.epoch) {
+	switch {
+	case b.popped != nil:
+		b.popped.putBack(d.Received)
+	case b.is(b.epoch):
 		b.putBack(d.Received, 0)
 	}
 	c.ended(b)

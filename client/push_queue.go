@@ -31,6 +31,8 @@ type assignment struct {
 
 	pulledAt, consumedAt env.WallMillis // the last time; 0: never
 
+	popped *popQueue // the queue is popped, and may stand for all of a broker; nil: it is pulled, and the process queue has its messages
+
 	// Of lite pull consumers only. What they hand out leaves the process queue at once.
 	polled bool
 	paused bool        // neither pulled nor handed out
@@ -85,6 +87,10 @@ func (c *PushConsumer) hold(a *assignment) {
 func (c *PushConsumer) startPulling(a *assignment) {
 	a.run++
 	run := a.run
+	if a.popped != nil {
+		c.core.start("pop "+a.queue.String(), func() { c.popLoop(a, run) })
+		return
+	}
 	c.core.start("pull "+a.queue.String(), func() { c.pullLoop(a, run) })
 }
 
@@ -108,6 +114,10 @@ func (c *PushConsumer) ofTopic(topic string) int {
 // full reports whether a queue has so much in work that it must not be pulled.
 func (c *PushConsumer) full(a *assignment) bool {
 	p := c.push
+	if a.popped != nil {
+		a.popped.skip(c.core.env.Clock.Now())
+		return a.popped.unsettled > c.config.pop.limit
+	}
 	if c.lite != nil && c.buffered() >= c.config.lite.totalMessages {
 		return true
 	}
@@ -130,6 +140,11 @@ func (c *PushConsumer) restore(messages []*Received) {
 	for _, m := range messages {
 		if original := m.Properties.Get(message.PropertyRetryTopic); original != "" && m.Topic == retry {
 			m.Topic = c.config.space.bare(original)
+			continue
+		}
+		// What members have popped that pull now.
+		if topic, form := proto.SplitPopRetryTopic(c.config.group, c.config.space.full(m.Topic)); form != proto.PopNormal {
+			m.Topic = c.config.space.bare(topic)
 		}
 	}
 }

@@ -71,7 +71,7 @@ func (c *PushConsumer) serveReset(in *transport.Incoming) error {
 	reply := in.Reply()
 	c.core.start("reset offsets", func() {
 		for _, to := range table.Offsets {
-			if a := c.assigned[to.Queue]; a != nil && to.Queue.Topic == h.Topic {
+			if a := c.assigned[to.Queue]; a != nil && a.popped == nil && to.Queue.Topic == h.Topic {
 				c.reset(a, QueueOffset(max(to.Offset, 0)))
 			}
 		}
@@ -107,7 +107,7 @@ func (c *PushConsumer) serveStatus(in *transport.Incoming) error {
 	}
 	status := &proto.ConsumerStatus{}
 	for _, a := range c.order {
-		if a.queue.Topic == h.Topic {
+		if a.queue.Topic == h.Topic && a.popped == nil {
 			status.Queues = append(status.Queues, proto.QueueOffset{Queue: a.queue, Offset: int64(a.committed())})
 		}
 	}

@@ -122,18 +122,34 @@ func topicsOf(list []*assignment) []string {
 }
 
 // share decides which queues of a topic this consumer is to hold.
-func (c *PushConsumer) share(topic string) ([]Queue, error) {
+func (c *PushConsumer) share(topic string) ([]wantedQueue, error) {
 	if c.lite != nil && c.lite.mode == modeAssign {
-		return c.lite.fixedOf(topic), nil
+		return pulls(c.lite.fixedOf(topic)), nil
 	}
 	deadline := c.core.env.Clock.Now().Add(c.config.requestTimeout)
 	t, err := c.core.routes.forConsumer(nil, topic, deadline)
 	if err == nil && c.isRetryTopic(topic) && c.retryTopicEverywhere() != nil {
 		t, err = c.core.routes.fetch(nil, topic, false, deadline)
 	}
+	if errors.Is(err, ErrTopicNotFound) && c.isPopRetryTopic(topic) {
+		// Brokers make it when something that was popped comes again, and that may never be.
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
+	if c.asksBrokers() {
+		wanted, decided, err := c.askAssignment(t)
+		if decided {
+			return wanted, err
+		}
+	}
+	queues, err := c.shareByMembers(t)
+	return pulls(queues), err
+}
+
+// shareByMembers decides as all members of the group do, each for itself.
+func (c *PushConsumer) shareByMembers(t *topic) ([]Queue, error) {
 	queues := slices.Clone(t.subscribe)
 	assign.SortQueues(queues)
 	if c.push.model == Broadcasting {
