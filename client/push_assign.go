@@ -80,14 +80,14 @@ func (c *PushConsumer) queryEach(t *topic) (*proto.Assignment, error) {
 	var failures []error
 	for _, name := range brokerNamesOf(t.subscribe) {
 		address, ok := c.core.brokers.named(name).reader(proto.MasterID)
-		if !ok || c.rebalance.mute[name] {
+		if !ok || c.rebalance.silent[name] {
 			continue
 		}
 		list, err := c.query(t.name, address)
 		if err == nil {
 			return list, nil
 		}
-		c.rebalance.mute[name] = hasNoAnswer(err)
+		c.rebalance.silent[name] = hasNoAnswer(err)
 		failures = append(failures, err)
 	}
 	if len(failures) == 0 {

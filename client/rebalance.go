@@ -18,6 +18,7 @@ import (
 type rebalancing struct {
 	due     env.Instant
 	mute    map[string]bool // broker names that did not answer in this round
+	silent  map[string]bool // likewise, when they were asked for an assignment: they may still know the members
 	failed  int             // rounds in a row that could not do all they should; at most rebalanceFailuresMax
 	changed env.Cond
 	rounds  int      // that have ended
@@ -71,7 +72,7 @@ func (c *PushConsumer) rebalanceLoop() {
 // rebalanceOnce reports whether all topics were shared out. A topic that cannot be keeps its queues.
 func (c *PushConsumer) rebalanceOnce() bool {
 	var failures []error
-	c.rebalance.mute = map[string]bool{}
+	c.rebalance.mute, c.rebalance.silent = map[string]bool{}, map[string]bool{}
 	for _, topic := range c.topics() {
 		if c.core.state != open {
 			return true
