@@ -123,6 +123,38 @@ func ExampleLitePullConsumer_Seek() {
 	// queue offset 2 1 plum
 }
 
+// A pop consumer holds no queues: any number of members take messages side by side, and each message is one member's until it is acknowledged
+// or its time is over.
+func ExampleNewPopConsumer() {
+	ctx := context.Background()
+	c, err := gantry.NewPopConsumer(client.WithGroup("billing"), client.WithNameServers("127.0.0.1:9876"),
+		client.WithSubscription("orders", client.Tags("*")), client.WithInvisibleTime(30*time.Second))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close(ctx)
+	messages, err := c.Pop(ctx, 16)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, m := range messages {
+		fmt.Println(string(m.Body))
+		if len(m.Body) > 1<<20 {
+			// This one takes its time.
+			if err := c.ChangeInvisible(ctx, m, 5*time.Minute); err != nil {
+				log.Fatal(err)
+			}
+		}
+		switch err := c.Ack(ctx, m); {
+		case errors.Is(err, client.ErrNotHeld):
+			// It took too long: another member may have the message now.
+			log.Print(err)
+		case err != nil:
+			log.Fatal(err)
+		}
+	}
+}
+
 // Message traces tell who sent what, when and whereto; usually they go to RMQ_SYS_TRACE_TOPIC. Tools find them by the unique id of a message.
 func ExampleProducer_traced() {
 	defer standalone("orders", "traces")()

@@ -52,6 +52,10 @@ type (
 	Delivery = client.Delivery
 	// LitePullConsumer pulls ahead and gives messages to whoever polls.
 	LitePullConsumer = client.LitePullConsumer
+	// PopConsumer takes messages that it must acknowledge one by one, without holding queues.
+	PopConsumer = client.PopConsumer
+	// PoppedMessage is what it takes.
+	PoppedMessage = client.PoppedMessage
 	// PullConsumer reads queues where and when the application wants.
 	PullConsumer = client.PullConsumer
 	// Admin looks after topics, brokers and name servers.
@@ -116,6 +120,16 @@ func NewLitePullConsumer(options ...client.LitePullOption) (*LitePullConsumer, e
 		return nil, err
 	}
 	return client.NewLitePullConsumer(world.Env, withMachine(options)...)
+}
+
+// NewPopConsumer returns a pop consumer. client.WithGroup is required. The first call connects. Close it when it is no longer needed. The
+// error is a *client.OptionError.
+func NewPopConsumer(options ...client.PopOption) (*PopConsumer, error) {
+	world, err := consumerWorld(false)
+	if err != nil {
+		return nil, err
+	}
+	return client.NewPopConsumer(world.Env, withMachine(options)...)
 }
 
 // consumerWorld is the world of a consumer, with a disk if offsets are to be kept there.

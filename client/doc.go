@@ -4,7 +4,7 @@
 //
 // # Who owns what
 //
-// Each Producer, PullConsumer, PushConsumer, LitePullConsumer and Admin has a core of its own: one connection to each address, the list of name
+// Each Producer, PullConsumer, PushConsumer, LitePullConsumer, PopConsumer and Admin has a core of its own: one connection to each address, the list of name
 // servers, the routes of the topics in use, the table of brokers, and the heartbeats. All of it is used with the
 // node's baton held, so there are no locks. Public methods enter through env.Door; they are for goroutines of the
 // application, and for code run by Offload, never for a task that holds the baton.
@@ -26,6 +26,8 @@
 // A message is delivered to a group at least once. What handlers consumed is durable when its offset is stored: within 5 s, when a queue
 // is given up, and at Close. Until then a crash means that it comes again. Offsets of broadcasting are durable in a file of this member.
 // What a lite pull consumer handed out is consumed when the next Poll begins, and stored like that; with Commit, when that returns.
+// What was popped is consumed when the broker has acknowledged it: Ack returns nil then, and handlers of a push consumer that pops have theirs acknowledged
+// beside them, by Close at the latest. Until then, and for as long as the message is hidden, nobody else has it; after that it comes again.
 //
 // A transaction is committed or rolled back for sure when its result, or Commit and Rollback, say so. Until then the half message is as durable as a
 // message, and the decision only where the application has put it: the broker asks a producer of the group. A committed message may be delivered
@@ -58,6 +60,12 @@
 //	  in order suspendQueue. persistLoop → persistOne → offsetStore.write: the offset of the first unfinished message.
 //	  rebalanceLoop → share (members, allocate) → apply: giveUp, lockNew, takeOn → startOf → hold.
 //
+//	  With WithBrokerRebalance: share → askAssignment → apply: takeOnPops → hold → popLoop → pop → popper.pop → popQueue.put → dispatch → … →
+//	  settle → settlePopped → acknowledge, hideFor, or giveUpMessage (sendBack, then acknowledge).
+//
+//	PopConsumer.Pop → askAll → ask: a task for each broker → popper.pop → answer (decode outside the node, receipts) → ready → handOut;
+//	  Ack → popper.acknowledge; AckAll → batchAcks → sendBatch; ChangeInvisible → popper.hide.
+//
 //	LitePullConsumer: its engine is a PushConsumer without handler; Poll → consumed → handOut → takeNext, or wait for pullLoop's dispatch.
 //	  Subscribe, Assign → rebalanceLoop → share → apply. Seek → restart → startPulling. Commit → persist → persistOne.
 //
@@ -66,7 +74,7 @@
 // A core runs one task that refreshes routes, one for heartbeats and, if the list of name servers may change, one for
 // that; a producer may have one that detects when brokers are back, and one that sends message traces over a core of its own, and, if topics were named with a listener for transactions, one until it has found their brokers.
 // A push consumer has one that shares out queues, one that stores offsets, one that expires messages or renews locks, and one for each
-// queue it holds, which pulls; a lite pull consumer has the same, and one that watches topics if it is asked to. Listeners are called by one more. Besides, there are tasks that end by themselves: fetches, heartbeats, asynchronous sends, ends of transactions, calls of
+// queue it holds, which pulls or pops; a pop consumer has one for each pop under way; a lite pull consumer has the same, and one that watches topics if it is asked to. Listeners are called by one more. Besides, there are tasks that end by themselves: fetches, heartbeats, asynchronous sends, ends of transactions, calls of
 // handlers and transaction listeners. Close ends all of them; only callbacks and handlers that do not return can outlive it.
 //
 // # Not done here
@@ -123,6 +131,10 @@
 //	litepull.go, litepull_options.go   the lite pull consumer: its queues, its options
 //	litepull_poll.go, litepull_seek.go, litepull_commit.go, litepull_watch.go   what it can do with them
 //	push_listen.go    listeners
+//	pop.go, pop_message.go   pops, receipts and what is told of them
+//	popconsumer.go, popconsumer_ack.go, pop_batch.go, pop_options.go   the pop consumer's calls, many acknowledgements as one, options
+//	push_assign.go, push_pop.go   queues that brokers assign, popping them
+//	popqueue.go       messages between pop and acknowledgement (pure)
 //	admin.go, admin_topic.go, admin_query.go, admin_config.go, admin_brokers.go, admin_group.go, admin_member.go,
 //	admin_offset.go, admin_stats.go, admin_names.go, admin_list.go, admin_entries.go, admin_rights.go,
 //	admin_auth.go     administration

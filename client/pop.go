@@ -118,6 +118,7 @@ func (p *popper) popped(from Queue, m *Received, writing *receipts) (*PoppedMess
 	space, now := p.config.space, p.core.env.Clock.Now()
 	popped := &PoppedMessage{Received: m, topic: from.Topic}
 	popped.hold(receipt, now)
+	popped.showReceipt()
 	if m.Properties.Get(message.PropertyFirstPoppedAtMillis) == "" {
 		m.Properties.Set(message.PropertyFirstPoppedAtMillis, decimal(writing.header.PoppedAt))
 	}

@@ -24,8 +24,10 @@ type PoppedMessage struct {
 // hold notes a receipt that came now. Its end is measured from here by a clock that does not jump: the broker's calendar may be another one.
 func (m *PoppedMessage) hold(receipt proto.PopReceipt, now env.Instant) {
 	m.receipt, m.until = receipt, now.Add(time.Duration(receipt.InvisibleMillis)*time.Millisecond)
-	m.Properties.Set(message.PropertyReceipt, receipt.String())
 }
+
+// showReceipt makes the receipt a property. Handlers may keep what they got, so it must not be called for theirs any more.
+func (m *PoppedMessage) showReceipt() { m.Properties.Set(message.PropertyReceipt, m.Receipt()) }
 
 // readFrom is the topic that the message was read from, as brokers name it: what asks about it must name that one.
 func (m *PoppedMessage) readFrom(group string) string {

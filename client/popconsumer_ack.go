@@ -146,7 +146,11 @@ func (c *PopConsumer) ChangeInvisible(ctx context.Context, m *PoppedMessage, inv
 	if invisible < time.Millisecond {
 		return fmt.Errorf("%w: a message cannot be hidden for %s: give at least 1ms", ErrOption, invisible)
 	}
-	return c.popper.hide(call, m, invisible, c.core.deadline(call, ackTimeout))
+	err = c.popper.hide(call, m, invisible, c.core.deadline(call, ackTimeout))
+	if err == nil {
+		m.showReceipt()
+	}
+	return err
 }
 
 // Close leaves the group, ends all connections, and returns when nothing of the consumer is left running. Calls under way fail with

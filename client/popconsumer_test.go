@@ -137,6 +137,7 @@ func TestChangeInvisibleHidesAMessageAndReplacesItsReceipt(t *testing.T) {
 	c := newPopCluster(t, 1)
 	c.a.put(orders(0), 3)
 	var before, after string
+	var changed *client.PoppedMessage
 	var old error
 	c.run(2*time.Minute, func() {
 		p := c.popper(client.WithInvisibleTime(5 * time.Second))
@@ -145,7 +146,7 @@ func TestChangeInvisibleHidesAMessageAndReplacesItsReceipt(t *testing.T) {
 		before = m.Receipt()
 		c.app.Tasks.Sleep(4 * time.Second)
 		must(p.ChangeInvisible(background, m, 30*time.Second))
-		after = m.Receipt()
+		after, changed = m.Receipt(), m
 		c.app.Tasks.Sleep(20 * time.Second)
 		old = p.Ack(background, &copied)
 		must(p.Ack(background, m))
@@ -155,6 +156,7 @@ func TestChangeInvisibleHidesAMessageAndReplacesItsReceipt(t *testing.T) {
 		must(p.Close(background))
 	})
 	require.ErrorIs(t, old, client.ErrNotHeld)
+	require.Equal(t, after, changed.Properties.Get("POP_CK"))
 	was, is := must1(proto.ParsePopReceipt(before)), must1(proto.ParsePopReceipt(after))
 	require.Equal(t, int64(0), was.StartOffset)
 	require.Equal(t, int64(2), is.StartOffset, "the new check point is that of the message alone")
