@@ -22,6 +22,8 @@ type fleet struct {
 	*pubsub
 	members []*fleetMember
 	churn   churnOptions
+	// prepare, if not nil, is done before anything is sent and any fault happens. It runs as a task of the observer.
+	prepare func() error
 	// send makes a producer send once.
 	send func(c *pubsubClient)
 	// caughtUp tells what is not consumed yet, or "". It is asked when the final logs are known.
@@ -103,7 +105,7 @@ func (f *fleet) play(sender func(c *pubsubClient) error) {
 		f.failLiveness("the cluster did not start: %v", f.notReady())
 		return
 	}
-	if !f.createTopics() {
+	if !f.createTopics() || !f.prepared() {
 		return
 	}
 	f.startProducers(sender)
@@ -125,6 +127,23 @@ func (f *fleet) play(sender func(c *pubsubClient) error) {
 	if f.kernel.Failure() == nil {
 		f.judge()
 	}
+}
+
+// prepared does what the scenario wants done first.
+func (f *fleet) prepared() bool {
+	if f.prepare == nil {
+		return true
+	}
+	done, err := false, error(nil)
+	f.observer.Tasks.Go("prepare", func() {
+		err = f.prepare()
+		done = true
+	})
+	if !f.until("prepare", time.Minute, func() bool { return done }) || err != nil {
+		f.failLiveness("the scenario could not be prepared: %v", err)
+		return false
+	}
+	return true
 }
 
 // startProducers lets each producer send until the safety phase is over.

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/gantrymq/gantry/node/env"
@@ -65,6 +67,14 @@ func (c *rawClient) call(address string, code int32, fields map[string]string, b
 		return nil
 	}
 	return answer
+}
+
+// close ends the connections.
+func (c *rawClient) close() {
+	for _, address := range slices.Sorted(maps.Keys(c.conns)) {
+		c.conns[address].Close()
+	}
+	clear(c.conns)
 }
 
 func (c *rawClient) exchange(conn env.Conn, header rawHeader, body []byte) (*rawAnswer, error) {

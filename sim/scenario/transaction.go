@@ -154,10 +154,7 @@ func (t *transactionRun) endOtherwise(c *pubsubClient, x *moneyTransfer, sent cl
 		"producerGroup": "producers", "tranStateTableOffset": fmt.Sprint(int64(sent.QueueOffset)), "commitLogOffset": fmt.Sprint(int64(id.LogOffset)),
 		"commitOrRollback": fmt.Sprint(int32(outcome)), "msgId": sent.UniqueID,
 	}, nil)
-	// order does not matter: there is one
-	for _, conn := range net.conns {
-		conn.Close()
-	}
+	net.close()
 	switch {
 	case answer == nil:
 	case answer.Code == int(proto.RespSuccess):
