@@ -19,7 +19,7 @@ var dedupScenario = Scenario{
 	Marks: []string{
 		"send acknowledged", "acknowledged after more than one try", "stored twice safely known as once", "batch acknowledged after more than one try", "a half message was acknowledged",
 		"a level was acknowledged", "a repeat was answered", "a repeat at once was answered", "a repeat long after was answered", "below the window", "a send without an answer was repeated",
-		"repeated while all was quiet",
+		"repeated while all was quiet", "a batch that a crash has parted was completed",
 	},
 	run: runDedup,
 }
@@ -51,14 +51,14 @@ func runDedup(r *run) {
 		producers: 3, members: 1, shortest: 5 * time.Second, longest: 40 * time.Second, think: 200 * time.Millisecond,
 		brokers: func(r *draw, o *broker.Options) {
 			quickLevels(r, o)
-			d.window = int(r.number("window of sends", 6, 40))
+			d.window = int(r.number("window of sends", 12, 40))
 			if r.chance("a large window", 0.5) {
 				d.window = 4096
 			}
 			o.RepeatWindow, o.TransactionTimeout = d.window, time.Second
 			o.Store.FlushTimeout = r.duration("flush timeout", 300*time.Millisecond, 5*time.Second)
 		},
-		also: []fault.Kind{fault.ResetConnection, fault.PartitionOneWay},
+		also: []fault.Kind{fault.ResetConnection, fault.PartitionOneWay, fault.StuckSync, fault.PowerLossAfterAck, fault.PowerLossAfterAck},
 	})
 	d.others = r.draw.share("sends of other sorts", 0.8)
 	for _, m := range d.members {
@@ -168,12 +168,15 @@ func (d *dedupRun) acknowledged(o *onceMessage, result client.SendResult, err er
 func (d *dedupRun) sendBatch(c *pubsubClient) {
 	var list []*onceMessage
 	var messages []*client.Message
-	for range 2 + c.random.IntN(4) {
+	for range 2 + c.random.IntN(10) {
 		o := d.newMessage(c)
 		list, messages = append(list, o), append(messages, o.m)
 	}
 	results, err := c.producer.SendBatch(context.Background(), messages)
 	for i, o := range list {
+		if err == nil && results[i].QueueOffset != results[0].QueueOffset+client.QueueOffset(i) {
+			d.kernel.Mark("a batch that a crash has parted was completed")
+		}
 		if err == nil && d.acknowledged(o, results[i], nil) && o.tries > 1 {
 			d.kernel.Mark("batch acknowledged after more than one try")
 		}

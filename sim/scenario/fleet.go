@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/gantrymq/gantry/client"
@@ -92,6 +93,9 @@ func (f *fleet) addFaults(flush store.FlushMode, links sim.LinkOptions, also []f
 		machines = append(machines, m.machine)
 	}
 	f.injector = fault.NewInjector(f.cluster, machines, f.observer, links, sim.DefaultDisk())
+	if flush != store.SyncFlush {
+		also = slices.DeleteFunc(slices.Clone(also), func(k fault.Kind) bool { return !survivable(k) })
+	}
 	f.Schedule = fault.Draw(f.kernel.Stream("schedule of faults"), fault.Options{
 		Kinds: append(f.faultKinds(flush), also...), Every: f.draw.duration("time between faults", time.Second, 15*time.Second),
 		Within: f.work.for_, Drop: f.options.Drop,

@@ -83,6 +83,11 @@ type Broker struct {
 	TransactionTimeout  time.Duration `key:"transactionTimeOut" unit:"ms" default:"6000" range:"1 86400000" doc:"age of a transaction at which its producers are asked what became of it"`
 	TransactionInterval time.Duration `key:"transactionCheckInterval" unit:"ms" default:"30000" range:"10 86400000" doc:"pause before they are asked again"`
 	TransactionChecks   int           `key:"transactionCheckMax" default:"15" range:"1 1000000" doc:"how often they are asked before the transaction is rolled back, and its message kept in TRANS_CHECK_MAX_TIME_TOPIC"`
+	Repeats             bool          `key:"repeatsEnable" default:"true" doc:"know sends that come again, if they carry an id of their producer and a sequence, as those of Gantry's own client do, and answer them with the place of the first; a key of Gantry's own"`
+	RepeatWindow        int           `key:"repeatWindow" default:"4096" range:"1 1000000" doc:"how many sends of each producer are known again; older ones are refused; a key of Gantry's own"`
+	RepeatTime          time.Duration `key:"repeatTimeSec" unit:"s" default:"600" range:"1 86400" doc:"how long a producer is known that sends nothing; a key of Gantry's own"`
+	RepeatProducersMax  int           `key:"repeatProducersMax" default:"10000" range:"1 1000000" doc:"how many producers are known at once; beyond that the ones that are silent longest are forgotten; a key of Gantry's own"`
+	RepeatSendsMax      int           `key:"repeatSendsMax" default:"1000000" range:"1 100000000" doc:"how many sends of all producers are known, each of which takes 32 bytes of memory or somewhat more; a key of Gantry's own"`
 	RegisterPeriod      time.Duration `key:"registerNameServerPeriod" unit:"ms" default:"30000" range:"1 3600000" doc:"pause between registrations, at least 10 s and at most 60 s"`
 	RegisterTimeout     time.Duration `key:"registerBrokerTimeoutMills" unit:"ms" default:"6000" range:"100 600000" doc:"how long to wait for a name server's answer"`
 	ServerBalance       bool          `key:"serverLoadBalancerEnable" default:"true" doc:"share out the queues among consumers that leave it to the broker; false gives each of them all queues"`
