@@ -135,6 +135,7 @@ func (c *PopConsumer) Unsubscribe(ctx context.Context, topic string) error {
 	defer call.Leave()
 	delete(c.reader.subscriptions, c.config.space.full(topic))
 	c.core.beats.announce()
+	c.arrived.Broadcast()
 	return nil
 }
 
@@ -149,19 +150,19 @@ func (c *PopConsumer) Pop(ctx context.Context, most int) ([]*PoppedMessage, erro
 		return nil, err
 	}
 	defer call.Leave()
-	switch {
-	case most < 1 || most > popBatchMax:
+	if most < 1 || most > popBatchMax {
 		return nil, fmt.Errorf("%w: %d messages cannot be popped: give a number from 1 to %d", ErrOption, most, popBatchMax)
-	case len(c.reader.subscriptions) == 0:
-		return nil, fmt.Errorf("%w: there is nothing to pop: call Subscribe, or give WithSubscription", ErrOption)
 	}
 	began := c.core.env.Clock.Now()
 	for {
 		if messages := c.handOut(most); len(messages) > 0 {
 			return messages, nil
 		}
-		if c.core.state != open {
+		switch {
+		case c.core.state != open:
 			return nil, ErrClosed
+		case len(c.reader.subscriptions) == 0:
+			return nil, fmt.Errorf("%w: there is nothing to pop: call Subscribe, or give WithSubscription", ErrOption)
 		}
 		next, err := c.askAll(call, most, began)
 		if err != nil {
@@ -199,7 +200,7 @@ func (c *PopConsumer) askAll(call *env.Call, most int, began env.Instant) (next 
 	}
 	hopeful := false
 	for _, t := range targets {
-		if !t.busy && t.err != nil && t.failedAt >= began {
+		if !t.busy && t.err != nil && t.failedAt > began {
 			failures = append(failures, t.err)
 			continue
 		}
@@ -258,8 +259,13 @@ func (c *PopConsumer) ask(t *popTarget, most int) {
 	t.busy = c.core.start("pop "+t.queue.String(), func() {
 		began := c.core.env.Clock.Now()
 		answer, err := c.popper.pop(nil, popRequest{queue: t.queue, wanted: wanted, most: most, hold: c.config.holdFor})
-		t.busy, t.err, t.failedAt = false, err, c.core.env.Clock.Now()
-		t.rest = t.failedAt.Add(restAfter(answer, err, t.failedAt.Sub(began)))
+		now := c.core.env.Clock.Now()
+		t.rest = now.Add(restAfter(answer, err, now.Sub(began)))
+		if hasCode(err, proto.RespFlowControl) {
+			// It will serve soon.
+			err = nil
+		}
+		t.busy, t.err, t.failedAt = false, err, now
 		if err != nil && c.core.state == open {
 			c.core.env.Log.Warn("a pop failed", zap.Stringer("queue", t.queue), zap.Error(err))
 		}

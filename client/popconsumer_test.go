@@ -372,3 +372,138 @@ func TestOptionsOfAPopConsumerAreChecked(t *testing.T) {
 		require.ErrorIs(t, err, client.ErrOption)
 	}
 }
+
+func TestSubscriptionsChangeWhileAPopWaits(t *testing.T) {
+	c := newPopCluster(t, 1)
+	c.names.routes["bills"] = route(1, c.a)
+	var ended, refused, illegal error
+	over := false
+	c.run(time.Minute, func() {
+		p := c.popper()
+		c.app.Tasks.Go("pop", func() {
+			_, ended = p.Pop(background, 1)
+			over = true
+		})
+		c.app.Tasks.Sleep(time.Second)
+		must(p.Unsubscribe(background, "orders"))
+		c.eventually("the pop ends", func() bool { return over })
+		c.a.intercept = refusing(proto.ReqCheckClientConfig, proto.RespSubscriptionParseFailed)
+		refused = p.Subscribe(background, "bills", client.SQL("a ="))
+		illegal = p.Subscribe(background, "no topic", client.Tags("*"))
+		c.a.intercept = nil
+		must(p.Subscribe(background, "bills", client.Tags("*")))
+		c.a.put(client.Queue{Topic: "bills"}, 1)
+		must(p.Ack(background, must1(p.Pop(background, 1))[0]))
+		c.a.groups.notify("")
+		c.app.Tasks.Sleep(time.Second)
+		must(p.Close(background))
+	})
+	require.ErrorIs(t, ended, client.ErrOption)
+	require.ErrorContains(t, refused, "SUBSCRIPTION_PARSE_FAILED")
+	require.ErrorIs(t, illegal, proto.ErrNameCharacter)
+	require.Zero(t, c.a.pops.holding())
+}
+
+func TestABrokerThatDoesNotSayWhereItBeganMeansTheFirstMessageOfEachQueue(t *testing.T) {
+	c := newPopCluster(t, 1)
+	c.names.routes["orders"] = route(2, c.a)
+	c.a.pops.answer = func(h *proto.PopMessageResponse) { h.StartOffsets, h.MessageOffsets = "", "" }
+	c.a.put(orders(0), 2)
+	c.a.put(orders(1), 2)
+	c.run(time.Minute, func() {
+		p := c.popper()
+		for _, m := range must1(p.Pop(background, 4)) {
+			must(p.Ack(background, m))
+		}
+		must(p.Close(background))
+	})
+	require.Zero(t, c.a.pops.holding())
+}
+
+func TestMessagesWithoutAUsableReceiptAreLeftOutAndUnreadableAnswersAreErrors(t *testing.T) {
+	c := newPopCluster(t, 1)
+	c.names.routes["orders"] = route(1, c.a)
+	c.a.put(orders(0), 1, "POP_CK", "1 2 3")
+	c.a.put(orders(0), 1)
+	var left []*client.PoppedMessage
+	var unreadable error
+	c.run(time.Minute, func() {
+		p := c.popper()
+		left = must1(p.Pop(background, 4))
+		c.a.put(orders(0), 1)
+		c.a.pops.answer = func(h *proto.PopMessageResponse) { h.StartOffsets = "0 0" }
+		_, unreadable = p.Pop(background, 4)
+		c.a.put(orders(0), 2)
+		c.a.pops.answer = func(h *proto.PopMessageResponse) { h.StartOffsets = "0 0 4" }
+		for _, m := range must1(p.Pop(background, 4)) {
+			left = append(left, m)
+		}
+		must(p.Close(background))
+	})
+	require.ErrorIs(t, unreadable, proto.ErrPopInfo)
+	require.Len(t, left, 2)
+	require.Equal(t, client.QueueOffset(1), left[0].Offset)
+	require.Equal(t, client.QueueOffset(4), left[1].Offset, "a pop cannot begin behind its message")
+}
+
+func TestAckAllTellsOfMessagesFarApartOneByOne(t *testing.T) {
+	c := newPopCluster(t, 1)
+	c.names.routes["orders"] = route(1, c.a)
+	c.a.put(orders(0), 9000)
+	c.a.pops.next[orders(0)] = 8999
+	c.a.pops.answer = func(h *proto.PopMessageResponse) { h.StartOffsets = "0 0 1" }
+	var twice error
+	c.run(time.Minute, func() {
+		p := c.popper()
+		messages := must1(p.Pop(background, 1))
+		c.a.pops.of(orders(0)).receipts[8999] = must1(proto.ParsePopReceipt(messages[0].Receipt()))
+		must(p.AckAll(background, messages))
+		twice = p.AckAll(background, messages)
+		must(p.Close(background))
+	})
+	require.Empty(t, c.a.pops.batches)
+	require.Len(t, c.a.pops.acks, 2)
+	require.ErrorIs(t, twice, client.ErrNotHeld)
+	require.ErrorContains(t, twice, "1 messages were not acknowledged, or not for sure: ")
+	require.ErrorContains(t, twice, `receipt "1 `)
+}
+
+func TestATimeoutOfAnAcknowledgementIsNoWordAboutTheHold(t *testing.T) {
+	c := newPopCluster(t, 1)
+	c.a.put(orders(0), 1)
+	var one, all, short error
+	c.run(time.Minute, func() {
+		p := c.popper()
+		messages := must1(p.Pop(background, 1))
+		c.a.intercept = silent
+		one = p.Ack(background, messages[0])
+		all = p.AckAll(background, messages)
+		short = p.AckAll(within(c, time.Second), messages)
+		c.a.intercept = nil
+		must(p.Ack(background, messages[0]))
+		must(p.Close(background))
+	})
+	for _, err := range []error{one, all} {
+		require.ErrorIs(t, err, client.ErrTimeout)
+		require.NotErrorIs(t, err, client.ErrNotHeld)
+	}
+	require.ErrorIs(t, short, context.DeadlineExceeded)
+}
+
+func TestABrokerWithTooMuchToDoIsAskedAgainSoon(t *testing.T) {
+	c := newPopCluster(t, 1)
+	c.names.routes["orders"] = route(1, c.a)
+	c.a.put(orders(0), 1)
+	c.a.intercept = refusing(proto.ReqPopMessage, proto.RespFlowControl)
+	got := 0
+	c.run(time.Minute, func() {
+		p := c.popper()
+		c.app.Tasks.Go("later", func() {
+			c.app.Tasks.Sleep(time.Second)
+			c.a.intercept = nil
+		})
+		got = len(must1(p.Pop(background, 1)))
+		must(p.Close(background))
+	})
+	require.Equal(t, 1, got)
+}
