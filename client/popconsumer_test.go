@@ -256,16 +256,18 @@ func TestWhatComesAfterThePopHasReturnedIsHandedOutByTheNext(t *testing.T) {
 		p := c.popper()
 		_, err := p.Pop(within(c, time.Second), 4)
 		mustBe(err, context.DeadlineExceeded)
-		// The broker still holds the request, and answers it now.
+		// The brokers still hold the requests, and answer them now.
 		c.a.put(orders(0), 2)
-		c.app.Tasks.Sleep(3 * time.Second)
+		c.app.Tasks.Sleep(time.Second)
+		c.b.put(orders(1), 1)
+		c.app.Tasks.Sleep(2 * time.Second)
 		for _, m := range must1(p.Pop(background, 4)) {
 			got = append(got, bodyOf(m))
 			must(p.Ack(background, m))
 		}
 		must(p.Close(background))
 	})
-	require.Equal(t, []string{"a0#0", "a0#1"}, got)
+	require.Equal(t, []string{"a0#0", "a0#1", "b1#0"}, got)
 	require.Len(t, c.a.pops.asked, 1)
 }
 

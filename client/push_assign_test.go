@@ -118,9 +118,11 @@ func TestSwitchingBetweenPullsAndPops(t *testing.T) {
 	c := newPopCluster(t, 1)
 	c.assigning(proto.ModePull)
 	c.names.routes["orders"] = route(2, c.a)
+	var committed []int64 // at each pop
 	// Brokers pop from where the group has committed.
 	c.a.intercept = func(in *transport.Incoming) bool {
 		if in.Command.Code == proto.ReqPopMessage {
+			committed = append(committed, c.a.committedAt(orders(0)), c.a.committedAt(orders(1)))
 			for id := range int32(2) {
 				c.a.pops.next[orders(id)] = max(c.a.pops.next[orders(id)], c.a.committedAt(orders(id)))
 			}
@@ -159,6 +161,7 @@ func TestSwitchingBetweenPullsAndPops(t *testing.T) {
 		c.eventually("what was popped comes again", func() bool { return len(box.bodies) >= 60 })
 		must(p.Close(background))
 	})
+	require.Equal(t, []int64{20, 20}, committed[:2], "what was pulled is committed before anything is popped")
 	seen := map[string]int{}
 	for _, body := range box.bodies {
 		seen[body]++

@@ -17,7 +17,7 @@ type BatchAckMessage struct {
 // the short keys and read with either.
 type BatchAck struct {
 	ConsumerGroup   string // c, consumerGroup
-	Topic           string // t, topic
+	Topic           string // t, topic: that was asked for; with Retry it tells the one that the messages were read from
 	Retry           string // r, retry: "0" the topic itself, "1" and "2" its retry topics for pops (V1 and V2)
 	StartOffset     int64  // so, startOffset: queue offset of the first message of the pop
 	QueueID         int32  // q, queueId
