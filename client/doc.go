@@ -132,7 +132,8 @@
 //	litepull_poll.go, litepull_seek.go, litepull_commit.go, litepull_watch.go   what it can do with them
 //	push_listen.go    listeners
 //	pop.go, pop_message.go   pops, receipts and what is told of them
-//	popconsumer.go, popconsumer_ack.go, pop_batch.go, pop_options.go   the pop consumer's calls, many acknowledgements as one, options
+//	popconsumer.go, popconsumer_ask.go, popconsumer_ack.go   the pop consumer: its calls, its pops, its acknowledgements
+//	pop_batch.go, pop_options.go   many acknowledgements as one, options
 //	push_assign.go, push_pop.go   queues that brokers assign, popping them
 //	popqueue.go       messages between pop and acknowledgement (pure)
 //	admin.go, admin_topic.go, admin_query.go, admin_config.go, admin_brokers.go, admin_group.go, admin_member.go,

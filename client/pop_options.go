@@ -47,13 +47,12 @@ type popConfig struct {
 
 // The bounds of pops, and what counts unless an option says otherwise.
 const (
-	popBatchMax     = 32
-	popLimit        = 96
-	invisibleMin    = 5 * time.Second
-	invisibleMax    = 5 * time.Minute
-	invisibleUsual  = time.Minute
-	popHold         = 15 * time.Second
-	popTooMuchPause = 50 * time.Millisecond
+	popBatchMax    = 32
+	popLimit       = 96
+	invisibleMin   = 5 * time.Second
+	invisibleMax   = 5 * time.Minute
+	invisibleUsual = time.Minute
+	popHold        = 15 * time.Second
 )
 
 // defaultPop has the values that Java clients have.
