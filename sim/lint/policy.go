@@ -61,6 +61,8 @@ const policy = `
 	# What filters mean is told twice. The node knows nothing of the second telling.
 	node/filter/filtertest < sim/oracle, sim/scenario;
 	transport/assign < sim/scenario;
+	# Of access control the simulator knows the options only. What rights mean is told twice as well.
+	node/access, node/guard, transport/signature < sim/scenario;
 
 	# Neither the simulator nor the operating system is an obstacle for a test of any package.
 	sim, node/env/envtest, node/env/osenv < TESTS;

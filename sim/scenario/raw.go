@@ -47,19 +47,11 @@ func newRawClient(e env.Env) *rawClient { return &rawClient{env: e, conns: map[s
 
 // call returns nil if no answer comes. Then the connection is given up.
 func (c *rawClient) call(address string, code int32, fields map[string]string, body []byte) *rawAnswer {
-	deadline := c.env.Clock.Now().Add(rawPatience)
-	conn := c.conns[address]
+	conn, deadline := c.connect(address)
 	if conn == nil {
-		dialled, err := c.env.Network.Dial(address, deadline)
-		if err != nil {
-			return nil
-		}
-		conn = dialled
-		c.conns[address] = conn
+		return nil
 	}
-	c.opaque++
 	conn.SetReadDeadline(deadline)
-	conn.SetWriteDeadline(deadline)
 	answer, err := c.exchange(conn, rawHeader{Code: int(code), Language: "GO", Version: 500, Opaque: c.opaque, Fields: fields}, body)
 	if err != nil {
 		delete(c.conns, address)
@@ -75,6 +67,35 @@ func (c *rawClient) close() {
 		c.conns[address].Close()
 	}
 	clear(c.conns)
+}
+
+// tell sends a request that wants no answer.
+func (c *rawClient) tell(address string, code int32, fields map[string]string, body []byte) {
+	conn, _ := c.connect(address)
+	if conn == nil {
+		return
+	}
+	if conn.Write(rawHeader{Code: int(code), Language: "GO", Version: 500, Opaque: c.opaque, Flag: 2, Fields: fields}.frame(body)) != nil {
+		delete(c.conns, address)
+		conn.Close()
+	}
+}
+
+// connect returns the connection to an address, made if there is none, or nil; and until when all must be done.
+func (c *rawClient) connect(address string) (env.Conn, env.Instant) {
+	deadline := c.env.Clock.Now().Add(rawPatience)
+	conn := c.conns[address]
+	if conn == nil {
+		dialled, err := c.env.Network.Dial(address, deadline)
+		if err != nil {
+			return nil, deadline
+		}
+		conn = dialled
+		c.conns[address] = conn
+	}
+	c.opaque++
+	conn.SetWriteDeadline(deadline)
+	return conn, deadline
 }
 
 func (c *rawClient) exchange(conn env.Conn, header rawHeader, body []byte) (*rawAnswer, error) {

@@ -1,8 +1,10 @@
 package scenario
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/gantrymq/gantry/linearizability"
@@ -17,12 +19,14 @@ type Scenario struct {
 	About string
 	// Marks are places that some seed must reach; a hunt reports those that none did.
 	Marks []string
-	run   func(r *run)
+	// secret, if it is not empty, is in no line of a log or a trace.
+	secret string
+	run    func(r *run)
 }
 
 // All lists the scenarios.
 func All() []Scenario {
-	return []Scenario{pubsubScenario, storeCrashScenario, diskFaultsScenario, damagedFilesScenario, orderlyScenario, filtersScenario, broadcastScenario, longpollScenario, flowScenario, groupsScenario, litePullScenario, retryScenario, timerScenario, transactionScenario, delayScenario, popScenario, dedupScenario}
+	return []Scenario{pubsubScenario, storeCrashScenario, diskFaultsScenario, damagedFilesScenario, orderlyScenario, filtersScenario, broadcastScenario, longpollScenario, flowScenario, groupsScenario, litePullScenario, retryScenario, timerScenario, transactionScenario, delayScenario, popScenario, dedupScenario, aclScenario}
 }
 
 // Find returns a scenario by name.
@@ -77,9 +81,18 @@ const stepsMax = 200_000_000
 
 // Execute runs a scenario with a seed.
 func Execute(s Scenario, seed uint64, options Options) Result {
+	logging := options.Log != nil || options.Trace != nil
+	var leaks []*leakDetector
+	if s.secret != "" {
+		// The lines are looked at whether anybody wants to see them or not.
+		log, trace := &leakDetector{out: options.Log, secret: s.secret}, &leakDetector{out: options.Trace, secret: s.secret}
+		leaks, options.Log, logging = append(leaks, log, trace), log, true
+		if options.Trace != nil {
+			options.Trace = trace
+		}
+	}
 	k := sim.New(seed, sim.Options{
-		Log: options.Log, LogLevel: options.LogLevel, Logging: options.Log != nil || options.Trace != nil,
-		Trace: options.Trace, StepsMax: stepsMax,
+		Log: options.Log, LogLevel: options.LogLevel, Logging: logging, Trace: options.Trace, StepsMax: stepsMax,
 	})
 	defer k.Close()
 	r := &run{
@@ -87,10 +100,33 @@ func Execute(s Scenario, seed uint64, options Options) Result {
 		draw: &draw{random: k.Stream("options")},
 	}
 	s.run(r)
+	for _, leak := range leaks {
+		if leak.line != "" {
+			r.failSafety("a secret is in a line of a log or a trace: %s", strings.ReplaceAll(leak.line, s.secret, "(the secret)"))
+		}
+	}
 	r.Settings = r.draw.settings
 	r.Failure = k.Failure()
 	r.TraceHash, r.Steps, r.Simulated, r.Marks = k.TraceHash(), k.Step(), time.Duration(k.Now()), k.Marks()
 	return r.Result
+}
+
+// leakDetector hands lines on and keeps the first one with a secret.
+type leakDetector struct {
+	out    io.Writer // or nil
+	secret string
+	line   string
+}
+
+// Write takes one line.
+func (l *leakDetector) Write(p []byte) (int, error) {
+	if l.line == "" && bytes.Contains(p, []byte(l.secret)) {
+		l.line = string(p)
+	}
+	if l.out == nil {
+		return len(p), nil
+	}
+	return l.out.Write(p)
 }
 
 // until lets the world go on until done, and reports whether it was before the limit.

@@ -1,0 +1,67 @@
+package planted
+
+// Bugs of pops.
+func init() { Bugs = append(Bugs, popBugs...) }
+
+var popBugs = []Bug{
+	{
+		Name:     "take the receipt of an older pop",
+		Edits:    []Edit{{"node/inflight/state.go", "if !found || known.holds[i].PoppedAt != poppedAt {", "if !found {"}},
+		Scenario: "pop", Seeds: 30,
+	},
+	{
+		Name:     "hand a popped message out again before its time is over",
+		Edits:    []Edit{{"node/inflight/state.go", "left := min(max(poppedAt+invisibleMillis-int64(n.Wall), 0), invisibleMillis)", "left := min(max(poppedAt+invisibleMillis/2-int64(n.Wall), 0), invisibleMillis)"}},
+		Scenario: "pop", Seeds: 30,
+	},
+	{
+		Name:     "answer an acknowledgement before it is stored",
+		Edits:    []Edit{{"node/broker/pop_ack.go", "\tt.store(&inflight.Settled{Queue: m.queue, Offset: m.offset, PoppedAt: m.poppedAt}, nil, func(stored bool, r refusal) {\n\t\tdone(stored, r)\n", "\tdone(true, refusal{})\n\tt.store(&inflight.Settled{Queue: m.queue, Offset: m.offset, PoppedAt: m.poppedAt}, nil, func(stored bool, r refusal) {\n"}},
+		Scenario: "pop", Seeds: 300,
+	},
+	{
+		Name:     "hand popped messages out before that is stored",
+		Edits:    []Edit{{"node/broker/pop.go", "\t\tdone = func(stored bool, r refusal) {", "\t\tp.reply.SendDetached(proto.RespSuccess, \"FOUND\", header, body, func() {})\n\t\tdone = func(stored bool, r refusal) {\n\t\t\tif true {\n\t\t\t\treturn\n\t\t\t}"}},
+		Scenario: "pop", Seeds: 300,
+	},
+	{
+		Name:     "forget at a start what is in flight since it was saved",
+		Edits:    []Edit{{"node/broker/pops.go", "\terr = b.readQueue(popQueue, &t.next,", "\tif t.next > 0 {\n\t\t_, t.next = b.store.Bounds(popQueue)\n\t}\n\terr = b.readQueue(popQueue, &t.next,"}},
+		Scenario: "pop", Seeds: 300,
+	},
+	{
+		Name:     "settle at a start what was popped and not acknowledged",
+		Edits:    []Edit{{"node/broker/pops.go", "\tt.saved = t.next\n\tfor _, q := range t.state.Queues() {\n", "\tt.saved = t.next\n\tfor _, q := range t.state.Queues() {\n\t\tif at, _ := t.state.Next(q); true {\n\t\t\tt.state.Apply(&inflight.Moved{Queue: q, To: at}, t.now())\n\t\t}\n"}},
+		Scenario: "pop", Seeds: 30,
+	},
+	{
+		Name:     "let the offset of a group run ahead of what it has acknowledged",
+		Edits:    []Edit{{"node/broker/pops.go", "\tfloor := int64(t.state.Floor(q))\n", "\tat, _ := t.state.Next(q)\n\tfloor := int64(at)\n"}},
+		Scenario: "pop", Seeds: 30,
+	},
+	{
+		Name:     "revive a message twice",
+		Edits:    []Edit{{"node/broker/pop_take.go", "\t\tif w.count >= p.count || w.bytes >= t.broker.options.PullBytesMax || !t.lock(q) {", "\t\tif w.count >= p.count || w.bytes >= t.broker.options.PullBytesMax || !t.lock(q) && w.count < 0 {"}},
+		Scenario: "pop", Seeds: 100,
+	},
+	{
+		Name:     "do not look whether a message was acknowledged while it was read to be handed out again",
+		Edits:    []Edit{{"node/broker/pop.go", "\ttaken.settle(t.state)\n", ""}},
+		Scenario: "pop", Seeds: 1000,
+	},
+	{
+		Name:     "deliver a popped message once more than its group allows",
+		Edits:    []Edit{{"node/broker/pop_dead.go", "return count, count > most, nil", "return count, count > most+1, nil"}},
+		Scenario: "pop", Seeds: 30,
+	},
+	{
+		Name:     "drop a message that was delivered too often",
+		Edits:    []Edit{{"node/broker/pop_dead.go", "\t\terr = b.appendAndWait(&copied)\n", ""}},
+		Scenario: "pop", Seeds: 30,
+	},
+	{
+		Name:     "pop in order beside what is in flight",
+		Edits:    []Edit{{"node/broker/pop_take.go", "if p.ordered && t.state.Blocked(q, now, p.attempt) {", "if false {"}, {"node/broker/pop_take.go", "\t\treturn false // the rest of what came before comes first\n", ""}},
+		Scenario: "pop", Seeds: 100,
+	},
+}
