@@ -75,11 +75,18 @@ func (b *Broker) cloneOffsets(in *transport.Incoming) {
 	if !decode(in, &h) {
 		return
 	}
+	topics := []string{h.Topic}
+	if h.Topic == "" {
+		topics = b.offsets.topicsOf(h.FromGroup)
+		if !b.mayReset(in, topics) {
+			return
+		}
+	}
 	if _, err := b.findGroup(in, h.ToGroup); err != nil {
 		in.Reply().Error(proto.RespSubscriptionGroupNotExist, "destGroup: "+err.Error())
 		return
 	}
-	offsets := b.offsetsToClone(&h)
+	offsets := b.offsetsToClone(&h, topics)
 	var err error
 	if len(offsets) > 0 && h.FromGroup != h.ToGroup {
 		b.await(in, func() { err = b.progress.reset(offsets) })
@@ -92,11 +99,7 @@ func (b *Broker) cloneOffsets(in *transport.Incoming) {
 	in.Reply().SendFields(proto.RespSuccess, "offsets of "+number(int64(len(offsets)))+" queues were cloned", nil, nil, nil)
 }
 
-func (b *Broker) offsetsToClone(h *proto.CloneGroupOffset) map[groupQueue]int64 {
-	topics := []string{h.Topic}
-	if h.Topic == "" {
-		topics = b.offsets.topicsOf(h.FromGroup)
-	}
+func (b *Broker) offsetsToClone(h *proto.CloneGroupOffset, topics []string) map[groupQueue]int64 {
 	offsets := map[groupQueue]int64{}
 	for _, topic := range topics {
 		if b.topics.byName[topic] == nil || !h.Offline && b.clients.abandoned(h.FromGroup, topic) {

@@ -81,6 +81,16 @@ func (b *Broker) mayConsume(in *transport.Incoming, original *message.Record) bo
 	return b.guard.Open() || b.guard.Touches(in, access.Need{Resource: access.TopicResource(string(original.Topic)), Actions: access.ActionSub})
 }
 
+// mayReset reports whether who changes the offsets of a group may do so in all of some topics, which the request did not name. Otherwise it is answered.
+func (b *Broker) mayReset(in *transport.Incoming, topics []string) bool {
+	for _, topic := range topics {
+		if !b.guard.Touches(in, access.Need{Resource: access.TopicResource(topic), Actions: access.ActionUpdate}) {
+			return false
+		}
+	}
+	return true
+}
+
 // mayEnd reports whether who ends a transaction may send to the topic of its message. Otherwise the request is answered.
 func (b *Broker) mayEnd(in *transport.Incoming, half *message.Record) bool {
 	return b.guard.Open() || b.guard.Touches(in, access.SendNeed(string(realTopic(half))))

@@ -285,3 +285,22 @@ func TestAPullThatWaitsForTheDiskWhileRightsChangeIsNotHeldAfterwards(t *testing
 		require.NotEqualValues(t, proto.RespSuccess, (*held).Code)
 	}
 }
+
+func TestOffsetsAreClonedOnlyInTopicsThatWhoAsksMayChange(t *testing.T) {
+	w := newWorld(t, guarded)
+	alice := w.user("alice", may("Update", "Topic:orders"), may("Update", "Group:mine"))
+	for _, topic := range []string{"orders", "bills"} {
+		require.EqualValues(t, proto.RespSuccess, w.callAs(root, sendRequest(topic, 0, topic, "")).Code)
+		require.EqualValues(t, proto.RespSuccess, w.callAs(root, commitRequest("theirs", topic, 0, 1)).Code)
+	}
+	clone := func(topic string) *wire.Command {
+		return w.callAs(alice, &transport.Request{Code: proto.ReqCloneGroupOffset, Header: &proto.CloneGroupOffset{FromGroup: "theirs", ToGroup: "mine", Topic: topic, Offline: true}})
+	}
+	denied := clone("")
+	require.EqualValues(t, proto.RespNoPermission, denied.Code, "all topics of a group are more than one")
+	require.Contains(t, denied.Remark, "Topic:bills")
+	require.NotEqualValues(t, proto.RespSuccess, w.callAs(root, queryRequest("mine", "orders", 0)).Code, "nothing was cloned")
+	cloned := clone("orders")
+	require.EqualValues(t, proto.RespSuccess, cloned.Code, cloned.Remark)
+	require.Equal(t, "1", w.callAs(root, queryRequest("mine", "orders", 0)).Fields.String("offset"))
+}
