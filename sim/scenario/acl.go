@@ -24,7 +24,7 @@ var aclScenario = Scenario{
 		"allowed", "denied", "allowed while rights change", "denied while rights change", "without an answer", "stored", "pulled", "committed", "a topic was made", "a group was made",
 		"a rule was put", "a rule was taken away", "rights were taken away", "a user was deleted", "a user was made", "a user was disabled", "a user was enabled", "a password was changed",
 		"a change was refused", "a change without an answer", "a file was edited", "a forgery was refused", "an old password was refused", "sent without an answer wanted",
-		"a transaction was ended", "a transaction of others was not ended", "a dead letter", "a message was seen by its place", "pushed", "a pull outlived its rights", "rights compared after a loss of power",
+		"a transaction was ended", "a transaction of others was not ended", "a dead letter", "a message was seen by its place", "pushed", "a pull outlived its rights", "a heartbeat made a group", "a route was told", "rights compared after a loss of power",
 	},
 	secret: aclSecret,
 	run:    runACL,
@@ -35,7 +35,7 @@ type aclRun struct {
 	*pubsub
 	reload   time.Duration
 	accounts []string
-	// logs are the accounts of each broker, by its name.
+	// logs are the accounts of each node, by its name.
 	logs    map[string]map[string]*accountLog
 	workers []*aclWorker
 	offices []env.Env // of administrators, one for each broker
@@ -167,17 +167,20 @@ func (a *aclRun) setUp() error {
 	if a.root, err = client.NewAdmin(a.observer, client.WithNameServers(a.cluster.NameServerAddresses()...), as(aclRoot), client.WithRequestTimeout(5*time.Second)); err != nil {
 		return err
 	}
-	sees := client.ACLInfo{Policies: []proto.PolicyInfo{{Entries: []proto.PolicyEntryInfo{
-		{Resource: "Topic:*", Actions: []string{"Get"}, Decision: proto.DecisionAllow}, {Resource: "Group:*", Actions: []string{"Get"}, Decision: proto.DecisionAllow},
-	}}}}
+	sees := standing{exists: true}
+	for i, resource := range ruledResources {
+		if resource == "Topic:*" || resource == "Group:*" {
+			sees.rules[0][i] = ruleGet
+		}
+	}
 	for _, account := range a.accounts {
-		for _, address := range a.cluster.NameServerAddresses() {
-			if err := a.makeAccount(ctx, address, account, sees); err != nil {
+		for _, n := range a.cluster.NameServers {
+			if err := a.beginAccount(ctx, n, account, sees); err != nil {
 				return err
 			}
 		}
 		for _, n := range a.cluster.Brokers {
-			if err := a.beginAccount(ctx, n, account); err != nil {
+			if err := a.beginAccount(ctx, n, account, drawStanding(a.kernel.Stream("first rights of "+account+" at "+n.String()))); err != nil {
 				return err
 			}
 		}
@@ -198,25 +201,19 @@ func (a *aclRun) setUp() error {
 	return a.awaitRoutes(ctx)
 }
 
-func (a *aclRun) makeAccount(ctx context.Context, address, account string, acl client.ACLInfo) error {
+// beginAccount makes an account at a node, as it is at first.
+func (a *aclRun) beginAccount(ctx context.Context, n *cluster.Node, account string, s standing) error {
+	address := a.addressFor(n)
 	if err := a.root.CreateUser(ctx, address, client.UserInfo{Username: account, Password: aclPassword(account, 0)}); err != nil {
 		return err
 	}
-	acl.Subject = proto.SubjectUser + account
-	if len(acl.Policies) == 0 {
-		return nil
-	}
-	return a.root.CreateACL(ctx, address, acl)
-}
-
-// beginAccount draws what an account may do at a broker at first.
-func (a *aclRun) beginAccount(ctx context.Context, n *cluster.Node, account string) error {
-	s := drawStanding(a.kernel.Stream("first rights of " + account + " at " + n.String()))
-	if err := a.makeAccount(ctx, addressOf(n), account, s.info(account)); err != nil {
-		return err
+	if s.hasACL() {
+		if err := a.root.CreateACL(ctx, address, s.info(account)); err != nil {
+			return err
+		}
 	}
 	if s.disabled {
-		if err := a.root.UpdateUser(ctx, addressOf(n), client.UserInfo{Username: account, Status: proto.UserDisabled}); err != nil {
+		if err := a.root.UpdateUser(ctx, address, client.UserInfo{Username: account, Status: proto.UserDisabled}); err != nil {
 			return err
 		}
 	}

@@ -20,7 +20,7 @@ func aclPassword(account string, number int) string {
 	return fmt.Sprintf("%s%s-%d", aclSecret, account, number)
 }
 
-// accountLog is one account at one broker. A change that was not answered may be made at any time until the process that it was sent to is dead.
+// accountLog is one account at one node. A change that was not answered may be made at any time until the process that it was sent to is dead.
 type accountLog struct {
 	spans   []accountSpan
 	pending []pendingChange

@@ -74,7 +74,7 @@ func (w *aclWorker) signed(d *aclDeed, fields map[string]string, body []byte) []
 // ask sends a request and judges the answer, which may be nil.
 func (w *aclWorker) ask(d *aclDeed, code int32, fields map[string]string, body []byte) *rawAnswer {
 	body = w.signed(d, fields, body)
-	answer := w.raw.call(addressOf(d.node), code, fields, body)
+	answer := w.raw.call(w.a.addressFor(d.node), code, fields, body)
 	verdict := aclNothing
 	switch {
 	case answer == nil:
@@ -102,7 +102,7 @@ func (w *aclWorker) forge() {
 	w.raw = newRawClient(w.env)
 	for !w.a.stopped {
 		queue := w.a.queues[w.random.IntN(len(w.a.queues))]
-		switch n := w.random.IntN(12); {
+		switch n := w.random.IntN(14); {
 		case n < 3:
 			w.sendRaw(queue, queue.Topic, topicWish(queue.Topic, rulePub), "")
 		case n < 4:
@@ -115,6 +115,10 @@ func (w *aclWorker) forge() {
 			w.endRaw()
 		case n < 11:
 			w.view()
+		case n < 12:
+			w.askNameServer()
+		case n < 13:
+			w.beat(w.node(queue))
 		default:
 			w.bury()
 		}

@@ -55,9 +55,9 @@ func (a *aclRun) losePower() bool {
 	return true
 }
 
-// compareAccounts reads the accounts of all brokers. What a broker says is what it said before.
+// compareAccounts reads the accounts of all nodes. What a node says is what it said before.
 func (a *aclRun) compareAccounts() error {
-	for _, n := range a.cluster.Brokers {
+	for _, n := range a.cluster.Nodes() {
 		for _, account := range a.accounts {
 			var s standing
 			if err := a.insist(func() (err error) { s, err = a.read(n, account); return err }); err != nil {
@@ -88,13 +88,13 @@ func (a *aclRun) insist(do func() error) error {
 }
 
 func (a *aclRun) read(n *cluster.Node, account string) (standing, error) {
-	user, found, err := a.root.User(context.Background(), addressOf(n), account)
+	user, found, err := a.root.User(context.Background(), a.addressFor(n), account)
 	if err != nil {
 		return standing{}, err
 	}
 	var acl client.ACLInfo
 	if found {
-		if acl, _, err = a.root.ACL(context.Background(), addressOf(n), proto.SubjectUser+account); err != nil {
+		if acl, _, err = a.root.ACL(context.Background(), a.addressFor(n), proto.SubjectUser+account); err != nil {
 			return standing{}, err
 		}
 	}
@@ -103,7 +103,7 @@ func (a *aclRun) read(n *cluster.Node, account string) (standing, error) {
 
 // compareNames looks for users that nobody has made.
 func (a *aclRun) compareNames(n *cluster.Node) error {
-	users, err := a.root.Users(context.Background(), addressOf(n), "")
+	users, err := a.root.Users(context.Background(), a.addressFor(n), "")
 	for _, user := range users {
 		if !slices.Contains(append([]string{aclRoot, aclInner}, a.accounts...), user.Username) {
 			a.failSafety("at %s there is a user %s, whom no administrator has made", n, user.Username)

@@ -125,10 +125,10 @@ func (s standing) info(account string) client.ACLInfo {
 // drawRule makes one that is about a resource. Nobody gets a right on clusters, which everything ("*") would be.
 func drawRule(random *sim.Stream, resource string) aclRule {
 	rule := aclRule(1 + random.IntN(int(ruleAll)))
-	if random.Chance(0.4) {
+	if random.Chance(0.5) {
 		rule = ruleAll
 	}
-	if random.Chance(0.3) {
+	if random.Chance(0.2) {
 		rule |= ruleDeny
 	}
 	if random.Chance(0.1) {
@@ -145,7 +145,7 @@ func drawStanding(random *sim.Stream) standing {
 	s := standing{exists: true, disabled: random.Chance(0.1)}
 	for p := range ruledPolicies {
 		for i, resource := range ruledResources {
-			if random.Chance(0.25) {
+			if random.Chance(0.3) {
 				s.rules[p][i] = drawRule(random, resource)
 			}
 		}

@@ -219,20 +219,6 @@ func (w *aclWorker) make(n *cluster.Node, kind string, do func(address, name str
 	}
 }
 
-// grab tries what nobody but the administrator may: to make a user, or to give itself all rights.
-func (w *aclWorker) grab(n *cluster.Node) {
-	d := w.a.deed("grabbing rights", n, w.account, 0)
-	d.forged = true
-	var err error
-	if w.random.Chance(0.5) {
-		err = w.admin.CreateUser(context.Background(), addressOf(n), client.UserInfo{Username: "intruder", Password: aclPassword("intruder", 0)})
-	} else {
-		every := proto.PolicyEntryInfo{Resource: "*", Actions: []string{"All"}, Decision: proto.DecisionAllow}
-		err = w.admin.UpdateACL(context.Background(), addressOf(n), client.ACLInfo{Subject: proto.SubjectUser + w.account, Policies: []proto.PolicyInfo{{Entries: []proto.PolicyEntryInfo{every}}}})
-	}
-	w.a.answered(&d, answerOf(err))
-}
-
 // listen is the task of one to whom messages are pushed.
 func (w *aclWorker) listen() {
 	options := []client.PushOption{

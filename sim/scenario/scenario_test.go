@@ -10,6 +10,7 @@ import (
 	"github.com/gantrymq/gantry/sim/scenario"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"go.uber.org/zap/zapcore"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -90,4 +91,16 @@ func TestATraceHasALineForEachStepAndDoesNotChangeTheRun(t *testing.T) {
 	require.Equal(t, first.TraceHash, second.TraceHash)
 	require.True(t, bytes.Equal(trace.Bytes(), again.Bytes()), "the traces are equal byte for byte")
 	require.Greater(t, bytes.Count(trace.Bytes(), []byte("\n")), 1000)
+}
+
+func TestSecretsAreInNoTraceAndNoLog(t *testing.T) {
+	s, _ := scenario.Find("acl")
+	for seed := range uint64(3) {
+		var trace, log bytes.Buffer
+		result := scenario.Execute(s, seed, scenario.Options{Trace: &trace, Log: &log, LogLevel: zapcore.DebugLevel})
+		require.Nil(t, result.Failure)
+		require.Contains(t, trace.String(), "request denied")
+		require.Contains(t, log.String(), "request denied")
+		require.NotContains(t, trace.String()+log.String(), "hush-hush-")
+	}
 }
