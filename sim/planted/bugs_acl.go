@@ -53,7 +53,7 @@ var aclBugs = []Bug{
 			{"node/broker/pull.go", "\tif b.mustAskAgain(p) || b.progress.redirect(p) {\n\t\treturn\n", "\tif b.progress.redirect(p) {\n\t\treturn\n"},
 			{"node/broker/pull.go", "\tif b.mustAskAgain(p) || b.progress.redirect(p) {\n\t\t// The group", "\tif b.progress.redirect(p) {\n\t\t// The group"},
 		},
-		Scenario: "acl", Seeds: 300,
+		Scenario: "acl", Seeds: 60,
 	},
 	{
 		Name:     "show a message by its place to who may see another topic",
@@ -68,7 +68,7 @@ var aclBugs = []Bug{
 	{
 		Name:     "decide by accounts that a loss of power takes back",
 		Edits:    []Edit{{"node/guard/file.go", "\treturn disk.SyncDir(path.Dir(name))\n}\n\n// replace puts", "\treturn nil\n}\n\n// replace puts"}},
-		Scenario: "acl", Seeds: 600,
+		Scenario: "acl", Seeds: 120,
 	},
 	{
 		Name:     "let users in who are disabled",

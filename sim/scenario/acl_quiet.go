@@ -36,9 +36,28 @@ func (a *aclRun) demandRights() {
 	}
 	_ = a.task("compare accounts", serveWithin, func() error {
 		a.observer.Tasks.Sleep(aclSettle + 2*a.reload)
+		for _, n := range a.cluster.Brokers {
+			a.killInAChange(n)
+		}
 		return a.compareAccounts()
 	}) && a.losePower() && a.task("compare accounts again", serveWithin, a.compareAccounts) &&
 		a.task("ask for all that may be done", serveWithin, a.demandEverything) && a.task("read all", serveWithin, a.readEverything)
+}
+
+// killInAChange kills the process of a broker while it changes an account. Whatever it has done by then, the next process must know once and for all.
+func (a *aclRun) killInAChange(n *cluster.Node) {
+	random := a.kernel.Stream("last change at " + n.String())
+	account, over := a.accounts[random.IntN(len(a.accounts))], false
+	a.observer.Tasks.Go("last change", func() {
+		a.carryOut(a.root, n, account, a.drawChange(account, random))
+		over = true
+	})
+	a.observer.Tasks.Sleep(time.Duration(random.Between(0, int64(4*time.Millisecond))))
+	n.Crash(sim.KillProcess)
+	n.Start()
+	for !over || !n.Ready() {
+		a.observer.Tasks.Sleep(20 * time.Millisecond)
+	}
 }
 
 // losePower takes the power from all nodes, and gives it back.

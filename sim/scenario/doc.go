@@ -27,6 +27,9 @@
 //	delay.go     messages that wait for a delay level of tables that change; delay_judge.go: each against the one that waited for it
 //	intruder.go  who wants of brokers what waits
 //	transaction.go messages of transactions
+//	acl.go       accounts whose rights change; acl_rights.go: what rights mean; acl_accounts.go: what an account may be at a time; acl_deeds.go: what was asked for, and
+//	             whether it may be done; acl_admin.go: who changes accounts; acl_workers.go: who uses the library; acl_forge.go, acl_grab.go: who writes
+//	             requests by hand; acl_quiet.go: what is demanded at the end
 //	retry.go     handlers that fail by a plan; retry_ledger.go: each copy of a message and why there is one; retry_quiet.go: delays to the moment
 //	fleet_await.go  small things that both need
 //	flow.go      producers that overload brokers; flow_limits.go: limits of brokers and consumers; flow_last.go: pressure without faults
