@@ -4,10 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/node/guard"
 	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/gantrymq/gantry/transport/signature"
 	"github.com/stretchr/testify/require"
 )
 
@@ -113,5 +117,50 @@ func TestAFirstStartThatIsCutShortIsRepeated(t *testing.T) {
 			return
 		}
 		require.ErrorIs(t, err, errStopped, fmt.Sprint("at operation ", k))
+	}
+}
+
+// What has decided once is not taken back: a change that was cut short by the end of the process, or by its disk, and that a later start or look at the file has
+// read, outlives the next loss of power.
+func TestAccountsThatWereReadOutliveALossOfPower(t *testing.T) {
+	for k := range 14 {
+		for _, restarts := range []bool{true, false} {
+			w := newWorld(t, users())
+			require.NoError(t, w.start())
+			w.withAlice()
+			disable := makeUser(proto.ReqAuthUpdateUser, "alice", proto.UserInfo{Status: "disable"})
+			w.outlives(k, restarts, root, disable, alice)
+
+			w = newWorld(t, guard.Options{Plain: true})
+			w.write("config/plain_acl.yml", plainText)
+			deny := &proto.UpdateAndCreateACLConfig{AccessKey: "RocketMQ", TopicPerms: []string{"orders=DENY"}}
+			w.outlives(k, restarts, rocketAdmin, &transport.Request{Code: proto.ReqUpdateAndCreateACLConfig, Header: deny}, rocket)
+		}
+	}
+}
+
+// outlives makes a change on a disk that stops at the k-th operation, and demands that who is let in then is let in also after losses of power.
+func (w *world) outlives(k int, restarts bool, admin signature.Credentials, change *transport.Request, who signature.Credentials) {
+	w.t.Helper()
+	if w.machine.Up() {
+		w.machine.Crash(sim.PowerLoss)
+	}
+	w.boot()
+	left := 1 << 30
+	w.env.Disk = stopping{w.env.Disk, &left}
+	require.NoError(w.t, w.start())
+	left = k
+	w.call(admin, change)
+	left = 1 << 30
+	if restarts {
+		w.machine.Crash(sim.KillProcess)
+		w.boot()
+		require.NoError(w.t, w.start())
+	}
+	w.pass(6 * time.Second) // the files are looked at
+	code := w.call(who, sendTo("orders")).Code
+	for range 3 {
+		w.restart()
+		require.Equal(w.t, code, w.call(who, sendTo("orders")).Code, "at operation %d", k)
 	}
 }

@@ -14,7 +14,8 @@
 // # What is durable
 //
 // A change of accounts, when it is answered. Secrets in the file of users are sealed with a key that is made when it is first needed, in a file that only
-// the node's user may read. Also what is read of the file of users is made durable before it decides. In plain_acl.yml secrets stand as its writer has left them, until a request changes the file: then they are sealed as well.
+// the node's user may read. In plain_acl.yml secrets stand as its writer has left them, until a request changes the file: then they are sealed as well. What is
+// read of any of these files is made durable before it decides.
 //
 // # Files that change
 //

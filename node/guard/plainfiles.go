@@ -38,10 +38,23 @@ func (g *Guard) plainPaths() ([]string, error) {
 // loadPlain reads the files at the start.
 func (g *Guard) loadPlain() error {
 	states, err := g.readPlain()
+	if err == nil {
+		err = g.settlePlain(states)
+	}
 	if err != nil {
 		return err
 	}
 	return g.takePlain(states)
+}
+
+// settlePlain makes durable what was read.
+func (g *Guard) settlePlain(states []plainState) error {
+	for i := range states {
+		if err := settle(g.env.Disk, states[i].path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readPlain reads all files that are there.
@@ -98,6 +111,9 @@ func (g *Guard) reloadPlain() {
 	if err == nil && slices.EqualFunc(states, g.plain, samePlain) {
 		g.unread = ""
 		return
+	}
+	if err == nil {
+		err = g.settlePlain(states)
 	}
 	if err == nil {
 		err = g.takePlain(states)
