@@ -123,29 +123,30 @@ func TestAFirstStartThatIsCutShortIsRepeated(t *testing.T) {
 // What has decided once is not taken back: a change that was cut short by the end of the process, or by its disk, and that a later start or look at the file has
 // read, outlives the next loss of power.
 func TestAccountsThatWereReadOutliveALossOfPower(t *testing.T) {
-	for k := range 14 {
+	for i := range 14 * 4 {
+		k, losses := i/4, i%4 // what a loss of power takes is not always the same
 		for _, restarts := range []bool{true, false} {
 			w := newWorld(t, users())
 			require.NoError(t, w.start())
 			w.withAlice()
 			disable := makeUser(proto.ReqAuthUpdateUser, "alice", proto.UserInfo{Status: "disable"})
-			w.outlives(k, restarts, root, disable, alice)
+			w.outlives(k, losses, restarts, root, disable, alice)
 
 			w = newWorld(t, guard.Options{Plain: true})
 			w.write("config/plain_acl.yml", plainText)
 			deny := &proto.UpdateAndCreateACLConfig{AccessKey: "RocketMQ", TopicPerms: []string{"orders=DENY"}}
-			w.outlives(k, restarts, rocketAdmin, &transport.Request{Code: proto.ReqUpdateAndCreateACLConfig, Header: deny}, rocket)
+			w.outlives(k, losses, restarts, rocketAdmin, &transport.Request{Code: proto.ReqUpdateAndCreateACLConfig, Header: deny}, rocket)
 		}
 	}
 }
 
 // outlives makes a change on a disk that stops at the k-th operation, and demands that who is let in then is let in also after losses of power.
-func (w *world) outlives(k int, restarts bool, admin signature.Credentials, change *transport.Request, who signature.Credentials) {
+func (w *world) outlives(k, losses int, restarts bool, admin signature.Credentials, change *transport.Request, who signature.Credentials) {
 	w.t.Helper()
-	if w.machine.Up() {
+	for range 1 + losses {
 		w.machine.Crash(sim.PowerLoss)
+		w.boot()
 	}
-	w.boot()
 	left := 1 << 30
 	w.env.Disk = stopping{w.env.Disk, &left}
 	require.NoError(w.t, w.start())

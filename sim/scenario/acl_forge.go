@@ -124,9 +124,8 @@ func (w *aclWorker) forge() {
 		}
 		w.pause()
 	}
-	// order does not matter: each is closed alone
-	for _, conn := range w.raw.conns {
-		_ = conn.Close() // nothing is left to be done about an error
+	for _, address := range slices.Sorted(maps.Keys(w.raw.conns)) {
+		_ = w.raw.conns[address].Close() // nothing is left to be done about an error
 	}
 }
 
