@@ -191,7 +191,8 @@ func (r *Rules) Later(code int32, accessKey string, source netip.Addr, need Need
 		return d.allow("access control is off for it")
 	}
 	user, found := r.Accounts.User(accessKey)
-	d.Account, d.Super = "User:"+user.Name, user.Super
+	d.Account, d.Super = "User:"+shortened(accessKey), user.Super
+	d.need, d.hasNeed = need, true
 	switch {
 	case !found:
 		return d.deny(reasonNoUser)

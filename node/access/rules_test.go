@@ -111,6 +111,36 @@ func TestWhatARequestTurnsOutToBeAboutIsDecidedToo(t *testing.T) {
 	require.True(t, allowed.Allowed)
 }
 
+// Between the admission of a request and what it turns out to be about, its sender may be gone.
+func TestAnAccountThatIsGoneMayDoNothingMore(t *testing.T) {
+	rules, need := userRules(t), SendNeed("orders")
+	for account, reason := range map[string]string{"alice": "", "root": "", "ben": reasonDisabled, "eve": reasonNoUser, "": reasonNoUser} {
+		d := rules.Later(proto.ReqEndTransaction, account, here, need)
+		require.Equal(t, reason == "", d.Allowed, account)
+		if !d.Allowed {
+			require.Equal(t, reason, d.Rule())
+			require.Contains(t, d.Remark(), "User:"+account+" has no permission to access Topic:orders (Pub)")
+		}
+	}
+}
+
+// A transaction belongs to the topic of its message, also for accounts of ACL 1.0.
+func TestWhoMaySendToATopicIsWhoMaySendToItLater(t *testing.T) {
+	require.Equal(t, Need{TopicResource("orders"), ActionPub}, SendNeed("orders"))
+	require.Equal(t, Need{GroupResource("billing"), ActionSub}, SendNeed(proto.RetryTopic("billing")))
+	plain := plainRules(t, `
+accounts:
+- {accessKey: orders-app, secretKey: 12345678, topicPerms: ["orders=PUB"]}
+`)
+	end := request(proto.ReqEndTransaction, "orders-app", "12345678", &proto.EndTransaction{Topic: "bills"}, nil)
+	admitted := plain.Decide(end, here)
+	require.True(t, admitted.Allowed, "what the request says of its topic is not believed: %v", &admitted)
+	for topic, allowed := range map[string]bool{"orders": true, "bills": false} {
+		d := plain.Touch(end, here, SendNeed(topic))
+		require.Equal(t, allowed, d.Allowed, topic)
+	}
+}
+
 func TestListsOfCodesAreRead(t *testing.T) {
 	codes, err := ParseCodes(" 10, 310,")
 	require.NoError(t, err)
