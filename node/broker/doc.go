@@ -76,6 +76,7 @@
 //	pop_ack.go     acknowledgements, and receipts that are replaced
 //	pop_dead.go    what was popped too often, or cannot be read any more
 //	pop_look.go    what takes nothing: notification, peek, how many wait
+//	transactions.go which transactions are open, transactions_file.go what is saved of that, transactions_end.go how they end, transactions_check.go whose producers are asked
 //	derived.go     what state that comes from the log has in common
 //	reply.go       answers to messages, which go to the client who asked
 //	redeliver.go   messages that come back, dead letters

@@ -1,10 +1,7 @@
 package broker
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,10 +24,10 @@ type transactions struct {
 	broker  *Broker
 	ready   bool // the log was read
 	open    map[message.QueueOffset]*transaction
-	ended   map[message.QueueOffset]proto.TransactionOutcome // of late, and all behind first
-	order   []message.QueueOffset                            // of ended, as they came
+	ended   map[message.QueueOffset]proto.TransactionOutcome // of late
+	order   []endedTransaction                               // the same, as they came
 	next    message.QueueOffset                              // half messages before it are known
-	oldest  message.QueueOffset                              // all before it have ended, as the file says
+	filed   message.QueueOffset                              // all before it have ended or are named in the file
 	due     env.Instant                                      // when the next check is
 	covered message.LogOffset                                // the file counts all ends that stand before it
 	keep    *store.Follower                                  // holds the files of the log that are needed
@@ -56,12 +53,16 @@ type transaction struct {
 	waiters  []transport.Reply        // who wants to know
 }
 
+// endedTransaction is one that has ended.
+type endedTransaction struct {
+	number  message.QueueOffset
+	outcome proto.TransactionOutcome
+}
+
 const (
-	// transactionsFile is Gantry's own.
-	transactionsFile = "transactions.json"
 	// transactionsGroup is by which a Java broker keeps how far it has come in the half queue.
 	transactionsGroup = "CID_RMQ_SYS_TRANS"
-	// endedMax is how many ended transactions are remembered, besides those behind the first one that is open.
+	// endedMax is how many ended transactions are remembered, besides those that the file does not know.
 	endedMax = 100_000
 )
 
@@ -100,55 +101,6 @@ func (t *transactions) run() {
 			t.wake.WaitUntil(next)
 		}
 	}
-}
-
-// transactionsDocument is the file.
-type transactionsDocument struct {
-	// Half: all half messages before this number have ended.
-	Half message.QueueOffset `json:"half"`
-	// Covered: how the others have ended that did so before this place in the log, is in Ended.
-	Covered message.LogOffset                                `json:"covered"`
-	Ended   map[message.QueueOffset]proto.TransactionOutcome `json:"ended,omitempty"`
-	Checks  map[message.QueueOffset]int                      `json:"checks,omitempty"`
-}
-
-// recover reads which transactions are open. It reports whether that went well.
-func (t *transactions) recover() bool {
-	b := t.broker
-	in := transactionsDocument{Half: -1}
-	err := loadDocument(b.env, transactionsFile, func(content []byte) error { return json.Unmarshal(content, &in) })
-	if err == nil && in.Covered > b.store.Confirmed() {
-		err = fmt.Errorf("it knows the log up to %d, which ends at %d", in.Covered, b.store.Confirmed())
-	}
-	if err != nil {
-		b.env.Log.Warn("which transactions are open is read from all of the log", zap.Error(err))
-		in = transactionsDocument{Half: -1}
-	}
-	first, _ := b.store.Bounds(halfQueue)
-	if in.Half < 0 {
-		// A Java broker may have been here before.
-		java, _ := b.offsets.get(transactionsGroup, proto.HalfTopic, halfQueue.ID)
-		in.Half = message.QueueOffset(java)
-	}
-	clear(t.open)
-	clear(t.ended)
-	t.order, t.next, t.covered = nil, max(in.Half, first), in.Covered
-	t.oldest, t.due = t.next, env.Never
-	for _, number := range slices.Sorted(maps.Keys(in.Ended)) {
-		t.remember(number, in.Ended[number])
-	}
-	if err := t.collect(); err != nil {
-		b.env.Log.Error("transactions wait: the disk cannot be read; it is tried again", zap.Error(err))
-		t.broker.pauseFor(tryDeliveryAfter)
-		return false
-	}
-	// order does not matter: each is looked at alone
-	for number, checks := range in.Checks {
-		if open := t.open[number]; open != nil {
-			open.checks = checks
-		}
-	}
-	return t.follow()
 }
 
 // follow reads from the log which of the open transactions have ended.
@@ -212,10 +164,12 @@ func (t *transactions) behind() bool {
 
 // collect reads new half messages.
 func (t *transactions) collect() error {
-	lose := func(err error) {
-		t.broker.env.Log.Error("a half message cannot be read, and its transaction is given up", zap.Error(err))
-	}
-	return t.broker.readQueue(halfQueue, &t.next, func() bool { return t.closing }, lose, func(r *message.Record) { t.begin(r) })
+	return t.broker.readQueue(halfQueue, &t.next, func() bool { return t.closing }, t.lose, func(r *message.Record) { t.begin(r) })
+}
+
+// lose tells of half messages that can never be committed.
+func (t *transactions) lose(err error) {
+	t.broker.env.Log.Error("a half message cannot be read, and its transaction is given up", zap.Error(err))
 }
 
 // begin adds a transaction, unless it is known.
@@ -250,76 +204,16 @@ func (t *transactions) over(number message.QueueOffset, outcome proto.Transactio
 }
 
 func (t *transactions) remember(number message.QueueOffset, outcome proto.TransactionOutcome) {
-	if _, known := t.ended[number]; !known {
-		t.order = append(t.order, number)
+	if _, known := t.ended[number]; known {
+		return
 	}
+	t.order = append(t.order, endedTransaction{number, outcome})
 	t.ended[number] = outcome
-	// A start reads the half queue from the first open one on, and must know all that have ended behind it.
-	for len(t.order) > endedMax && t.open[t.order[0]] == nil && t.order[0] < t.oldest {
-		delete(t.ended, t.order[0])
+	// A start takes all from filed on for open that it does not know to have ended.
+	for len(t.order) > endedMax && t.order[0].number < t.filed {
+		delete(t.ended, t.order[0].number)
 		t.order = t.order[1:]
 	}
-}
-
-// first is the first half message that is open, or the next one to come.
-func (t *transactions) first() message.QueueOffset {
-	first := t.next
-	// order does not matter: the least counts
-	for number := range t.open {
-		first = min(first, number)
-	}
-	return first
-}
-
-// save writes the file. What it says must not be ahead of the log: that is made durable first.
-func (t *transactions) save() error {
-	b := t.broker
-	if !t.ready {
-		return nil
-	}
-	covered, out := b.store.Confirmed(), t.document()
-	oldest := covered
-	// order does not matter: the least counts
-	for _, open := range t.open {
-		oldest = min(oldest, open.log)
-	}
-	t.keep.MoveTo(oldest)
-	if !t.changed {
-		return nil
-	}
-	t.changed = false
-	err := b.store.Flush()
-	var text []byte
-	if err == nil {
-		text, err = json.Marshal(out)
-	}
-	if err == nil {
-		err = saveDocument(b.env.Disk, transactionsFile, text)
-	}
-	if err != nil {
-		t.changed = true
-		return err
-	}
-	t.covered, t.oldest = covered, out.Half
-	b.offsets.set(transactionsGroup, proto.HalfTopic, halfQueue.ID, int64(out.Half))
-	return nil
-}
-
-func (t *transactions) document() transactionsDocument {
-	out := transactionsDocument{
-		Half: t.first(), Covered: t.broker.store.Confirmed(), Ended: map[message.QueueOffset]proto.TransactionOutcome{}, Checks: map[message.QueueOffset]int{},
-	}
-	// order does not matter: JSON sorts the keys
-	for number, outcome := range t.ended {
-		out.Ended[number] = outcome
-	}
-	// order does not matter: JSON sorts the keys
-	for number, open := range t.open {
-		if open.checks > 0 {
-			out.Checks[number] = open.checks
-		}
-	}
-	return out
 }
 
 // close ends the checks and saves the file.

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -44,7 +45,15 @@ const checksTogether = 100 * time.Millisecond
 func (t *transactions) check(open *transaction) {
 	b := t.broker
 	half, err := t.read(open)
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrNoRecord):
+		// It would be looked for again for ever.
+		t.lose(fmt.Errorf("%v: %w", open, err))
+		if t.open[open.number] == open {
+			t.over(open.number, proto.OutcomeRollback)
+		}
+		return
+	case err != nil:
 		b.env.Log.Error("the producer of a transaction cannot be asked: the half message cannot be read", zap.Int64("number", int64(open.number)), zap.Error(err))
 		return
 	}

@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -158,4 +159,50 @@ func TestATransactionThatNobodyDecidesIsGivenUp(t *testing.T) {
 func producerHeartbeat(group string) *transport.Request {
 	data := &proto.HeartbeatData{ClientID: "producer", Producers: []proto.ProducerData{{Group: group}}}
 	return &transport.Request{Code: proto.ReqHeartbeat, Body: data.Marshal()}
+}
+
+// The file names what is open, so a start need not read all that ended behind it.
+func TestTheFileNamesOpenTransactionsAmongOthersThatEnded(t *testing.T) {
+	w := newWorld(t)
+	var all []half
+	for n := range 20 {
+		all = append(all, w.beginTransaction(fmt.Sprint(n)))
+	}
+	for n, h := range all {
+		if n%7 != 3 {
+			w.succeeds(endRequest(h, proto.OutcomeCommit))
+		}
+	}
+	w.pass(12 * time.Second)
+	require.Contains(t, w.file("config/transactions.json"), `"half":3,"next":20,"open":[3,10,17],`)
+	late := w.beginTransaction("late")
+	w.succeeds(endRequest(all[10], proto.OutcomeRollback))
+	w.restart(sim.PowerLoss)
+	w.pass(time.Second)
+	requireValue(t, 3, w.measured(), "gantry_transactions_open")
+	w.refused(endRequest(all[10], proto.OutcomeCommit), proto.RespIllegalOperation, "has ended with a rollback")
+	for _, h := range []half{all[3], all[17], late, all[4]} {
+		w.succeeds(endRequest(h, proto.OutcomeCommit))
+	}
+	require.Len(t, w.bodiesOf("orders", 1), 20)
+	requireValue(t, 0, w.measured(), "gantry_transactions_open")
+}
+
+// A file of an earlier version, which did not name what is open.
+func TestAFileOfTransactionsWithoutTheOpenOnesIsUnderstood(t *testing.T) {
+	w := newWorld(t)
+	first, second, third := w.beginTransaction("a"), w.beginTransaction("b"), w.beginTransaction("c")
+	w.succeeds(endRequest(second, proto.OutcomeRollback))
+	w.close()
+	w.machine.Crash(sim.KillProcess)
+	text := w.file("config/transactions.json")
+	older := regexp.MustCompile(`"next":3,"open":\[0,2\],`).ReplaceAllString(text, "")
+	require.NotEqual(t, text, older)
+	w.write("config/transactions.json", older)
+	w.start()
+	w.pass(time.Second)
+	requireValue(t, 2, w.measured(), "gantry_transactions_open")
+	w.refused(endRequest(second, proto.OutcomeCommit), proto.RespIllegalOperation, "has ended with a rollback")
+	w.succeeds(endRequest(first, proto.OutcomeCommit))
+	w.succeeds(endRequest(third, proto.OutcomeCommit))
 }

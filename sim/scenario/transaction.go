@@ -9,6 +9,7 @@ import (
 	"github.com/gantrymq/gantry/linearizability"
 	"github.com/gantrymq/gantry/node/broker"
 	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/sim/fault"
 	"github.com/gantrymq/gantry/sim/oracle"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
@@ -64,6 +65,8 @@ func runTransaction(r *run) {
 			o.TransactionCheckEvery = d.duration("time between questions", 200*time.Millisecond, 3*time.Second)
 			o.TransactionChecksMax = t.most
 		},
+		// What belongs together is written one after the other: a kill in between must be likely.
+		also: []fault.Kind{fault.KillBroker, fault.KillBroker, fault.SlowDisk},
 	})
 	d := r.draw
 	t.leaves, t.unsure, t.repeats = d.share("transactions that are left", 0.4), d.share("answers that decide nothing", 0.8), d.share("ends told again", 0.3)
