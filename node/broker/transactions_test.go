@@ -206,3 +206,32 @@ func TestAFileOfTransactionsWithoutTheOpenOnesIsUnderstood(t *testing.T) {
 	w.succeeds(endRequest(first, proto.OutcomeCommit))
 	w.succeeds(endRequest(third, proto.OutcomeCommit))
 }
+
+// The disk was too full, and the file of the log with a half message had to go, while the broker ran or was down.
+func TestATransactionWhoseHalfMessageIsGoneIsGivenUp(t *testing.T) {
+	w := prepareWorld(t)
+	w.options.TransactionTimeout = 5 * time.Minute
+	w.options.Store.DiskUse = store.DiskUse{Expire: 1e-9, Force: 2e-9, Refuse: 0.99}
+	w.start()
+	h := w.beginTransaction("x")
+	w.fill("orders", 40)
+	w.pass(3 * time.Minute)
+	require.NotEqual(t, "0", w.runtime()["commitLogMinOffset"])
+	requireValue(t, 1, w.measured(), "gantry_transactions_open")
+	w.refused(endRequest(h, proto.OutcomeCommit), proto.RespSystemError, "no half message is at")
+	w.pass(3 * time.Minute)
+	requireValue(t, 0, w.measured(), "gantry_transactions_open")
+	require.Equal(t, 1, w.logged.FilterMessageSnippet("its transaction is given up").Len(), "it is said once")
+}
+
+func TestAHalfMessageThatWentWhileTheBrokerWasDownIsNotWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	w.beginTransaction("a")
+	w.close()
+	w.machine.Crash(sim.KillProcess)
+	w.write("config/transactions.json", strings.Replace(w.file("config/transactions.json"), `"half":0,"next":1,"open":[0]`, `"half":0,"next":3,"open":[0,2]`, 1))
+	w.start()
+	w.pass(time.Second)
+	requireValue(t, 1, w.measured(), "gantry_transactions_open")
+	require.Equal(t, 1, w.logged.FilterMessageSnippet("its transaction is given up").Len())
+}

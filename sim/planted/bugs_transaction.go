@@ -39,4 +39,9 @@ var transactionBugs = []Bug{
 		Edits:    []Edit{{"node/broker/redeliver.go", "if proto.IsWaitingTopic(string(original.Topic)) {", "if false {"}},
 		Scenario: "transaction", Seeds: 10,
 	},
+	{
+		Name:     "forget at a start which transactions were open",
+		Edits:    []Edit{{"node/broker/transactions_file.go", "t.reopen(in.Open)", "t.reopen(nil)"}},
+		Scenario: "transaction", Seeds: 100,
+	},
 }
