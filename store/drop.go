@@ -1,10 +1,8 @@
 package store
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"maps"
 	"slices"
 
@@ -102,11 +100,7 @@ func (s *Store) remember(topic string, at message.LogOffset) (renamed bool, err 
 	next[topic] = at
 	// order does not matter: each is looked at alone
 	maps.DeleteFunc(next, func(_ string, at message.LogOffset) bool { return at <= s.Start() })
-	text, err := next.encode()
-	if err != nil {
-		return false, err
-	}
-	renamed, err = segment.ReplaceFile(s.env.Disk, droppedPath, text)
+	renamed, err = next.write(s.env.Disk)
 	if renamed {
 		s.dropped = next
 	}
@@ -124,41 +118,11 @@ func (s *Store) shortenDropped(end message.LogOffset) error {
 	if maps.Equal(next, s.dropped) {
 		return nil
 	}
-	text, err := next.encode()
-	if err != nil {
-		return err
-	}
-	if _, err := segment.ReplaceFile(s.env.Disk, droppedPath, text); err != nil {
+	if _, err := next.write(s.env.Disk); err != nil {
 		return err
 	}
 	s.dropped = next
 	return nil
-}
-
-// droppedDocument is the file. The checksum is the CRC-32 of the bytes of topics.
-type droppedDocument struct {
-	Topics   json.RawMessage `json:"topics"`
-	Checksum uint32          `json:"checksum"`
-}
-
-func (d droppedTopics) encode() ([]byte, error) {
-	topics, err := json.Marshal(d)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", droppedPath, err)
-	}
-	return json.Marshal(droppedDocument{topics, crc32.ChecksumIEEE(topics)})
-}
-
-func decodeDropped(text []byte) (droppedTopics, error) {
-	var in droppedDocument
-	if err := json.Unmarshal(text, &in); err != nil {
-		return nil, err
-	}
-	if sum := crc32.ChecksumIEEE(in.Topics); sum != in.Checksum {
-		return nil, fmt.Errorf("the checksum of the topics is %d, the file says %d", sum, in.Checksum)
-	}
-	dropped := droppedTopics{}
-	return dropped, json.Unmarshal(in.Topics, &dropped)
 }
 
 // droppedSizeMax bounds the file that is read.
@@ -166,25 +130,20 @@ const droppedSizeMax = 64 << 20
 
 var errDroppedDamaged = errors.New("the list of removed topics is damaged")
 
+// droppedName is what the file calls the list.
+const droppedName = "topics"
+
+func (d droppedTopics) write(disk env.Disk) (renamed bool, err error) {
+	return segment.WriteDocument(disk, droppedPath, droppedName, d)
+}
+
 // readDropped returns nothing if there is no file.
-func readDropped(disk env.Disk) (droppedTopics, error) {
-	f, err := disk.Open(droppedPath)
-	if errors.Is(err, env.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	text := make([]byte, min(f.Size(), droppedSizeMax))
-	n, err := f.ReadAt(text, 0)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, err
-	}
-	dropped, err := decodeDropped(text[:n])
-	if err != nil {
+func readDropped(disk env.Disk) (dropped droppedTopics, err error) {
+	err = segment.ReadDocument(disk, droppedPath, droppedName, droppedSizeMax, &dropped)
+	if errors.Is(err, segment.ErrDocument) {
 		return nil, fmt.Errorf("%s: %w; without it the messages of removed topics come back if queues must be built again: correct it, remove it, or run gantry inspect repair, which sets it aside: %w", droppedPath, errDroppedDamaged, err)
 	}
-	return dropped, nil
+	return dropped, err
 }
 
 // finishDrop removes the files of a queue whose topic was removed, which a crash has left.

@@ -9,5 +9,5 @@
 //
 // A file that Create returned survives a crash, with its size. Written bytes survive once Sync has
 // returned; the first Sync after Open also makes the names that Open found durable. Cut makes the bytes from an offset on zero, durably, so that nothing that was cut can be read
-// again.
+// again. ReplaceFile, WriteDocument and ReadDocument are about small files beside the rows.
 package segment

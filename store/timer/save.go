@@ -1,10 +1,8 @@
 package timer
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"maps"
 	"slices"
 
@@ -36,61 +34,37 @@ type Mark struct {
 	Topics map[string]int64 `json:"topics,omitempty"`
 }
 
-// markDocument is the file. The checksum is the CRC-32 of the bytes of the mark.
-type markDocument struct {
-	Mark     json.RawMessage `json:"mark"`
-	Checksum uint32          `json:"checksum"`
-}
-
-func (m *Mark) encode() ([]byte, error) {
-	text, err := json.Marshal(m)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(markDocument{text, crc32.ChecksumIEEE(text)})
-}
-
-func decodeMark(text []byte) (m Mark, err error) {
-	var in markDocument
-	if err := json.Unmarshal(text, &in); err != nil {
-		return m, fmt.Errorf("%w: %s: %w", ErrDamaged, markPath, err)
-	}
-	if crc32.ChecksumIEEE(in.Mark) != in.Checksum {
-		return m, fmt.Errorf("%w: %s does not fit its checksum", ErrDamaged, markPath)
-	}
-	if err := json.Unmarshal(in.Mark, &m); err != nil {
-		return m, fmt.Errorf("%w: %s: %w", ErrDamaged, markPath, err)
-	}
+// check tells what cannot be.
+func (m *Mark) check() error {
 	// order does not matter: one that is wrong is enough
 	for start, size := range m.Pages {
 		if start < 0 || start%pageWidth != 0 || size <= 0 || size%entrySize != 0 {
-			return m, fmt.Errorf("%w: %s: page %d has %d bytes", ErrDamaged, markPath, start, size)
+			return fmt.Errorf("%w: %s: page %d has %d bytes", ErrDamaged, markPath, start, size)
 		}
 	}
 	if m.Added < 0 || m.Covered < m.Added || m.Cursor.Due < 0 {
-		return m, fmt.Errorf("%w: %s: %+v", ErrDamaged, markPath, m)
+		return fmt.Errorf("%w: %s: %+v", ErrDamaged, markPath, m)
 	}
-	return m, nil
+	return nil
 }
 
-// markSizeMax bounds the file that is read.
-const markSizeMax = 16 << 20
+const (
+	// markName is what the file calls the mark.
+	markName = "mark"
+	// markSizeMax bounds the file that is read.
+	markSizeMax = 16 << 20
+)
 
 // readMark returns a zero mark if there is none.
 func readMark(disk env.Disk) (m Mark, err error) {
-	f, err := disk.Open(markPath)
-	if errors.Is(err, env.ErrNotExist) {
-		return m, nil
+	err = segment.ReadDocument(disk, markPath, markName, markSizeMax, &m)
+	if errors.Is(err, segment.ErrDocument) {
+		return Mark{}, fmt.Errorf("%w: %s: %w", ErrDamaged, markPath, err)
 	}
 	if err != nil {
-		return m, err
+		return Mark{}, err
 	}
-	text := make([]byte, min(f.Size(), markSizeMax))
-	n, err := f.ReadAt(text, 0)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return m, err
-	}
-	return decodeMark(text[:n])
+	return m, m.check()
 }
 
 // Open reads what was saved last. The log is to be followed from Mark.Added on for entries, and from Mark.Covered on for deliveries, before
@@ -275,11 +249,7 @@ func (c *Calendar) Save(s *Snapshot) error {
 			return err
 		}
 	}
-	text, err := s.mark.encode()
-	if err != nil {
-		return err
-	}
-	if _, err := segment.ReplaceFile(c.disk, markPath, text); err != nil {
+	if _, err := segment.WriteDocument(c.disk, markPath, markName, &s.mark); err != nil {
 		return err
 	}
 	return c.removeDone(s)
