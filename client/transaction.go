@@ -89,9 +89,12 @@ type Tx struct {
 	topic    string   // as brokers have it
 	sent     SendResult
 
-	// Where the half message stands: brokers move it when they ask about it.
+	// Where the half message stands that counts: brokers move it when they ask about it. An earlier try of the send may have left
+	// another one, here or at another broker.
+	broker     string // "" if the send failed
 	halfOffset int64
 	logOffset  int64
+	replaced   int64 // where the one stands in whose place it came; 0: there is none
 
 	wanted TransactionState
 	left   bool               // to check-backs
@@ -245,7 +248,7 @@ func (p *Producer) sendHalf(call *env.Call, s *sending, o order, t *Tx) error {
 		p.transactions.keep(t)
 		return fmt.Errorf("%w: the answer does not say where the half message stands: %w", ErrTransactionUnknown, err)
 	}
-	t.sent, t.halfOffset, t.logOffset = sent, int64(sent.QueueOffset), int64(place.LogOffset)
+	t.sent, t.broker, t.halfOffset, t.logOffset = sent, sent.Queue.BrokerName, int64(sent.QueueOffset), int64(place.LogOffset)
 	if sent.Status == SendOK {
 		return nil
 	}

@@ -65,12 +65,13 @@ func (p *Producer) serveCheck(in *transport.Incoming) {
 // checkOwn answers for a transaction that is under way here, or was decided here and the broker did not hear of it. The listener is not asked: it could
 // not know yet.
 func (p *Producer) checkOwn(t *Tx, c *checkBack) {
-	if address, err := t.master(); err == nil && address == c.conn.Address() && c.header.LogOffset > t.logOffset {
-		// From now on this is the half message.
-		t.halfOffset, t.logOffset = c.header.HalfOffset, c.header.LogOffset
-	}
-	if !t.decided() || t.ending != nil {
+	own := t.isOwn(c)
+	switch {
+	case !t.decided() || t.ending != nil:
 		p.answerUnknown(c)
+		return
+	case !own && (t.known || t.wanted == TransactionRolledBack):
+		p.dropOther(t, c)
 		return
 	}
 	// Whoever ends it meanwhile gets the outcome of this.
@@ -82,11 +83,53 @@ func (p *Producer) checkOwn(t *Tx, c *checkBack) {
 		if err != nil {
 			err = t.unknown(t.wanted, err)
 		} else {
-			t.known = true
-			p.transactions.forget(t)
+			// The broker of the other half message may be gone for ever; if it is not, that one is dropped.
+			if !own {
+				t.replaced = t.logOffset
+				t.countsFrom(c)
+			}
+			p.transactions.settle(t, !own)
 		}
 		t.ending = nil
 		ending.Set(err)
+		p.ended()
+	})
+}
+
+// isOwn reports whether a question is about the half message that counts. Apache's brokers have moved it before they ask, so from now on it may stand
+// elsewhere.
+func (t *Tx) isOwn(c *checkBack) bool {
+	if !t.isAt(c) || t.replaced != 0 && c.header.LogOffset == t.replaced {
+		return false
+	}
+	if c.header.LogOffset > t.logOffset {
+		t.countsFrom(c)
+	}
+	return c.header.LogOffset == t.logOffset
+}
+
+// isAt reports whether a question comes from the broker that has the half message that counts. Older brokers do not tell their names.
+func (t *Tx) isAt(c *checkBack) bool {
+	if c.header.BrokerName != "" {
+		return c.header.BrokerName == t.broker
+	}
+	address, err := t.master()
+	return err == nil && address == c.conn.Address()
+}
+
+// countsFrom makes the half message of a question the one that counts.
+func (t *Tx) countsFrom(c *checkBack) {
+	if c.header.BrokerName != "" {
+		t.broker = c.header.BrokerName
+	}
+	t.halfOffset, t.logOffset = c.header.HalfOffset, c.header.LogOffset
+}
+
+// dropOther answers about a half message that an earlier try of the send has left. If it were committed, too, consumers would get the message twice.
+func (p *Producer) dropOther(t *Tx, c *checkBack) {
+	p.running++
+	p.core.env.Tasks.Go("drop another half message", func() {
+		_ = p.answer(c, t.message, TransactionRolledBack)
 		p.ended()
 	})
 }

@@ -137,8 +137,7 @@ func (t *Tx) start() {
 			p.core.env.Log.Warn("a broker has not confirmed the end of a transaction; it will ask", zap.Error(err))
 			p.transactions.keep(t)
 		case t.decided():
-			t.known = true
-			p.transactions.forget(t)
+			p.transactions.settle(t, false)
 		}
 		t.ending = nil
 		ending.Set(err)
@@ -211,7 +210,7 @@ func (t *Tx) tellUnknown(deadline env.Instant) error {
 
 // master is the address of the broker that has the half message.
 func (t *Tx) master() (string, error) {
-	name := t.sent.Queue.BrokerName
+	name := t.broker
 	if b := t.producer.core.brokers.byName[name]; b != nil {
 		if address, ok := b.master(); ok {
 			return address, nil
@@ -223,7 +222,7 @@ func (t *Tx) master() (string, error) {
 func (t *Tx) request() *transport.Request {
 	return &transport.Request{Code: proto.ReqEndTransaction, Header: &proto.EndTransaction{
 		Topic: t.topic, ProducerGroup: t.producer.config.group, HalfOffset: t.halfOffset, LogOffset: t.logOffset,
-		Outcome: t.wanted.outcome(), UniqueID: t.id, TransactionID: t.sent.TransactionID, BrokerName: t.sent.Queue.BrokerName,
+		Outcome: t.wanted.outcome(), UniqueID: t.id, TransactionID: t.sent.TransactionID, BrokerName: t.broker,
 	}}
 }
 
@@ -244,7 +243,7 @@ func mayTellAgain(err error) bool {
 // transactions are those that this producer can tell something of.
 type transactions struct {
 	open map[string]*Tx // by id: those under way, and kept
-	kept []*Tx          // decided, but not confirmed by a broker; oldest first, len <= keptMax
+	kept []*Tx          // decided, but not confirmed by a broker, or with other half messages; oldest first, len <= keptMax
 }
 
 // keptMax is how many transactions are kept for the case that a broker asks about them. Listeners know the others.
@@ -268,6 +267,17 @@ func (s *transactions) forget(t *Tx) {
 	}
 	if i := slices.Index(s.kept, t); i >= 0 {
 		s.kept = slices.Delete(s.kept, i, i+1)
+	}
+}
+
+// settle is for a transaction whose end a broker has confirmed. If its send took several tries, other brokers may ask what to do with the half messages that
+// these have left, and others say that there are some.
+func (s *transactions) settle(t *Tx, others bool) {
+	t.known = true
+	if others || t.sent.Tries > 1 {
+		s.keep(t)
+	} else {
+		s.forget(t)
 	}
 }
 
