@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"container/heap"
 	"fmt"
 	"strconv"
 	"strings"
@@ -28,7 +29,7 @@ type transactions struct {
 	order   []endedTransaction                               // the same, as they came
 	next    message.QueueOffset                              // half messages before it are known
 	filed   message.QueueOffset                              // all before it have ended or are named in the file
-	due     env.Instant                                      // when the next check is
+	due     dueHeap                                          // of open, by their next check
 	covered message.LogOffset                                // the file counts all ends that stand before it
 	keep    *store.Follower                                  // holds the files of the log that are needed
 	changed bool
@@ -49,6 +50,7 @@ type transaction struct {
 	own      bool          // the producer has asked for it
 	checks   int
 	due      env.Instant              // of the next check
+	place    int                      // in the heap of checks
 	ending   proto.TransactionOutcome // being carried out; OutcomeUnknown: none is
 	waiters  []transport.Reply        // who wants to know
 }
@@ -192,12 +194,16 @@ func (t *transactions) begin(r *message.Record) *transaction {
 	age := min(max(time.Duration(int64(now.Wall())-r.StoredAt)*time.Millisecond, 0), open.immunity)
 	open.due = now.Now().Add(open.immunity - age)
 	t.open[number] = open
-	t.changed, t.due = true, t.due.Sooner(open.due)
+	heap.Push(&t.due, open)
+	t.changed = true
 	return open
 }
 
 // over notes how a transaction has ended.
 func (t *transactions) over(number message.QueueOffset, outcome proto.TransactionOutcome) {
+	if open := t.open[number]; open != nil {
+		heap.Remove(&t.due, open.place)
+	}
 	delete(t.open, number)
 	t.remember(number, outcome)
 	t.changed = true

@@ -1,10 +1,10 @@
 package broker
 
 import (
+	"cmp"
+	"container/heap"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -19,27 +19,63 @@ import (
 // checkDue asks producers what became of transactions that are due, and gives up those that nobody decides. It returns when to look again.
 func (t *transactions) checkDue() env.Instant {
 	clock := t.broker.env.Clock
-	if now := clock.Now(); t.due == env.Never || now < t.due {
-		return now.Add(lookAgainAfter).Sooner(t.due)
-	}
-	t.due = env.Never
-	for _, number := range slices.Sorted(maps.Keys(t.open)) {
-		open := t.open[number]
-		if open == nil || t.closing {
+	for len(t.due) > 0 && t.due[0].due.Reached(clock.Now()) && !t.closing {
+		open := t.due[0]
+		if open.ending != proto.OutcomeUnknown {
+			// It is just ending, or may not.
+			t.checkAgain(open, checkEnding)
 			continue
 		}
-		if open.due.Reached(clock.Now()) && open.ending == proto.OutcomeUnknown {
-			open.due = clock.Now().Add(t.broker.options.TransactionCheckEvery)
-			t.check(open)
-		}
-		// One that is just ending may not.
-		t.due = t.due.Sooner(max(open.due, clock.Now().Add(checksTogether)))
+		t.checkAgain(open, t.broker.options.TransactionCheckEvery)
+		t.check(open)
 	}
-	return clock.Now().Add(lookAgainAfter).Sooner(t.due)
+	next := clock.Now().Add(lookAgainAfter)
+	if len(t.due) > 0 {
+		next = next.Sooner(t.due[0].due)
+	}
+	return next
 }
 
-// checksTogether is how long checks wait for others: each look goes over all transactions that are open.
-const checksTogether = 100 * time.Millisecond
+// checkEnding is when one is looked at again whose end is being stored.
+const checkEnding = 100 * time.Millisecond
+
+// checkAgain sets the next check.
+func (t *transactions) checkAgain(open *transaction, after time.Duration) {
+	open.due = t.broker.env.Clock.Now().Add(after)
+	heap.Fix(&t.due, open.place)
+}
+
+// dueHeap has open transactions, the one first that is checked next. A look must cost little, however many are open.
+type dueHeap []*transaction
+
+// Len is part of heap.Interface, as are the others.
+func (h dueHeap) Len() int { return len(h) }
+
+// Less compares.
+func (h dueHeap) Less(i, j int) bool {
+	return cmp.Or(cmp.Compare(h[i].due, h[j].due), cmp.Compare(h[i].number, h[j].number)) < 0
+}
+
+// Swap swaps.
+func (h dueHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i, j
+}
+
+// Push appends.
+func (h *dueHeap) Push(open any) {
+	open.(*transaction).place = len(*h)
+	*h = append(*h, open.(*transaction))
+}
+
+// Pop takes the last one off.
+func (h *dueHeap) Pop() any {
+	last := len(*h) - 1
+	open := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return open
+}
 
 // check asks a producer, or gives up.
 func (t *transactions) check(open *transaction) {

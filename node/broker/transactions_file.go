@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
 	"go.uber.org/zap"
@@ -70,7 +69,7 @@ func (t *transactions) recover() bool {
 	first, _ := t.broker.store.Bounds(halfQueue)
 	clear(t.open)
 	clear(t.ended)
-	t.order, t.next, t.covered, t.due = nil, max(in.Half, first), in.Covered, env.Never
+	t.order, t.next, t.covered, t.due = nil, max(in.Half, first), in.Covered, nil
 	if in.Next != nil {
 		t.next = max(*in.Next, first)
 	}
@@ -126,12 +125,7 @@ func (t *transactions) save() error {
 		return nil
 	}
 	covered := b.store.Confirmed()
-	oldest := covered
-	// order does not matter: the least counts
-	for _, open := range t.open {
-		oldest = min(oldest, open.log)
-	}
-	t.keep.MoveTo(oldest)
+	t.keep.MoveTo(t.oldest(covered))
 	if !t.changed {
 		return nil
 	}
@@ -155,29 +149,35 @@ func (t *transactions) save() error {
 	return nil
 }
 
+// oldest is where the oldest half message stands that is open; without one it is the place that is given.
+func (t *transactions) oldest(end message.LogOffset) message.LogOffset {
+	// order does not matter: the least counts
+	for _, open := range t.open {
+		end = min(end, open.log)
+	}
+	return end
+}
+
 // document is all but how transactions have ended.
 func (t *transactions) document(covered message.LogOffset) *transactionsDocument {
 	next := t.next
 	out := &transactionsDocument{Half: next, Next: &next, Covered: covered, Checks: map[message.QueueOffset]int{}}
-	// order does not matter: they are sorted
+	// order does not matter: they are sorted later
 	for number, open := range t.open {
 		if number >= next {
 			continue // it is behind what the next start knows
 		}
-		out.Open = append(out.Open, number)
+		out.Open, out.Half = append(out.Open, number), min(out.Half, number)
 		if open.checks > 0 {
 			out.Checks[number] = open.checks
 		}
-	}
-	slices.Sort(out.Open)
-	if len(out.Open) > 0 {
-		out.Half = out.Open[0]
 	}
 	return out
 }
 
 // encode is the text of the file.
 func (d *transactionsDocument) encode(ended []endedTransaction) ([]byte, error) {
+	slices.Sort(d.Open)
 	d.Ended = map[message.QueueOffset]proto.TransactionOutcome{}
 	for _, e := range ended {
 		d.Ended[e.number] = e.outcome

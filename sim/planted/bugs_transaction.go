@@ -16,7 +16,7 @@ var transactionBugs = []Bug{
 	},
 	{
 		Name:     "ask what became of transactions that have ended",
-		Edits:    []Edit{{"node/broker/transactions.go", "\tdelete(t.open, number)\n", ""}},
+		Edits:    []Edit{{"node/broker/transactions.go", "\tif open := t.open[number]; open != nil {\n\t\theap.Remove(&t.due, open.place)\n\t}\n\tdelete(t.open, number)\n", ""}},
 		Scenario: "transaction", Seeds: 60,
 	},
 	{
