@@ -70,7 +70,6 @@
 //	timers.go      messages that wait for a time of their own, timers_send.go what asks for one, timers_deliver.go when it has come
 //	timers_java.go what a Java broker has delivered of them
 //	recall.go      messages that are withdrawn before their time
-//	transactions.go which transactions are open, transactions_end.go how they end, transactions_check.go whose producers are asked
 //	pops.go        what groups have popped and not acknowledged; decided by package inflight
 //	pop.go         pops, pop_take.go what they take, pop_answer.go the answer, pop_hold.go pops that wait
 //	pop_ack.go     acknowledgements, and receipts that are replaced

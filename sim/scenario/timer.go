@@ -107,13 +107,13 @@ func (t *timerRun) sendToWait(c *pubsubClient) {
 	}
 }
 
-// waiting is one of the messages that wait, or have.
+// waiting is one of the messages that wait, or have. One without a handle was due when it came: it went to its queue at once, and may come back.
 func (t *timerRun) waiting(random *sim.Stream) (client.SendResult, bool) {
 	if len(t.order) == 0 {
 		return client.SendResult{}, false
 	}
 	w := t.order[random.IntN(len(t.order))]
-	return w.answer, w.acknowledged
+	return w.answer, w.acknowledged && (w.level > 0 || w.answer.RecallHandle != "")
 }
 
 func (t *timerRun) newTimed(c *pubsubClient, wait time.Duration) *timedMessage {
