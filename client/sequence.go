@@ -2,7 +2,6 @@ package client
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -25,16 +24,17 @@ func WithoutExactlyOnce() ProducerOption {
 
 // sequences number the messages of a producer.
 type sequences struct {
-	producer string // its id, 128 bits in hexadecimal; "": messages get no numbers
+	producer [16]byte // its id; zeros: messages get no numbers
 	last     int64
 }
 
 // newSequences draws an id. It comes from the source that all clients of a process share: a stream of its own would give all of them the same one.
 func newSequences(random env.Rand) sequences {
-	var id [16]byte
-	binary.BigEndian.PutUint64(id[:8], random.Uint64())
-	binary.BigEndian.PutUint64(id[8:], random.Uint64())
-	return sequences{producer: hex.EncodeToString(id[:])}
+	var q sequences
+	binary.BigEndian.PutUint64(q.producer[:8], random.Uint64())
+	// Zeros would be none.
+	binary.BigEndian.PutUint64(q.producer[8:], random.Uint64()|1)
+	return q
 }
 
 // give returns the first of the next numbers, one for each message.
@@ -49,7 +49,7 @@ func (s *sending) messages() int { return max(len(s.batch), 1) }
 
 // number gives a message its sequence at the first try.
 func (p *Producer) number(s *sending) {
-	if s.sequence == 0 && p.sequences.producer != "" && s.request.Code != proto.ReqSendReplyMessageV2 {
+	if s.sequence == 0 && p.sequences.producer != [16]byte{} && s.request.Code != proto.ReqSendReplyMessageV2 {
 		s.sequence = p.sequences.give(s.messages())
 	}
 }
@@ -69,7 +69,7 @@ func (p *Producer) meet(call *env.Call, s *sending, address string, deadline env
 
 // showSequence puts the sequence into the header of a try, if the broker knows repeats of so many messages.
 func (p *Producer) showSequence(s *sending, address string) {
-	s.header.Producer, s.header.Sequence = "", 0
+	s.header.Producer, s.header.Sequence = [16]byte{}, 0
 	if s.sequence != 0 && s.messages() <= p.core.beats.windowOf(address) {
 		s.header.Producer, s.header.Sequence = p.sequences.producer, s.sequence
 	}

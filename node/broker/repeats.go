@@ -76,12 +76,10 @@ func (p *repeats) claimOf(header *proto.SendMessage, messages int) (c claim, r r
 	if header.Sequence == 0 || p.broker.options.RepeatsOff {
 		return c, refusal{}
 	}
-	id, err := repeat.ParseProducer(header.Producer)
+	id := repeat.Producer(header.Producer)
 	switch {
-	case err != nil:
-		return c, refused(proto.RespInvalidParameter, "gantryProducer: %v", err)
-	case header.Sequence < 0 || header.Sequence > sequenceMax:
-		return c, refused(proto.RespInvalidParameter, "gantrySequence: send a number from 1 to %d", int64(sequenceMax))
+	case id == repeat.Producer{} || header.Sequence < 0 || header.Sequence > sequenceMax:
+		return c, refused(proto.RespInvalidParameter, "gantryProducer, gantrySequence: send 32 hexadecimal digits that are not all 0, and a number from 1 to %d", int64(sequenceMax))
 	case messages > p.table.Window():
 		return c, refused(proto.RespMessageIllegal, "a batch of %d messages is more than the broker knows again (repeatWindow %d): send smaller batches, or without gantrySequence", messages, p.table.Window())
 	case !p.ready:

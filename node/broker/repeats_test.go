@@ -19,7 +19,7 @@ import (
 // numbered gives a send a producer and a sequence.
 func numbered(request *transport.Request, sequence int64) *transport.Request {
 	header := (*proto.SendMessage)(request.Header.(*proto.SendMessageShort))
-	header.Producer, header.Sequence = strings.Repeat("0a", 16), sequence
+	header.Producer, header.Sequence = [16]byte([]byte("0123456789abcdef")), sequence
 	return request
 }
 
@@ -260,7 +260,7 @@ func TestWhatAClientSendsOnIsAnotherMessage(t *testing.T) {
 	at := strings.Index(record, message.PropertySent)
 	require.Positive(t, at)
 	sent := record[at : strings.IndexByte(record[at:], 2)+at+1]
-	require.Equal(t, message.PropertySent+"\x01"+strings.Repeat("0a", 16)+"-1\x02", sent)
+	require.Equal(t, message.PropertySent+"\x01"+"30313233343536373839616263646566-1\x02", sent)
 	w.succeeds(sendRequest("orders", 0, "two", sent))
 	w.restart(sim.KillProcess)
 	w.succeeds(sendRequest("orders", 0, "three", sent))
@@ -270,19 +270,15 @@ func TestWhatAClientSendsOnIsAnotherMessage(t *testing.T) {
 
 func TestAProducerThatCannotBeReadIsRefused(t *testing.T) {
 	w := newWorld(t)
-	for name, c := range map[string]struct {
-		producer string
-		sequence int64
-		field    string
-	}{
-		"a short id": {"0a", 1, "gantryProducer"}, "no digits": {strings.Repeat("zz", 16), 1, "gantryProducer"},
-		"a negative sequence": {strings.Repeat("0a", 16), -1, "gantrySequence"}, "a huge one": {strings.Repeat("0a", 16), 1<<62 + 1, "gantrySequence"},
+	for name, change := range map[string]func(*proto.SendMessage){
+		"no producer":         func(h *proto.SendMessage) { h.Producer = [16]byte{} },
+		"a negative sequence": func(h *proto.SendMessage) { h.Sequence = -2 },
+		"a huge one":          func(h *proto.SendMessage) { h.Sequence = 1<<62 + 1 },
 	} {
-		request := sendRequest("orders", 0, "x", "")
-		header := (*proto.SendMessage)(request.Header.(*proto.SendMessageShort))
-		header.Producer, header.Sequence = c.producer, c.sequence
 		t.Log(name)
-		w.refused(request, proto.RespInvalidParameter, c.field)
+		request := numbered(sendRequest("orders", 0, "x", ""), 1)
+		change((*proto.SendMessage)(request.Header.(*proto.SendMessageShort)))
+		w.refused(request, proto.RespInvalidParameter, "gantrySequence")
 	}
 }
 

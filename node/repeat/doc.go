@@ -16,7 +16,7 @@
 //
 // # From a send to its repeat
 //
-// ParseProducer → Table.Find (New) → the store → Table.Add; again Table.Find (Known).
+// Table.Find (New) → the store → Table.Add; again Table.Find (Known).
 //
 // Saving: Table.Snapshot → Snapshot.Encode; Decode → Snapshot.Table.
 //

@@ -3,30 +3,11 @@ package repeat
 import (
 	"bytes"
 	"encoding/hex"
-	"fmt"
 	"strconv"
 )
 
 // Producer is the id of a producer: 128 bits that it has drawn when it started.
 type Producer [16]byte
-
-// ParseProducer reads 32 hexadecimal digits. It does not allocate, unless it fails.
-func ParseProducer[T string | []byte](text T) (p Producer, err error) {
-	if len(text) != 2*len(p) {
-		return p, fmt.Errorf("%q is no id of a producer: send %d hexadecimal digits", shorten(text), 2*len(p))
-	}
-	var digits [2 * len(p)]byte
-	copy(digits[:], text)
-	if _, err := hex.Decode(p[:], digits[:]); err != nil {
-		return p, fmt.Errorf("%q is no id of a producer: send %d hexadecimal digits", shorten(text), 2*len(p))
-	}
-	return p, nil
-}
-
-// shown is how much of a wrong text an error repeats.
-const shown = 64
-
-func shorten[T string | []byte](text T) string { return string(text[:min(len(text), shown)]) }
 
 // String is 32 hexadecimal digits.
 func (p Producer) String() string { return hex.EncodeToString(p[:]) }
@@ -56,13 +37,14 @@ func (i Identity) String() string { return string(i.AppendText(nil)) }
 // ParseIdentity reads the text of AppendText, and nothing else. ok is false if it is none.
 func ParseIdentity(text []byte) (i Identity, ok bool) {
 	first, second, found := bytes.Cut(text, []byte{'-'})
-	if !found {
+	if !found || len(first) != hex.EncodedLen(len(i.Producer)) {
 		return i, false
 	}
-	p, err := ParseProducer(first)
-	n, numberErr := strconv.ParseInt(string(second), 10, 64)
-	i = Identity{p, n}
-	if err != nil || numberErr != nil || n < 1 || !bytes.Equal(i.AppendText(nil), text) {
+	_, err := hex.Decode(i.Producer[:], first)
+	if err == nil {
+		i.Sequence, err = strconv.ParseInt(string(second), 10, 64)
+	}
+	if err != nil || i.Sequence < 1 || !bytes.Equal(i.AppendText(nil), text) {
 		return Identity{}, false
 	}
 	return i, true

@@ -30,12 +30,13 @@ const onceTopic = "once"
 // dedupRun is the state of one run.
 type dedupRun struct {
 	*fleet
-	window int
-	others float64 // sends that are not plain ones
-	sent   map[linearizability.Hash]*onceMessage
-	order  []*onceMessage
-	seen   map[linearizability.Hash]string // where members have met a message
-	makers []*repeater
+	window  int
+	others  float64 // sends that are not plain ones
+	sent    map[linearizability.Hash]*onceMessage
+	order   []*onceMessage
+	batches [][]*onceMessage                // that were acknowledged
+	seen    map[linearizability.Hash]string // where members have met a message
+	makers  []*repeater
 }
 
 // onceMessage is a message of the library's producers.
@@ -173,10 +174,10 @@ func (d *dedupRun) sendBatch(c *pubsubClient) {
 		list, messages = append(list, o), append(messages, o.m)
 	}
 	results, err := c.producer.SendBatch(context.Background(), messages)
+	if err == nil {
+		d.batches = append(d.batches, list)
+	}
 	for i, o := range list {
-		if err == nil && results[i].QueueOffset != results[0].QueueOffset+client.QueueOffset(i) {
-			d.kernel.Mark("a batch that a crash has parted was completed")
-		}
 		if err == nil && d.acknowledged(o, results[i], nil) && o.tries > 1 {
 			d.kernel.Mark("batch acknowledged after more than one try")
 		}
@@ -230,6 +231,9 @@ func (d *dedupRun) whenQuiet(*pubsubClient) {
 	d.judgeIdentities(logs)
 	for _, o := range d.order {
 		d.judgeMessage(o, logs)
+	}
+	for _, list := range d.batches {
+		d.markParted(list, logs)
 	}
 	for _, m := range d.makers {
 		m.judge(logs)

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gantrymq/gantry/client"
@@ -112,6 +113,21 @@ func (m *repeater) judge(logs map[string][]*storedRecord) {
 	for _, h := range m.sends {
 		if place := stored[fmt.Sprint(h.sequence)]; h.place != "" && place != h.place {
 			m.d.failSafety("sequence %d of %s was answered with %s, and is at %q", h.sequence, m.id, h.place, place)
+		}
+	}
+}
+
+// markParted notices a batch that does not stand in one piece: a crash had left the first messages of it, and the repeat has brought the others.
+func (d *dedupRun) markParted(list []*onceMessage, logs map[string][]*storedRecord) {
+	own := map[linearizability.Hash]bool{}
+	for _, o := range list {
+		own[linearizability.HashOf(o.m.Body)] = true
+	}
+	// order does not matter: the batch is in one of the logs
+	for _, records := range logs {
+		first := slices.IndexFunc(records, func(r *storedRecord) bool { return own[r.hash] })
+		if first >= 0 && first+len(list) <= len(records) && slices.ContainsFunc(records[first:first+len(list)], func(r *storedRecord) bool { return !own[r.hash] }) {
+			d.kernel.Mark("a batch that a crash has parted was completed")
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package proto
 
 import (
+	"encoding/hex"
 	"fmt"
 
 	"github.com/gantrymq/gantry/transport/wire"
@@ -30,9 +31,9 @@ type SendMessage struct {
 	BrokerName      string       // bname, n: of the broker the sender believes to talk to
 
 	// Producer and Sequence are Gantry's own, and optional: which message of which producer this is, so that the broker knows one that
-	// comes again. Other brokers pass over them. Producer (gantryProducer) is 128 bits in hexadecimal, Sequence (gantrySequence) a number from
-	// 1 on; the messages of a batch have it and the ones that follow.
-	Producer string
+	// comes again. Other brokers pass over them. Producer (gantryProducer) is sent as 32 hexadecimal digits, and zeros are none. Sequence
+	// (gantrySequence) is a number from 1 on; the messages of a batch have it and the ones that follow. It is -1 if either cannot be read.
+	Producer [16]byte
 	Sequence int64
 }
 
@@ -130,6 +131,8 @@ type sendDecoder struct {
 	seen uint16 // bit i: field i was there and readable
 	bad  []byte // value of the first required number that is unreadable
 	at   int    // its index
+
+	unidentified bool // Gantry's own fields cannot be read
 }
 
 func (d *sendDecoder) take(i int, value []byte) {
@@ -175,17 +178,19 @@ const (
 	sendSequence = "gantrySequence"
 )
 
-// takeOwn reads what is Gantry's own. A sequence that cannot be read is -1, which brokers refuse.
+// takeOwn reads what is Gantry's own.
 func (d *sendDecoder) takeOwn(key, value []byte) {
 	switch string(key) {
 	case sendProducer:
-		d.to.Producer = string(value)
+		if len(value) != hex.EncodedLen(len(d.to.Producer)) {
+			d.unidentified = true
+			return
+		}
+		_, err := hex.Decode(d.to.Producer[:], value)
+		d.unidentified = d.unidentified || err != nil
 	case sendSequence:
 		n, ok := parseInt(value)
-		if !ok {
-			n = -1
-		}
-		d.to.Sequence = n
+		d.to.Sequence, d.unidentified = n, d.unidentified || !ok
 	}
 }
 
@@ -202,6 +207,9 @@ func (d *sendDecoder) number(i int, value []byte, bits int) int64 {
 }
 
 func (d *sendDecoder) finish(name func(int) string) error {
+	if d.unidentified {
+		d.to.Producer, d.to.Sequence = [16]byte{}, -1
+	}
 	for i := range sendRequired {
 		if d.seen&(1<<i) == 0 {
 			return &FieldError{Field: name(i), Missing: true}
@@ -259,7 +267,11 @@ func (h *SendMessage) encode(e *wire.Encoder, names *[len(sendNames)]string) {
 	encodeMaybe(e, names[11], h.RedeliveriesMax)
 	e.Bool(names[12], h.Batch)
 	encodeText(e, names[13], h.BrokerName)
-	encodeText(e, sendProducer, h.Producer)
+	if h.Producer != [16]byte{} {
+		var digits [2 * len(h.Producer)]byte
+		hex.Encode(digits[:], h.Producer[:])
+		e.Bytes(sendProducer, digits[:])
+	}
 	if h.Sequence != 0 {
 		e.Int(sendSequence, h.Sequence)
 	}

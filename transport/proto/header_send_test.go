@@ -172,3 +172,19 @@ func BenchmarkEncodeSendMessageResponse(b *testing.B) {
 		e.End(nil)
 	}
 }
+
+func TestASendWhoseProducerOrSequenceCannotBeReadSaysSo(t *testing.T) {
+	for name, c := range map[string]struct {
+		producer, sequence string
+		want               int64
+	}{
+		"both are right": {"30313233343536373839616263646566", "7", 7}, "few digits": {"3031", "7", -1}, "no digits": {"3031323334353637383961626364656g", "7", -1},
+		"no number": {"30313233343536373839616263646566", "seven", -1},
+	} {
+		h := SendMessage{ProducerGroup: "G", Topic: "T", DefaultTopic: DefaultTopic}
+		f := append(sent(t, wire.EncodingJSON, h.Short()), fields("gantryProducer", c.producer, "gantrySequence", c.sequence)...)
+		require.NoError(t, DecodeSendMessage(ReqSendMessageV2, f, &h), name)
+		require.Equal(t, c.want, h.Sequence, name)
+		require.Equal(t, c.want > 0, h.Producer != [16]byte{}, name)
+	}
+}
