@@ -21,7 +21,8 @@
 //
 // Send and SendBatch return a result when a master has stored the message as safely as SendResult.Status says. With an
 // error the message may be stored all the same: SendError.MaybeStored. SendOneway and CommitOneway promise nothing. A
-// message that was tried more than once may be stored more than once.
+// message that was tried more than once is stored once if the broker knows messages that come again (sequence.go), as Gantry's do, and
+// may be stored more than once by others.
 //
 // A message is delivered to a group at least once. What handlers consumed is durable when its offset is stored: within 5 s, when a queue
 // is given up, and at Close. Until then a crash means that it comes again. Offsets of broadcasting are durable in a file of this member.
@@ -39,8 +40,8 @@
 // # The way of a message
 //
 //	Producer.Send → begin (the door) → prepare (checks, header, properties, compression) → deliver:
-//	  firstTarget (route, choice.pick) → identify (unique id) → attempt (hooks, try) → exchange → transport.Conn.Start
-//	  → exchange.Complete → learn, tracer.published → result, or judge → rest (busy brokers) → nextTarget → attempt …
+//	  firstTarget (route, choice.pick) → identify (unique id, sequence) → attempt (hooks, try → meet, showSequence) → exchange → transport.Conn.Start
+//	  → exchange.Complete → learn, tracer.published → result, or judge → stay (bound to the broker that may have it) → rest (busy brokers) → nextTarget → attempt …
 //
 //	Producer.Request → converse → expect (route, client id, correlation id) → deliver, where try → introduce (heartbeat) → wait;
 //	  serve (reply.go) → requests.take → unpack, if it is compressed → the caller
@@ -84,6 +85,7 @@
 // # Files
 //
 //	client.go       the core: entering, deadlines, closing
+//	sequence.go     exactly-once sending
 //	options.go, options_producer.go, validate.go   options and what is wrong with them
 //	tls_options.go  encryption, which the world provides
 //	credentials.go  who signs requests

@@ -15,6 +15,8 @@
 //
 //   - To a send: the message is as durable as the store's flush mode promises, and consumers can read it. A topic
 //     or group that was made for it is durable.
+//   - To a send with a producer and a sequence that came before: the same as the first one was answered, and as true. The message is stored once, whatever
+//     crashes, as long as the sequence is in the window of its producer; below it the send is refused.
 //   - To a change of a topic: it is durable. Name servers hear of it soon afterwards. A topic that was deleted is gone with its
 //     messages and offsets.
 //   - To a change of a group or of settings: it is durable, if settings have a file. A group that was deleted with its offsets has neither.
@@ -36,6 +38,9 @@
 //
 // In: transport → serve (dispatch.go) → send (send.go) → admitSend → buildRecords → store.Append; after the burst kick →
 // store.Kick; sendDone.Appended answers.
+//
+// Again: send → repeats.admit (repeats.go) → find, in the table of package repeat and among the sends under way → answer or join (repeats_answer.go). New ones: begin →
+// store.Append → sendDone.Appended → settle. After a crash repeats.recover (repeats_recover.go) reads the table from its file and the log.
 //
 // Out: pull (pull.go) → admitPull → wantedBy → answerPull → read (filtered.go) → store.Read, judge → SendDetached; or, with nothing to
 // read, waitingPulls.hold (waiting.go) → arrived → answerLoop → answerPull, which holds it again if what came does not match.
@@ -76,6 +81,7 @@
 //	pop_dead.go    what was popped too often, or cannot be read any more
 //	pop_look.go    what takes nothing: notification, peek, how many wait
 //	transactions.go which transactions are open, transactions_file.go what is saved of that, transactions_end.go how they end, transactions_check.go whose producers are asked
+//	repeats.go     sends that come again, repeats_answer.go what they are told, repeats_recover.go what is known after a start, repeats_measure.go
 //	derived.go     what state that comes from the log has in common
 //	reply.go       answers to messages, which go to the client who asked
 //	redeliver.go   messages that come back, dead letters
