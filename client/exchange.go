@@ -98,7 +98,9 @@ func (p *Producer) try(call *env.Call, s *sending, to target, address string, de
 		return SendResult{}, err
 	}
 	s.header.QueueID, s.header.BrokerName = to.QueueID, to.BrokerName
-	p.showSequence(s, address)
+	if p.showSequence(s, address); s.bound && s.header.Sequence == 0 {
+		return SendResult{}, fmt.Errorf("%w: %s may have the message, and has ceased to know repeats", ErrNotSent, address)
+	}
 	x, err := p.exchange(call, s, address, deadline)
 	if err != nil {
 		return SendResult{}, p.core.explain(call, err)

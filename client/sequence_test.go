@@ -220,3 +220,23 @@ func TestASendThatTheBrokerHasForgottenSaysSo(t *testing.T) {
 	c.run(time.Minute, func() { _, err = c.producer().Send(background, hello()) })
 	require.ErrorIs(t, err, client.ErrSendForgotten)
 }
+
+func TestASendThatMayBeStoredIsNotRepeatedToWhomHasCeasedToKnow(t *testing.T) {
+	c := newCluster(t, 1)
+	c.names.routes["orders"] = route(1, c.a)
+	knowing(c.a, 1)
+	var err error
+	c.run(time.Minute, func() {
+		p := c.producer(client.WithTryTimeout(2*time.Second), client.WithSendTimeout(10*time.Second), client.WithHeartbeat(time.Second))
+		c.app.Tasks.Go("replace the broker", func() {
+			c.app.Tasks.Sleep(500 * time.Millisecond)
+			c.a.intercept = nil
+		})
+		_, err = p.Send(background, hello())
+	})
+	require.ErrorContains(t, err, "has ceased to know repeats")
+	var failed *client.SendError
+	require.ErrorAs(t, err, &failed)
+	require.True(t, failed.MaybeStored)
+	require.Len(t, c.a.sends, 1)
+}

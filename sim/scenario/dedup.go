@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gantrymq/gantry/client"
@@ -57,9 +58,9 @@ func runDedup(r *run) {
 				d.window = 4096
 			}
 			o.RepeatWindow, o.TransactionTimeout = d.window, time.Second
-			o.Store.FlushTimeout = r.duration("flush timeout", 300*time.Millisecond, 5*time.Second)
+			o.Store.FlushTimeout = r.duration("flush timeout", 50*time.Millisecond, time.Second)
 		},
-		also: []fault.Kind{fault.ResetConnection, fault.PartitionOneWay, fault.StuckSync, fault.PowerLossAfterAck, fault.PowerLossAfterAck},
+		also: []fault.Kind{fault.ResetConnection, fault.PartitionOneWay, fault.StuckSync, fault.StuckSync, fault.PowerLossAfterAck, fault.PowerLossAfterAck, fault.PowerLossBroker}, every: 4 * time.Second,
 	})
 	d.others = r.draw.share("sends of other sorts", 0.8)
 	for _, m := range d.members {
@@ -105,8 +106,8 @@ func (d *dedupRun) sendOnce(c *pubsubClient) {
 		return
 	}
 	d.Operations++
-	switch c.random.IntN(6) {
-	case 0:
+	switch c.random.IntN(8) {
+	case 0, 6, 7:
 		d.sendBatch(c)
 	case 1:
 		d.sendHalf(c)
@@ -170,7 +171,8 @@ func (d *dedupRun) sendBatch(c *pubsubClient) {
 	var list []*onceMessage
 	var messages []*client.Message
 	for range 2 + c.random.IntN(10) {
-		o := d.newMessage(c)
+		// So long that a torn write may leave the first ones of a batch.
+		o := d.newMessage(c, client.Keys(strings.Repeat("k", 300)))
 		list, messages = append(list, o), append(messages, o.m)
 	}
 	results, err := c.producer.SendBatch(context.Background(), messages)

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,8 @@ type fleetBounds struct {
 	vary func(n *cluster.Node, start int, o *broker.Options)
 	// also are kinds of faults that every run has, more often than others.
 	also []fault.Kind
+	// every is the longest mean time between faults; 0: 15 s. The shortest is a fifteenth of it.
+	every time.Duration
 }
 
 // newFleet draws the options and sets the machines up.
@@ -80,11 +83,11 @@ func newFleet(r *run, bounds fleetBounds) *fleet {
 	}
 	f.churn.draw(d)
 	f.observer = f.kernel.AddMachine("observer", observerAddress).Boot("observer")
-	f.addFaults(flush, links, bounds.also)
+	f.addFaults(flush, links, bounds.also, cmp.Or(bounds.every, 15*time.Second))
 	return f
 }
 
-func (f *fleet) addFaults(flush store.FlushMode, links sim.LinkOptions, also []fault.Kind) {
+func (f *fleet) addFaults(flush store.FlushMode, links sim.LinkOptions, also []fault.Kind, every time.Duration) {
 	var machines []*sim.Machine
 	for _, c := range f.clients {
 		machines = append(machines, c.machine)
@@ -97,7 +100,7 @@ func (f *fleet) addFaults(flush store.FlushMode, links sim.LinkOptions, also []f
 		also = slices.DeleteFunc(slices.Clone(also), func(k fault.Kind) bool { return !survivable(k) })
 	}
 	f.Schedule = fault.Draw(f.kernel.Stream("schedule of faults"), fault.Options{
-		Kinds: append(f.faultKinds(flush), also...), Every: f.draw.duration("time between faults", time.Second, 15*time.Second),
+		Kinds: append(f.faultKinds(flush), also...), Every: f.draw.duration("time between faults", every/15, every),
 		Within: f.work.for_, Drop: f.options.Drop,
 	})
 }
