@@ -18,8 +18,9 @@ func newSetConsumeMode(f *adminFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "setConsumeMode",
 		Short: "Say how a consumer group gets the messages of a topic",
-		Long: `Says how the members of a consumer group get the messages of a topic from now on, at a broker or at all masters of a cluster: PULL, or POP
-where brokers offer that. Gantry's brokers serve pulls only, and refuse POP. Topic and group must be there.`,
+		Long: `Says how the members of a consumer group get the messages of a topic from now on, at a broker or at all masters of a cluster: PULL, or POP,
+by which members share queues and acknowledge each message by itself. It counts for members that let brokers assign their queues (clientRebalance=false
+in Java, WithBrokerRebalance in Go). Topic and group must be there.`,
 		Example: `  gantry admin setConsumeMode -n localhost:9876 -c DefaultCluster -t orders -g billing -m PULL
   gantry admin setConsumeMode -n localhost:9876 -b 192.168.1.2:10911 -t orders -g billing -m POP -q 8`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -13,6 +13,7 @@ import (
 
 // eachSend gives a function that does with a send, and the next one each time, all that there is to do to know it again.
 func eachSend(t testing.TB, use func(step func())) {
+	t.Helper()
 	world, err := osenv.New(osenv.Options{Node: "broker"})
 	require.NoError(t, err)
 	world.Run(func(e env.Env) {

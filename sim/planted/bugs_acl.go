@@ -43,7 +43,7 @@ var aclBugs = []Bug{
 	},
 	{
 		Name:     "go by the topic that whoever ends a transaction says",
-		Edits:    []Edit{{"node/broker/trust.go", "\treturn b.guard.Open() || b.guard.Touches(in, access.SendNeed(realTopic(half)))\n", "\ttopic := in.Command.Fields.String(\"topic\")\n\treturn topic == \"\" || b.guard.Touches(in, access.SendNeed(topic))\n"}},
+		Edits:    []Edit{{"node/broker/trust.go", "\treturn b.guard.Open() || b.guard.Touches(in, access.SendNeed(string(realTopic(half))))\n", "\ttopic := in.Command.Fields.String(\"topic\")\n\treturn topic == \"\" || b.guard.Touches(in, access.SendNeed(topic))\n"}},
 		Scenario: "acl", Seeds: 30,
 	},
 	{

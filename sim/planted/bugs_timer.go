@@ -41,7 +41,7 @@ var timerBugs = []Bug{
 	},
 	{
 		Name:     "take messages for the topic of timers from anybody",
-		Edits:    []Edit{{"transport/proto/names.go", "forbiddenTopics = []string{DelayTopic, TimerTopic, HalfTopic,", "forbiddenTopics = []string{DelayTopic, HalfTopic,"}},
+		Edits:    []Edit{{"transport/proto/names.go", "forbiddenTopics = []string{DelayTopic, TimerTopic, PopTopic, HalfTopic,", "forbiddenTopics = []string{DelayTopic, PopTopic, HalfTopic,"}},
 		Scenario: "timer", Seeds: 10,
 	},
 	{

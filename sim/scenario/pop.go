@@ -197,6 +197,7 @@ func (c *popMember) hide(m *client.PoppedMessage, d time.Duration, mark string) 
 	case err == nil:
 		c.p.kernel.Mark(mark)
 		c.group.hidden(m.Received, before, receiptOf(m))
+		c.useOld(m, before, "an old receipt was refused")
 	case errors.Is(err, client.ErrNotHeld):
 		c.p.kernel.Mark("an old receipt was refused")
 	}
@@ -209,7 +210,7 @@ func (c *popMember) acknowledge(m *client.PoppedMessage) {
 	case err == nil:
 		c.p.kernel.Mark("acknowledged")
 		c.group.acknowledged(m.Received, receipt)
-		c.again(m, receipt)
+		c.useOld(m, receipt, "acknowledged twice and refused")
 	case errors.Is(err, client.ErrNotHeld):
 		c.p.kernel.Mark("an old receipt was refused")
 	default:
@@ -243,8 +244,8 @@ func (c *popMember) acknowledgeAll(messages []*client.PoppedMessage) {
 	}
 }
 
-// again shows a receipt once more that was good for an acknowledgement, which our library would not do.
-func (c *popMember) again(m *client.PoppedMessage, receipt proto.PopReceipt) {
+// useOld acknowledges by a receipt that has been used, which our library would not do.
+func (c *popMember) useOld(m *client.PoppedMessage, receipt proto.PopReceipt, refused string) {
 	if !c.member.random.Chance(c.p.repeats) {
 		return
 	}
@@ -256,9 +257,9 @@ func (c *popMember) again(m *client.PoppedMessage, receipt proto.PopReceipt) {
 	switch {
 	case answer == nil:
 	case answer.Code == int(proto.RespSuccess):
-		c.p.failSafety("%v at %d of %v was acknowledged twice with success, by %s", m, m.Offset, m.Queue, receipt)
+		c.p.failSafety("%v at %d of %v was acknowledged by %s, which was used before", m, m.Offset, m.Queue, receipt)
 	case answer.Code == int(proto.RespNoMessage):
-		c.p.kernel.Mark("acknowledged twice and refused")
+		c.p.kernel.Mark(refused)
 	}
 }
 
