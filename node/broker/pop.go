@@ -196,7 +196,11 @@ func (t *pops) handOut(p *popRequest, taken *taking, err error) bool {
 	if len(event.Parts) == 0 {
 		return false
 	}
-	done := func(bool, refusal) {}
+	done := func(stored bool, _ refusal) {
+		if !stored {
+			t.held.cannotPass(popKey{p.group.Name, p.topic})
+		}
+	}
 	if taken.count > 0 {
 		body, header := taken.answer(event, p)
 		done = func(stored bool, r refusal) {

@@ -34,6 +34,7 @@ type popLine struct {
 	waiting []*popRequest // first come, first served
 	ready   bool          // it is to be served, or is being served
 	again   bool          // there is something new since it is being served
+	stuck   bool          // what does not match cannot be passed over, because that cannot be stored: it is served again after a while
 }
 
 func newHeldPops(b *Broker) *heldPops {
@@ -109,6 +110,13 @@ func (w *heldPops) wakeLine(group, topic string) {
 	}
 }
 
+// cannotPass is told that it could not be stored that messages do not match.
+func (w *heldPops) cannotPass(key popKey) {
+	if line := w.lines[key]; line != nil {
+		line.stuck = true
+	}
+}
+
 func (w *heldPops) wake(line *popLine) {
 	switch {
 	case line.ready:
@@ -154,7 +162,7 @@ func (w *heldPops) serve(line *popLine) {
 			p.foundNothing()
 		default:
 			line.waiting = slices.Insert(line.waiting, min(i, len(line.waiting)), p)
-			line.again = line.again || w.news(p)
+			line.again = line.again || w.news(p) && !line.stuck
 			empty[p.queueID] = true
 		}
 	}
@@ -182,7 +190,8 @@ func (w *heldPops) expireLoop() {
 		now := w.broker.env.Clock.Now()
 		for _, line := range w.all() {
 			w.end(line, func(p *popRequest) bool { return w.closing || p.holdUntil.Reached(now) || p.reply.Conn().Closed() })
-			if len(line.waiting) > 0 && !line.ready && w.visibleAgain(line, now) {
+			if len(line.waiting) > 0 && !line.ready && (line.stuck || w.visibleAgain(line, now)) {
+				line.stuck = false
 				w.wake(line)
 			}
 		}

@@ -26,7 +26,7 @@ type Scenario struct {
 
 // All lists the scenarios.
 func All() []Scenario {
-	return []Scenario{pubsubScenario, storeCrashScenario, diskFaultsScenario, damagedFilesScenario, orderlyScenario, filtersScenario, broadcastScenario, longpollScenario, flowScenario, groupsScenario, litePullScenario, retryScenario, timerScenario, transactionScenario, delayScenario, popScenario, dedupScenario, aclScenario}
+	return []Scenario{pubsubScenario, storeCrashScenario, diskFaultsScenario, damagedFilesScenario, orderlyScenario, filtersScenario, broadcastScenario, longpollScenario, flowScenario, groupsScenario, litePullScenario, retryScenario, timerScenario, transactionScenario, delayScenario, popScenario, popPushScenario, dedupScenario, aclScenario}
 }
 
 // Find returns a scenario by name.
