@@ -9,8 +9,10 @@ import (
 	"github.com/gantrymq/gantry/linearizability"
 	"github.com/gantrymq/gantry/node/broker"
 	"github.com/gantrymq/gantry/sim"
+	"github.com/gantrymq/gantry/sim/cluster"
 	"github.com/gantrymq/gantry/sim/fault"
 	"github.com/gantrymq/gantry/sim/oracle"
+	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
 )
@@ -20,7 +22,7 @@ var transactionScenario = Scenario{
 	About: "messages belong to transactions that are committed, rolled back or left to the questions of brokers, and each ends once, as its producer was told, under all faults",
 	Marks: []string{
 		"send acknowledged", "a transaction began", "committed", "rolled back", "an end without an answer", "left to a question", "a question was answered",
-		"a question was answered with unknown", "told once more", "told otherwise and refused", "delivered", "given up", "ended while all was quiet",
+		"a question was answered with unknown", "told once more", "told otherwise and refused", "delivered", "given up", "killed when a transaction was given up", "ended while all was quiet",
 		"refused: pull of messages of open transactions", "refused: redelivery of a message that waits", "refused: send to the topic of timers",
 	},
 	run: runTransaction,
@@ -72,12 +74,36 @@ func runTransaction(r *run) {
 	t.leaves, t.unsure, t.repeats = d.share("transactions that are left", 0.4), d.share("answers that decide nothing", 0.8), d.share("ends told again", 0.3)
 	t.listen("bank", moneyTopic, t.received)
 	t.intrude("bank", moneyTopic, t.waiting)
+	if kills := d.share("kills when a transaction is given up", 0.6); kills > 0 {
+		for _, n := range t.cluster.Brokers {
+			random := t.kernel.Stream("kills of " + n.String())
+			t.observer.Tasks.Go("kill at giving up", func() { t.killAtGivingUp(n, random, kills) })
+		}
+	}
 	t.send, t.caughtUp, t.finally = t.transfer, func() string { return "" }, t.whenEnded
 	t.play(func(c *pubsubClient) (err error) {
 		listener := func(_ context.Context, r *client.Received) client.TransactionState { return t.answer(c, r) }
 		c.producer, err = client.NewProducer(c.env, append(t.producerOptions(), client.WithRetries(0, 0), client.WithTransactionListener(listener, moneyTopic))...)
 		return err
 	})
+}
+
+// killAtGivingUp kills a broker now and then just when it has put a transaction aside, and may not have marked it yet.
+func (t *transactionRun) killAtGivingUp(n *cluster.Node, random *sim.Stream, often float64) {
+	for seen := message.QueueOffset(0); !t.stopped; {
+		t.observer.Tasks.Sleep(time.Millisecond)
+		if n.Broker() == nil {
+			continue
+		}
+		_, end := n.Broker().Store().Bounds(store.QueueKey{Topic: proto.UncheckableTopic})
+		grown := end > seen
+		if seen = end; grown && random.Chance(often) {
+			t.kernel.Mark("killed when a transaction was given up")
+			n.Crash(sim.KillProcess)
+			t.observer.Tasks.Sleep(time.Duration(random.Between(0, int64(300*time.Millisecond))))
+			n.Start()
+		}
+	}
 }
 
 // transfer begins a transaction, and ends it or not.
