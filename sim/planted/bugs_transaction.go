@@ -27,7 +27,7 @@ var transactionBugs = []Bug{
 	{
 		Name:     "give a transaction up twice if the broker dies between the copy and the mark",
 		Edits:    []Edit{{"node/broker/transactions.go", "case string(r.Topic) == proto.UncheckableTopic:", "case false:"}},
-		Scenario: "transaction", Seeds: 60,
+		Scenario: "transaction", Seeds: 700,
 	},
 	{
 		Name:     "let anybody read the messages of open transactions",

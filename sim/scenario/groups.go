@@ -236,6 +236,6 @@ func (g *groups) resetNowAndThen() {
 }
 
 // survivesPowerLoss reports whether the brokers flush before they answer.
-func (g *groups) survivesPowerLoss() bool {
-	return g.storeOptions.Flush.String() == "SYNC_FLUSH"
+func (f *fleet) survivesPowerLoss() bool {
+	return f.storeOptions.Flush.String() == "SYNC_FLUSH"
 }

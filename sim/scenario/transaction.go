@@ -74,10 +74,10 @@ func runTransaction(r *run) {
 	t.leaves, t.unsure, t.repeats = d.share("transactions that are left", 0.4), d.share("answers that decide nothing", 0.8), d.share("ends told again", 0.3)
 	t.listen("bank", moneyTopic, t.received)
 	t.intrude("bank", moneyTopic, t.waiting)
-	if kills := d.share("kills when a transaction is given up", 0.6); kills > 0 {
+	if kills := d.share("kills when a transaction ends", 0.6); kills > 0 {
 		for _, n := range t.cluster.Brokers {
 			random := t.kernel.Stream("kills of " + n.String())
-			t.observer.Tasks.Go("kill at giving up", func() { t.killAtGivingUp(n, random, kills) })
+			t.observer.Tasks.Go("kill at ends", func() { t.killAtEnds(n, random, kills) })
 		}
 	}
 	t.send, t.caughtUp, t.finally = t.transfer, func() string { return "" }, t.whenEnded
@@ -88,22 +88,43 @@ func runTransaction(r *run) {
 	})
 }
 
-// killAtGivingUp kills a broker now and then just when it has put a transaction aside, and may not have marked it yet.
-func (t *transactionRun) killAtGivingUp(n *cluster.Node, random *sim.Stream, often float64) {
-	for seen := message.QueueOffset(0); !t.stopped; {
+// killAtEnds kills a broker now and then just when it has committed a transaction or put it aside, and may not have marked that yet. There are more
+// commits.
+func (t *transactionRun) killAtEnds(n *cluster.Node, random *sim.Stream, often float64) {
+	for committed, given := message.QueueOffset(0), message.QueueOffset(0); !t.stopped; {
 		t.observer.Tasks.Sleep(time.Millisecond)
 		if n.Broker() == nil {
 			continue
 		}
-		_, end := n.Broker().Store().Bounds(store.QueueKey{Topic: proto.UncheckableTopic})
-		grown := end > seen
-		if seen = end; grown && random.Chance(often) {
+		s, were, had := n.Broker().Store(), given, committed
+		given, committed = endOfTopic(s, proto.UncheckableTopic), endOfTopic(s, moneyTopic)
+		givesUp := given > were && random.Chance(often)
+		if givesUp {
 			t.kernel.Mark("killed when a transaction was given up")
-			n.Crash(sim.KillProcess)
+		}
+		if givesUp || committed > had && random.Chance(often/40) {
+			n.Crash(t.style(random))
 			t.observer.Tasks.Sleep(time.Duration(random.Between(0, int64(300*time.Millisecond))))
 			n.Start()
 		}
 	}
+}
+
+// style is how a broker may die: what was written and not flushed is lost only with the power.
+func (t *transactionRun) style(random *sim.Stream) sim.CrashStyle {
+	if t.survivesPowerLoss() && random.Chance(0.8) {
+		return sim.PowerLoss
+	}
+	return sim.KillProcess
+}
+
+// endOfTopic is how many messages a topic has had.
+func endOfTopic(s *store.Store, topic string) (sum message.QueueOffset) {
+	for queue := range int32(8) { // as many as topics have that are made for a send
+		_, end := s.Bounds(store.QueueKey{Topic: topic, ID: queue})
+		sum += end
+	}
+	return sum
 }
 
 // transfer begins a transaction, and ends it or not.
