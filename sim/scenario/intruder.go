@@ -30,9 +30,10 @@ func (f *fleet) intrude(group, topic string, waiting func(random *sim.Stream) (c
 			f.observer.Tasks.Sleep(time.Duration(i.random.Between(0, int64(time.Second))))
 			i.try()
 		}
-		// order does not matter: each is closed
-		for _, conn := range i.net.conns {
-			conn.Close()
+		for _, n := range f.cluster.Brokers {
+			if conn := i.net.conns[addressOf(n)]; conn != nil {
+				conn.Close()
+			}
 		}
 	})
 }
