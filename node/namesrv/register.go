@@ -4,7 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/gantrymq/gantry/node/access"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
 	"go.uber.org/zap"
@@ -33,7 +32,7 @@ func (s *Server) registerBroker(in *transport.Incoming) answer {
 		// It ended during the decoding. Whoever registers now would never be seen to leave.
 		return answer{}
 	}
-	if err := s.mayActFor(in, header.BrokerName, access.ActionUpdate); err != nil {
+	if err := s.mayActFor(in, header.BrokerName); err != nil {
 		return refuse(proto.RespNoPermission, err)
 	}
 	r := s.registration(&header, body, in.Conn.ID())
@@ -114,7 +113,7 @@ func (s *Server) unregisterBroker(in *transport.Incoming) answer {
 	if err := header.DecodeFields(in.Command.Fields); err != nil {
 		return refuse(proto.RespSystemError, err)
 	}
-	if err := s.mayActFor(in, header.BrokerName, access.ActionUpdate); err != nil {
+	if err := s.mayActFor(in, header.BrokerName); err != nil {
 		return refuse(proto.RespNoPermission, err)
 	}
 	left, late := s.table.unregister(header.BrokerName, header.BrokerAddress, header.BrokerID, in.Conn.ID())
@@ -141,7 +140,8 @@ func (s *Server) queryDataVersion(in *transport.Incoming) answer {
 			return refuse(proto.RespSystemError, err)
 		}
 	}
-	if err := s.mayActFor(in, header.BrokerName, access.ActionGet); err != nil {
+	// Who may only look must not tie the broker's life to a connection of its own.
+	if err := s.mayActFor(in, header.BrokerName); err != nil {
 		return refuse(proto.RespNoPermission, err)
 	}
 	m := s.table.member(header.BrokerName, header.BrokerAddress)
@@ -161,7 +161,7 @@ func (s *Server) brokerHeartbeat(in *transport.Incoming) answer {
 		return refuse(proto.RespSystemError, err)
 	}
 	s.counts.Heartbeats++
-	if err := s.mayActFor(in, header.BrokerName, access.ActionUpdate); err != nil {
+	if err := s.mayActFor(in, header.BrokerName); err != nil {
 		return refuse(proto.RespNoPermission, err)
 	}
 	if m := s.table.member(header.BrokerName, header.BrokerAddress); m != nil {

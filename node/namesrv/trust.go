@@ -25,12 +25,12 @@ func (s *Server) newGuard() (err error) {
 
 // mayActFor tells why who has sent a request for brokers of a name may not: the name belongs to a cluster, and that may be another one than the request
 // says. A name that nobody has yet belongs to none.
-func (s *Server) mayActFor(in *transport.Incoming, brokerName string, actions access.Actions) error {
+func (s *Server) mayActFor(in *transport.Incoming, brokerName string) error {
 	g := s.table.groups[brokerName]
 	if g == nil {
 		return nil
 	}
-	return s.guard.Touch(in, access.Need{Resource: access.ClusterResource(g.cluster), Actions: actions})
+	return s.guard.Touch(in, access.Need{Resource: access.ClusterResource(g.cluster), Actions: access.ActionUpdate})
 }
 
 // innerSigner is who this name server is for brokers; nil: nobody in particular.

@@ -90,6 +90,12 @@ func TestRightsOnOneClusterAreNoneOnTheBrokersOfAnother(t *testing.T) {
 		require.EqualValues(t, proto.RespNoPermission, p.ask(code, header, nil).Code, proto.RequestName(code))
 	}
 	require.Equal(t, b.BrokerAddress, p.route("orders").Brokers[0].Addresses[0].Address)
+	looks := proto.ACLInfo{Subject: acl.Subject, Policies: []proto.PolicyInfo{{Entries: []proto.PolicyEntryInfo{{Resource: "Cluster:DefaultCluster", Actions: []string{"Get"}, Decision: "Allow"}}}}}
+	as(inner)
+	p.mustAsk(proto.ReqAuthCreateACL, &proto.AuthACL{Subject: acl.Subject}, looks.Marshal())
+	as(mallory)
+	asked := &proto.QueryDataVersion{BrokerName: b.BrokerName, BrokerAddress: b.BrokerAddress, ClusterName: "DefaultCluster"}
+	require.EqualValues(t, proto.RespNoPermission, p.ask(proto.ReqQueryDataVersion, asked, nil).Code, "it would be a sign of life")
 	taken.BrokerName = "broker-b"
 	require.EqualValues(t, proto.RespSuccess, p.register(&taken).Code, "a name that nobody has")
 }
