@@ -50,7 +50,7 @@ var dedupBugs = []Bug{
 	{
 		Name: "keep sends that a loss of power has cut off the log",
 		Edits: []Edit{
-			{"node/broker/send.go", "\tif !result.Late {\n", "\tif result.Status.Stored() || !result.Late {\n"},
+			{"node/broker/send.go", "\tif !result.Late {\n", "\tif result.Late && d.stored {\n\t\tb.repeats.settle(d, result)\n\t}\n\tif !result.Late {\n"},
 			{"node/broker/repeats_recover.go", "p.table.Snapshot(b.store.Confirmed())", "p.table.Snapshot(b.store.Written())"},
 			{"node/broker/repeats_recover.go", "\terr := b.store.Flush()\n", "\terr := error(nil)\n"},
 			{"node/broker/repeats_recover.go", "if err == nil && saved.Covered() > b.store.Confirmed() {", "if false {"},

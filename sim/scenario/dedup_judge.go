@@ -102,7 +102,7 @@ func (d *dedupRun) judgeAnswer(o *onceMessage, result client.SendResult, origina
 	}
 }
 
-// judge: each sequence that was answered stands where all its answers say.
+// judge: all messages of a send that was answered stand where all its answers say.
 func (m *repeater) judge(logs map[string][]*storedRecord) {
 	stored := map[string]string{}
 	for _, r := range logs[m.to.String()] {
@@ -111,8 +111,17 @@ func (m *repeater) judge(logs map[string][]*storedRecord) {
 		}
 	}
 	for _, h := range m.sends {
-		if place := stored[fmt.Sprint(h.sequence)]; h.place != "" && place != h.place {
+		if h.place == "" {
+			continue
+		}
+		ids, rest, _ := strings.Cut(h.place, " ")
+		if place := stored[fmt.Sprint(h.sequence)]; place != strings.Split(ids, ",")[0]+" "+rest {
 			m.d.failSafety("sequence %d of %s was answered with %s, and is at %q", h.sequence, m.id, h.place, place)
+		}
+		for n, id := range strings.Split(ids, ",") {
+			if place := stored[fmt.Sprint(h.sequence+n)]; !strings.HasPrefix(place, id+" ") {
+				m.d.failSafety("sequence %d of %s was answered with %s, and message %d is at %q", h.sequence, m.id, h.place, n, place)
+			}
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/sim"
 	"github.com/gantrymq/gantry/sim/cluster"
+	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
 )
 
@@ -29,9 +30,10 @@ type repeater struct {
 	sends  []*handmade // by sequence, from 1 on
 }
 
-// handmade is one sequence.
+// handmade is one send.
 type handmade struct {
-	sequence int
+	sequence int // of the first message
+	count    int // messages; more than 1 is a batch
 	tries    int
 	unknown  bool   // a try had no answer, or one that does not tell
 	place    string // what the first answer said that promised something; "": there was none
@@ -72,13 +74,25 @@ func (m *repeater) work() {
 func (m *repeater) choose() *handmade {
 	switch {
 	case len(m.sends) == 0 || m.random.Chance(0.5):
-		h := &handmade{sequence: len(m.sends) + 1}
+		h := &handmade{sequence: m.next() + 1, count: 1}
+		if m.random.Chance(0.3) {
+			h.count = 2 + m.random.IntN(10)
+		}
 		m.sends = append(m.sends, h)
 		return h
 	case m.random.Chance(0.6):
 		return m.sends[len(m.sends)-1]
 	}
 	return m.sends[m.random.IntN(len(m.sends))]
+}
+
+// next is the last sequence that was given.
+func (m *repeater) next() int {
+	if len(m.sends) == 0 {
+		return 0
+	}
+	last := m.sends[len(m.sends)-1]
+	return last.sequence + last.count - 1
 }
 
 // twice sends the same over both connections at once.
@@ -118,13 +132,29 @@ func (m *repeater) try(h *handmade, n int) *rawAnswer {
 		m.d.kernel.Mark("a send without an answer was repeated")
 	}
 	h.tries++
-	body := fmt.Sprintf("handmade %d/%d/%d", m.number, h.sequence, h.tries)
-	answer := line.ask(proto.ReqSendMessageV2, map[string]string{
+	code, body := m.request(h)
+	answer := line.ask(code, map[string]string{
 		"a": "handmade", "b": handmadeTopic, "c": proto.DefaultTopic, "d": "4", "e": strconv.Itoa(m.random.IntN(4)), "f": "0", "g": "1", "h": "0", "i": "", "j": "0", "k": "false", "m": "false",
 		"gantryProducer": m.id, "gantrySequence": strconv.Itoa(h.sequence),
-	}, []byte(body), time.Duration(m.random.Between(int64(100*time.Millisecond), int64(3*time.Second))))
+	}, body, time.Duration(m.random.Between(int64(100*time.Millisecond), int64(3*time.Second))))
 	m.answered(h, answer)
 	return answer
+}
+
+// request is the code and the body of a try. The messages of a batch are so long that a torn write may leave the first ones.
+func (m *repeater) request(h *handmade) (code int32, body []byte) {
+	text := fmt.Appendf(nil, "handmade %d/%d/%d", m.number, h.sequence, h.tries)
+	if h.count == 1 {
+		return proto.ReqSendMessageV2, text
+	}
+	for n := range h.count {
+		var err error
+		body, err = message.AppendBatchElement(body, &message.BatchElement{Body: append(fmt.Appendf(text[:len(text):len(text)], "/%d", n), make([]byte, 300)...)})
+		if err != nil {
+			panic(err) // it is short
+		}
+	}
+	return proto.ReqSendBatchMessage, body
 }
 
 // answered compares an answer with the first one.
@@ -136,7 +166,7 @@ func (m *repeater) answered(h *handmade, answer *rawAnswer) {
 		m.acknowledged(h, answer)
 	case answer.Code == int(proto.RespIllegalOperation):
 		m.d.kernel.Mark("below the window")
-		if later := len(m.sends) - h.sequence; later < m.d.window {
+		if later := m.next() - h.sequence; later < m.d.window {
 			m.d.failSafety("sequence %d is refused as below the window, though only %d were sent since: %v", h.sequence, later, answer)
 		}
 	case answer.Code == int(proto.RespSystemBusy), answer.Code == int(proto.RespServiceNotAvailable):
@@ -148,6 +178,9 @@ func (m *repeater) answered(h *handmade, answer *rawAnswer) {
 
 func (m *repeater) acknowledged(h *handmade, answer *rawAnswer) {
 	place := fmt.Sprintf("%s queue %s at %s", answer.Fields["msgId"], answer.Fields["queueId"], answer.Fields["queueOffset"])
+	if answer.Fields["gantryQueueOffsets"] != "" {
+		m.d.kernel.Mark("a batch that a crash has parted was completed")
+	}
 	switch h.place {
 	case "":
 		h.place = place
@@ -155,7 +188,7 @@ func (m *repeater) acknowledged(h *handmade, answer *rawAnswer) {
 	case place:
 		h.repeated++
 		m.d.kernel.Mark("a repeat was answered")
-		if len(m.sends)-h.sequence > 20 {
+		if m.next()-h.sequence > 20 {
 			m.d.kernel.Mark("a repeat long after was answered")
 		}
 	default:
