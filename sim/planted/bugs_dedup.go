@@ -48,7 +48,7 @@ var dedupBugs = []Bug{
 		Scenario: "dedup", Seeds: 30,
 	},
 	{
-		Name: "keep sends that a loss of power has cut off the log",
+		Name: "save sends that are not durable, and trust what is ahead of the log",
 		Edits: []Edit{
 			{"node/broker/send.go", "\tif !result.Late {\n", "\tif result.Late && d.stored {\n\t\tb.repeats.settle(d, result)\n\t}\n\tif !result.Late {\n"},
 			{"node/broker/repeats_recover.go", "p.table.Snapshot(b.store.Confirmed())", "p.table.Snapshot(b.store.Written())"},
