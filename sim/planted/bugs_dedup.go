@@ -7,27 +7,27 @@ var dedupBugs = []Bug{
 	{
 		Name:     "forget at a start which sends were saved",
 		Edits:    []Edit{{"node/broker/repeats_recover.go", "p.table, p.covered = saved.Table(b.repeatLimits()), saved.Covered()", "p.covered = saved.Covered()"}},
-		Scenario: "dedup", Seeds: 300,
+		Scenario: "dedup", Seeds: 30,
 	},
 	{
 		Name:     "read no log for recent sends at a start",
 		Edits:    []Edit{{"node/broker/repeats_recover.go", "max(from, b.store.Start())", "max(from, b.store.Confirmed())"}},
-		Scenario: "dedup", Seeds: 300,
+		Scenario: "dedup", Seeds: 30,
 	},
 	{
 		Name:     "say that recent sends are saved as far as the log is written",
 		Edits:    []Edit{{"node/broker/repeats_recover.go", "p.table.Snapshot(b.store.Confirmed())", "p.table.Snapshot(b.store.Written())"}},
-		Scenario: "dedup", Seeds: 900,
+		Scenario: "dedup", Seeds: 330,
 	},
 	{
 		Name:     "know a send only when it is stored",
 		Edits:    []Edit{{"node/broker/repeats.go", "p.under[c.first.After(i)] = d", "_ = c.first.After(i)"}},
-		Scenario: "dedup", Seeds: 300,
+		Scenario: "dedup", Seeds: 30,
 	},
 	{
 		Name:     "answer a repeat with success before the first one is durable",
 		Edits:    []Edit{{"node/broker/repeats_answer.go", "\t\td.tell(in.Reply(), true)\n", "\t\tif d.stored {\n\t\t\tfirst.code = proto.RespSuccess\n\t\t}\n\t\td.tell(in.Reply(), true)\n"}},
-		Scenario: "dedup", Seeds: 900,
+		Scenario: "dedup", Seeds: 90,
 	},
 	{
 		Name: "keep what was refused as known",
@@ -35,7 +35,7 @@ var dedupBugs = []Bug{
 			{"node/broker/repeats.go", "\t\tdelete(p.under, c.first.After(i))\n", "\t\tif result.Status.Stored() {\n\t\t\tdelete(p.under, c.first.After(i))\n\t\t}\n"},
 			{"node/broker/repeats.go", "\tif !result.Status.Stored() {\n\t\treturn true\n", "\tif !result.Status.Stored() {\n\t\treturn false\n"},
 		},
-		Scenario: "dedup", Seeds: 300,
+		Scenario: "dedup", Seeds: 150,
 	},
 	{
 		Name:     "take a delayed message for a send when it is delivered",
@@ -55,17 +55,17 @@ var dedupBugs = []Bug{
 			{"node/broker/repeats_recover.go", "\terr := b.store.Flush()\n", "\terr := error(nil)\n"},
 			{"node/broker/repeats_recover.go", "if err == nil && saved.Covered() > b.store.Confirmed() {", "if false {"},
 		},
-		Scenario: "dedup", Seeds: 3000,
+		Scenario: "dedup", Seeds: 90,
 	},
 	{
 		Name:     "store a batch that a crash has parted once more",
 		Edits:    []Edit{{"node/broker/send.go", "records = records[len(claim.stored):]", "claim.stored = nil"}},
-		Scenario: "dedup", Seeds: 900,
+		Scenario: "dedup", Seeds: 330,
 	},
 	{
 		Name:     "store again what is below the window",
 		Edits:    []Edit{{"node/repeat/table.go", "\t\treturn Place{}, Below\n", "\t\treturn Place{}, New\n"}},
-		Scenario: "dedup", Seeds: 60,
+		Scenario: "dedup", Seeds: 30,
 	},
 	{
 		Name:     "forget producers when the calendar steps",
