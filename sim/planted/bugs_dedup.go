@@ -70,7 +70,7 @@ var dedupBugs = []Bug{
 	{
 		Name:     "forget producers when the calendar steps",
 		Edits:    []Edit{{"node/repeat/forget.go", "min(passed, t.limits.Forget.Milliseconds()/10)", "passed"}},
-		Scenario: "dedup", Seeds: 300,
+		Scenario: "dedup", Seeds: 60,
 	},
 	{
 		Name:     "send a message to another queue though the first broker may have it",
