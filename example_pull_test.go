@@ -126,33 +126,43 @@ func ExampleLitePullConsumer_Seek() {
 // A pop consumer holds no queues: any number of members take messages side by side, and each message is one member's until it is acknowledged
 // or its time is over.
 func ExampleNewPopConsumer() {
+	defer standalone("orders")()
+	send("orders", "3 apples", "2 pears", "a whole orchard")
 	ctx := context.Background()
-	c, err := gantry.NewPopConsumer(client.WithGroup("billing"), client.WithNameServers("127.0.0.1:9876"),
-		client.WithSubscription("orders", client.Tags("*")), client.WithInvisibleTime(30*time.Second))
+
+	c, err := gantry.NewPopConsumer(client.WithGroup("billing"), client.WithSubscription("orders", client.Tags("*")),
+		client.WithConsumeFrom(client.FromFirst), client.WithInvisibleTime(30*time.Second))
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer c.Close(ctx)
-	messages, err := c.Pop(ctx, 16)
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, m := range messages {
-		fmt.Println(string(m.Body))
-		if len(m.Body) > 1<<20 {
-			// This one takes its time.
-			if err := c.ChangeInvisible(ctx, m, 5*time.Minute); err != nil {
-				log.Fatal(err)
-			}
-		}
-		switch err := c.Ack(ctx, m); {
-		case errors.Is(err, client.ErrNotHeld):
-			// It took too long: another member may have the message now.
-			log.Print(err)
-		case err != nil:
+	for count := 0; count < 3; {
+		messages, err := c.Pop(ctx, 16)
+		if err != nil {
 			log.Fatal(err)
 		}
+		for _, m := range messages {
+			if len(m.Body) > 10 {
+				// This one takes its time.
+				if err := c.ChangeInvisible(ctx, m, 5*time.Minute); err != nil {
+					log.Fatal(err)
+				}
+			}
+			switch err := c.Ack(ctx, m); {
+			case errors.Is(err, client.ErrNotHeld):
+				// It took too long: another member may have the message now.
+				log.Print(err)
+			case err != nil:
+				log.Fatal(err)
+			}
+			fmt.Println(m.Offset, string(m.Body))
+			count++
+		}
 	}
+	// Output:
+	// queue offset 0 3 apples
+	// queue offset 1 2 pears
+	// queue offset 2 a whole orchard
 }
 
 // Message traces tell who sent what, when and whereto; usually they go to RMQ_SYS_TRACE_TOPIC. Tools find them by the unique id of a message.
