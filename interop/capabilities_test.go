@@ -33,6 +33,9 @@ const (
 	rowBroadcast   row = "broadcast"
 	rowTags        row = "filter by tags"
 	rowSQL         row = "filter in SQL92"
+	rowPop         row = "pop: members share a queue, acknowledgements"
+	rowPopAgain    row = "pop: what failed, and what a killed member had, comes again"
+	rowPopCrash    row = "pop: a broker is killed, or another one takes its directory"
 	rowRequest     row = "request and reply"
 	rowPull        row = "pull"
 	rowLite        row = "lite pull, subscribed"
@@ -51,6 +54,6 @@ const (
 
 var allRows = []row{
 	rowSync, rowAsync, rowOneway, rowBatch, rowOrderedSend, rowProperties, rowZlib, rowLZ4, rowZstd, rowGreatest, rowNewTopic,
-	rowDelay, rowPush, rowShare, rowCommitted, rowOrderly, rowRetry, rowDead, rowBroadcast, rowTags, rowSQL, rowRequest, rowPull,
+	rowDelay, rowPush, rowShare, rowCommitted, rowOrderly, rowRetry, rowDead, rowBroadcast, rowTags, rowSQL, rowPop, rowPopAgain, rowPopCrash, rowRequest, rowPull,
 	rowLite, rowAssign, rowReset, rowTrace, rowByID, rowByUnique, rowByKey, rowNamespace, rowTLS, rowAccess, rowDiscovery, rowCrash,
 }

@@ -14,7 +14,8 @@ import org.apache.rocketmq.remoting.protocol.heartbeat.MessageModel;
 
 /**
  * Consumes until it is stopped; each message is an event. Arguments: "orderly", "broadcast", "sql" or "expression",
- * "sleep" (ms for each message), "failures" (how often each message fails), "maxReconsume".
+ * "sleep" (ms for each message), "failures" (how often each message fails), "maxReconsume"; "pop" (brokers assign queues, and may have them popped),
+ * with "invisible" (ms), "popBatch" and "popLimit"; "hang" (a message is never done with).
  */
 final class Push {
     private final Call call;
@@ -38,6 +39,9 @@ final class Push {
         if (call.arguments.containsKey("maxReconsume")) {
             consumer.setMaxReconsumeTimes(call.number("maxReconsume"));
         }
+        if (call.is("pop")) {
+            pop(call, consumer);
+        }
         Push push = new Push(call);
         if (call.is("orderly")) {
             consumer.registerMessageListener((MessageListenerOrderly) (messages, context) ->
@@ -52,6 +56,17 @@ final class Push {
         return true;
     }
 
+    private static void pop(Call call, DefaultMQPushConsumer consumer) {
+        consumer.setClientRebalance(false);
+        if (call.number("invisible") > 0) {
+            consumer.setPopInvisibleTime(call.number("invisible"));
+        }
+        if (call.number("popBatch") > 0) {
+            consumer.setPopBatchNums(call.number("popBatch"));
+            consumer.setPopThresholdForQueue(call.number("popLimit"));
+        }
+    }
+
     /** Whether all went well. The client gives one message at a time, its default. */
     private boolean consume(List<MessageExt> messages) {
         boolean well = true;
@@ -63,6 +78,9 @@ final class Push {
                 // Two processes may not have a queue at the same time.
                 seen.fluentPut("from", from).fluentPut("until", System.currentTimeMillis());
                 call.event(JSONObject.of("delivery", seen));
+                if (call.is("hang")) {
+                    Thread.sleep(Long.MAX_VALUE);
+                }
             } catch (Exception problem) {
                 throw new IllegalStateException(problem);
             }
