@@ -35,7 +35,10 @@ func isBusy(err error) bool {
 	return errors.As(err, &answer) && (answer.Code == proto.RespSystemBusy || answer.Code == proto.RespFlowControl)
 }
 
-// rest waits, before the next try, as long as the busy answers so far ask for. It reports false if the send is over, or would
+// awayFor is the pause before a broker that is away is tried again, if no other one will do.
+const awayFor = 100 * time.Millisecond
+
+// rest waits, before the next try, as long as the busy answers so far ask for, or for a broker that is away. It reports false if the send is over, or would
 // be before the wait is: then there is no point in waiting.
 func (p *Producer) rest(call *env.Call, s *sending, deadline env.Instant) bool {
 	busy := 0
@@ -44,10 +47,15 @@ func (p *Producer) rest(call *env.Call, s *sending, deadline env.Instant) bool {
 			busy++
 		}
 	}
-	if busy == 0 || !isBusy(s.attempts[len(s.attempts)-1].Err) {
+	until := p.core.env.Clock.Now()
+	switch {
+	case s.awaits():
+		until = until.Add(awayFor)
+	case busy == 0 || !isBusy(s.attempts[len(s.attempts)-1].Err):
 		return true
+	default:
+		until = until.Add(p.config.backOff.delay(busy, p.random))
 	}
-	until := p.core.env.Clock.Now().Add(p.config.backOff.delay(busy, p.random))
 	if deadline.Reached(until) {
 		return false
 	}

@@ -99,7 +99,7 @@ func (p *Producer) try(call *env.Call, s *sending, to target, address string, de
 	}
 	s.header.QueueID, s.header.BrokerName = to.QueueID, to.BrokerName
 	if p.showSequence(s, address); s.bound && s.header.Sequence == 0 {
-		return SendResult{}, fmt.Errorf("%w: %s may have the message, and has ceased to know repeats", ErrNotSent, address)
+		return SendResult{}, fmt.Errorf("%w: %s may have the message, and %w", ErrNotSent, address, errCeased)
 	}
 	x, err := p.exchange(call, s, address, deadline)
 	if err != nil {

@@ -203,6 +203,9 @@ func (p *Producer) deliver(call *env.Call, s *sending, o order) (SendResult, err
 			}
 		}
 		v := p.note(s, to, began, result, failure, o.retryCodes)
+		if s.awaits() {
+			tries++
+		}
 		if try == tries || once && !s.bound || !v.again || p.isOver(call, o.deadline) || !p.rest(call, s, o.deadline) {
 			err = p.reason(call, s, o.deadline)
 			break

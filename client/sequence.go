@@ -2,6 +2,7 @@ package client
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -84,6 +85,16 @@ func (p *Producer) mayRepeat(call *env.Call, s *sending, to target, deadline env
 // stay binds a send to a broker that may have stored the message, if it was shown the sequence. There is no way back: nobody else knows.
 func (s *sending) stay(v verdict) {
 	s.bound = s.bound || v.maybeStored && s.header.Sequence != 0
+}
+
+// errCeased: a broker was started again with repeatsEnable=false.
+var errCeased = errors.New("has ceased to know repeats")
+
+// awaits reports whether a send waits for the one broker that may have stored it, and could not be tried because that is away. Such a try does not count: the broker may
+// be back before the send timeout is over.
+func (s *sending) awaits() bool {
+	last := s.attempts[len(s.attempts)-1].Err
+	return s.bound && errors.Is(last, ErrNotSent) && !errors.Is(last, errCeased)
 }
 
 // sendWindow is how many sends of a producer a broker knows again; told is false until it has said so.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gantrymq/gantry/client"
+	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/stretchr/testify/require"
 )
@@ -239,4 +240,28 @@ func TestASendThatMayBeStoredIsNotRepeatedToWhomHasCeasedToKnow(t *testing.T) {
 	require.ErrorAs(t, err, &failed)
 	require.True(t, failed.MaybeStored)
 	require.Len(t, c.a.sends, 1)
+}
+
+func TestASendWaitsForTheBrokerThatMayHaveStoredItUntilItIsBack(t *testing.T) {
+	c := newCluster(t, 2)
+	c.names.routes["orders"] = route(1, c.a)
+	knowing(c.a, 1)
+	var result client.SendResult
+	c.run(time.Minute, func() {
+		p := c.producer(client.WithTryTimeout(500 * time.Millisecond))
+		c.a.env.Tasks.Go("restart the broker", func() {
+			c.a.env.Tasks.Sleep(200 * time.Millisecond)
+			c.a.server.Close()
+			c.a.env.Tasks.Sleep(1500 * time.Millisecond)
+			c.a.server = transport.NewServer(c.a.env, transport.ServerOptions{Handler: c.a})
+			_, err := c.a.server.Listen(c.a.address)
+			must(err)
+		})
+		var err error
+		result, err = p.Send(background, hello())
+		must(err)
+	})
+	require.Greater(t, result.Tries, 3, "a try that did not leave the process does not count")
+	require.Len(t, c.a.sends, 2)
+	require.Equal(t, c.a.sends[0].header.Sequence, c.a.sends[1].header.Sequence)
 }
