@@ -1,9 +1,7 @@
 package broker
 
 import (
-	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/node/inflight"
@@ -15,6 +13,7 @@ type heldPops struct {
 	broker  *Broker
 	lines   map[popKey]*popLine
 	byTopic map[string][]*popLine
+	order   []*popLine // all lines, each at its place
 	ready   *env.Queue[*popLine]
 	count   int // held or being served; <= Options.HeldPopsMax
 	tasks   *env.Group
@@ -24,13 +23,10 @@ type heldPops struct {
 // popKey names a line.
 type popKey struct{ group, topic string }
 
-func (k popKey) compare(other popKey) int {
-	return cmp.Or(strings.Compare(k.topic, other.topic), strings.Compare(k.group, other.group))
-}
-
 // popLine is one line.
 type popLine struct {
 	key     popKey
+	place   int           // in the order of all
 	waiting []*popRequest // first come, first served
 	ready   bool          // it is to be served, or is being served
 	again   bool          // there is something new since it is being served
@@ -59,8 +55,8 @@ func (w *heldPops) hold(p *popRequest) bool {
 	case w.closing || w.count >= w.broker.options.HeldPopsMax:
 		return false
 	case line == nil:
-		line = &popLine{key: key}
-		w.lines[key] = line
+		line = &popLine{key: key, place: len(w.order)}
+		w.lines[key], w.order = line, append(w.order, line)
 		w.byTopic[p.topic] = append(w.byTopic[p.topic], line)
 	case len(line.waiting) >= w.broker.options.HeldPopsOfLineMax:
 		return false
@@ -174,6 +170,10 @@ func (w *heldPops) leave(line *popLine) {
 		return
 	}
 	delete(w.lines, line.key)
+	last := len(w.order) - 1
+	w.order[line.place], w.order[last].place = w.order[last], line.place
+	w.order[last] = nil
+	w.order = w.order[:last]
 	lines := w.byTopic[line.key.topic]
 	i := slices.Index(lines, line)
 	if lines = slices.Delete(lines, i, i+1); len(lines) == 0 {
@@ -188,7 +188,7 @@ func (w *heldPops) expireLoop() {
 	for !w.closing {
 		w.broker.stop.WaitUntil(w.broker.env.Clock.Now().Add(holdStep))
 		now := w.broker.env.Clock.Now()
-		for _, line := range w.all() {
+		for _, line := range slices.Clone(w.order) {
 			w.end(line, func(p *popRequest) bool { return w.closing || p.holdUntil.Reached(now) || p.reply.Conn().Closed() })
 			if len(line.waiting) > 0 && !line.ready && (line.stuck || w.visibleAgain(line, now)) {
 				line.stuck = false
@@ -211,17 +211,6 @@ func (w *heldPops) visibleAgain(line *popLine, now env.Instant) bool {
 	return false
 }
 
-// all lists the lines, in the order of their names.
-func (w *heldPops) all() []*popLine {
-	lines := make([]*popLine, 0, len(w.lines))
-	// order does not matter: sorted below
-	for _, line := range w.lines {
-		lines = append(lines, line)
-	}
-	slices.SortFunc(lines, func(a, b *popLine) int { return a.key.compare(b.key) })
-	return lines
-}
-
 // end answers those of a line that match with nothing.
 func (w *heldPops) end(line *popLine, match func(*popRequest) bool) {
 	line.waiting = slices.DeleteFunc(line.waiting, func(p *popRequest) bool {
@@ -237,7 +226,7 @@ func (w *heldPops) end(line *popLine, match func(*popRequest) bool) {
 
 // release answers the pops that match: their group or topic was deleted, or rights have changed. Who pops again is told.
 func (w *heldPops) release(match func(*popRequest) bool) {
-	for _, line := range w.all() {
+	for _, line := range slices.Clone(w.order) {
 		w.end(line, match)
 	}
 }

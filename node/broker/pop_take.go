@@ -269,10 +269,16 @@ func (t *pops) takeNew(p *popRequest, w *taking, part *queueTaking) error {
 	return nil
 }
 
-// settle drops what has been acknowledged, or hidden for longer, while others were read.
+// settle drops what has been acknowledged, or hidden for longer, while others were read; and all of a queue that was deleted then, though there may be one
+// of the same name by now.
 func (w *taking) settle(s *inflight.State) {
 	for i := range w.queues {
 		part := &w.queues[i]
+		if next, known := s.Next(part.queue); !known || next != part.from {
+			w.count -= len(part.messages)
+			part.to, part.messages = part.from, nil
+			continue
+		}
 		part.messages = slices.DeleteFunc(part.messages, func(m takenMessage) bool {
 			if m.before.Deliveries == 0 {
 				return false

@@ -45,11 +45,6 @@ var popBugs = []Bug{
 		Scenario: "pop", Seeds: 100,
 	},
 	{
-		Name:     "do not look whether a message was acknowledged while it was read to be handed out again",
-		Edits:    []Edit{{"node/broker/pop.go", "\ttaken.settle(t.state)\n", ""}},
-		Scenario: "pop", Seeds: 1000,
-	},
-	{
 		Name:     "deliver a popped message once more than its group allows",
 		Edits:    []Edit{{"node/broker/pop_dead.go", "return count, count > most, nil", "return count, count > most+1, nil"}},
 		Scenario: "pop", Seeds: 30,
@@ -62,6 +57,36 @@ var popBugs = []Bug{
 	{
 		Name:     "pop in order beside what is in flight",
 		Edits:    []Edit{{"node/broker/pop_take.go", "if p.ordered && t.state.Blocked(q, now, p.attempt) {", "if false {"}, {"node/broker/pop_take.go", "\t\treturn false // the rest of what came before comes first\n", ""}},
+		Scenario: "pop", Seeds: 100,
+	},
+	{
+		Name:     "acknowledge what a handler failed on",
+		Edits:    []Edit{{"client/push_pop.go", "\t\tcase i < consumed:\n", "\t\tcase i < consumed || err != nil:\n"}},
+		Scenario: "pop-push", Seeds: 20,
+	},
+	{
+		Name:     "acknowledge a message that was given up, without a dead letter",
+		Edits:    []Edit{{"client/push_pop.go", "if c.sendBack(m.Queue, m.Received, levelDeadLetter) {", "if true {"}},
+		Scenario: "pop-push", Seeds: 30,
+	},
+	{
+		Name:     "hand out what the filter of a pop leaves out",
+		Edits:    []Edit{{"client/pop.go", "case r.wanted.filter.wants(m.Tags()):", "case true:"}},
+		Scenario: "pop-push", Seeds: 30,
+	},
+	{
+		Name:     "show the old receipt after a message was hidden for longer",
+		Edits:    []Edit{{"client/pop.go", "\tm.hold(r, p.core.env.Clock.Now())\n", ""}},
+		Scenario: "pop", Seeds: 30,
+	},
+	{
+		Name:     "acknowledge the neighbour of a message in a batch",
+		Edits:    []Edit{{"client/pop_batch.go", "offset - entry.StartOffset", "offset - entry.StartOffset + 1"}},
+		Scenario: "pop", Seeds: 30,
+	},
+	{
+		Name:     "take a refused acknowledgement for a success",
+		Edits:    []Edit{{"client/pop_message.go", "\treturn &HoldError{", "\tif true {\n\t\treturn nil\n\t}\n\treturn &HoldError{"}},
 		Scenario: "pop", Seeds: 100,
 	},
 }
