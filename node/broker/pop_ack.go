@@ -83,14 +83,19 @@ func (t *pops) settle(m heldMessage, done func(stored bool, r refusal)) refusal 
 	if !t.state.Lock(m.queue, m.offset, m.poppedAt) {
 		return t.useless(m)
 	}
-	t.store(&inflight.Settled{Queue: m.queue, Offset: m.offset, PoppedAt: m.poppedAt}, nil, func(stored bool, r refusal) {
+	t.settleAll(m.queue, m.poppedAt, []message.QueueOffset{m.offset}, done)
+	return refusal{}
+}
+
+// settleAll stores that messages of one pop, which are locked, were consumed.
+func (t *pops) settleAll(q inflight.Queue, poppedAt int64, offsets []message.QueueOffset, done func(stored bool, r refusal)) {
+	t.store(&inflight.Settled{Queue: q, PoppedAt: poppedAt, Offsets: offsets}, nil, func(stored bool, r refusal) {
 		done(stored, r)
 		if stored {
 			// The next message of an ordered queue may be waited for.
-			t.held.wakeLine(m.queue.Group, m.queue.Topic)
+			t.held.wakeLine(q.Group, q.Topic)
 		}
 	})
-	return refusal{}
 }
 
 // useless tells why a receipt is of no use.
@@ -166,53 +171,72 @@ func (b *Broker) acknowledgeMany(in *transport.Incoming) {
 	for i := range body.Acks {
 		b.acknowledgeSome(&body.Acks[i], g)
 	}
-	g.over(true, refusal{})
+	g.over(0, refusal{})
 }
 
-// acknowledgeSome settles the messages of one pop of one queue.
+// ackBytesMax bounds the bit set of one pop: messages that were popped together do not stand further apart.
+const ackBytesMax = 16 << 10
+
+// acknowledgeSome settles the messages of one pop of one queue, with one event.
 func (b *Broker) acknowledgeSome(a *proto.BatchAck, g *manyAcks) {
 	topic := a.Topic
 	if retry := proto.PopRetry(a.Retry); retry != proto.PopNormal && a.Retry != "" && !proto.IsRetryTopic(topic) {
 		topic = proto.PopRetryTopic(a.ConsumerGroup, topic, retry)
 	}
+	queue := inflight.Queue{Group: a.ConsumerGroup, Topic: topic, ID: a.QueueID}
+	var offsets []message.QueueOffset
+	if len(a.Bits) > ackBytesMax {
+		g.total++
+		g.fail(1, refused(proto.RespInvalidParameter, "bitSet: %d bytes: the acknowledgement of one pop has at most %d", len(a.Bits), ackBytesMax))
+		return
+	}
 	for i := range int64(len(a.Bits)) * 8 {
 		if !a.Has(a.StartOffset + i) {
 			continue
 		}
+		g.total++
+		m, r := b.poppedFrom(heldMessage{queue, message.QueueOffset(a.StartOffset + i), a.PoppedAt})
+		switch {
+		case r.code != 0:
+			g.fail(1, r)
+		case !b.pops.state.Lock(queue, m.offset, a.PoppedAt):
+			g.fail(1, b.pops.useless(m))
+		default:
+			offsets = append(offsets, m.offset)
+		}
+	}
+	if len(offsets) > 0 {
 		g.open++
-		m, r := b.poppedFrom(heldMessage{inflight.Queue{Group: a.ConsumerGroup, Topic: topic, ID: a.QueueID}, message.QueueOffset(a.StartOffset + i), a.PoppedAt})
-		if r.code == 0 {
-			r = b.pops.settle(m, g.over)
-		}
-		if r.code != 0 {
-			g.over(false, r)
-		}
+		b.pops.settleAll(queue, a.PoppedAt, offsets, func(_ bool, r refusal) { g.over(len(offsets), r) })
 	}
 }
 
 // manyAcks answers when the outcome of all is known.
 type manyAcks struct {
 	reply         transport.Reply
-	open          int // of which it is not known, and one until all are counted
-	total, failed int
+	open          int     // events of which it is not known, and one until all are counted
+	total, failed int     // messages
 	first         refusal // of those that failed
 }
 
-// over is told the outcome of one.
-func (g *manyAcks) over(stored bool, r refusal) {
+func (g *manyAcks) fail(messages int, r refusal) {
+	if g.failed == 0 {
+		g.first = r
+	}
+	g.failed += messages
+}
+
+// over is told the outcome of one event.
+func (g *manyAcks) over(messages int, r refusal) {
 	g.open--
-	g.total++
-	if !stored {
-		if g.failed == 0 {
-			g.first = r
-		}
-		g.failed++
+	if r.code != 0 {
+		g.fail(messages, r)
 	}
 	switch {
 	case g.open > 0:
 	case g.failed == 0:
 		g.reply.Success(nil)
 	default:
-		g.reply.Error(g.first.code, fmt.Sprintf("%d of %d messages are not settled, the others are: %s", g.failed, g.total-1, g.first.remark))
+		g.reply.Error(g.first.code, fmt.Sprintf("%d of %d messages are not settled, the others are: %s", g.failed, g.total, g.first.remark))
 	}
 }

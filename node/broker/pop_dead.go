@@ -48,9 +48,13 @@ func (t *pops) bury(p *popRequest, q inflight.Queue, h inflight.Hold, raw []byte
 		return fmt.Errorf("message %d of %v was delivered %d times and cannot become a dead letter: %w", h.Offset, q, h.Deliveries, err)
 	}
 	b.stats.cameBack(q.Group, p.topic, b.env.Clock.Now(), true)
-	t.store(&inflight.Settled{Queue: q, Offset: h.Offset, PoppedAt: h.PoppedAt}, nil, func(bool, refusal) {})
+	t.store(settled(q, h), nil, func(bool, refusal) {})
 	b.store.Kick()
 	return nil
+}
+
+func settled(q inflight.Queue, h inflight.Hold) *inflight.Settled {
+	return &inflight.Settled{Queue: q, PoppedAt: h.PoppedAt, Offsets: []message.QueueOffset{h.Offset}}
 }
 
 // makeTopic makes a topic of the broker's own if it does not exist.
@@ -69,7 +73,7 @@ func (t *pops) lose(q inflight.Queue, h inflight.Hold, why error) {
 		return
 	}
 	t.broker.env.Log.Error("a message that was popped and not acknowledged cannot be delivered again", zap.Stringer("queue", q), zap.Int64("message", int64(h.Offset)), zap.Error(why))
-	t.store(&inflight.Settled{Queue: q, Offset: h.Offset, PoppedAt: h.PoppedAt}, nil, func(bool, refusal) {})
+	t.store(settled(q, h), nil, func(bool, refusal) {})
 	t.broker.store.Kick()
 }
 

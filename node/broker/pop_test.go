@@ -404,6 +404,7 @@ func TestManyMessagesAreAcknowledgedAtOnce(t *testing.T) {
 	w.succeeds(ack(0b10000101, 0b01))
 	w.refused(ack(0b00000110), proto.RespNoMessage, "1 of 2 messages are not settled, the others are: message 2 ")
 	w.refused(ack(0, 0b100), proto.RespNoMessage, "offset is illegal: 10")
+	w.refused(ack(make([]byte, 20_000)...), proto.RespInvalidParameter, "bitSet: 20000 bytes")
 	w.pass(time.Minute)
 	require.Equal(t, []string{"3", "4", "5", "6", "9"}, bodiesIn(w.pop()))
 }

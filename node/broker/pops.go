@@ -188,7 +188,9 @@ func (t *pops) takeBack(e *popEvent) {
 	case *inflight.Popped:
 		t.state.Undo(e.undo, t.broker.env.Clock.Now())
 	case *inflight.Settled:
-		t.state.Unlock(event.Queue, event.Offset, event.PoppedAt)
+		for _, offset := range event.Offsets {
+			t.state.Unlock(event.Queue, offset, event.PoppedAt)
+		}
 	case *inflight.Hidden:
 		t.state.Unlock(event.Queue, event.Offset, event.PoppedAt)
 	}

@@ -13,7 +13,7 @@ import (
 // first is the distance from the one before.
 const (
 	kindPopped    = 1 // group, at, invisible, attempt, parts: topic, queue, from, to-from, held: offset, deliveries
-	kindSettled   = 2 // group, topic, queue, offset, popped at
+	kindSettled   = 2 // group, topic, queue, popped at, offsets
 	kindHidden    = 3 // group, topic, queue, offset, popped at, at, invisible
 	kindMoved     = 4 // group, topic, queue, to
 	kindForward   = 5 // likewise, with Forward
@@ -59,8 +59,14 @@ func (e *Popped) append(out []byte) []byte {
 
 func (e *Settled) append(out []byte) []byte {
 	out = appendQueue(append(out, kindSettled), e.Queue)
-	out = binary.AppendUvarint(out, uint64(e.Offset))
-	return binary.AppendVarint(out, e.PoppedAt)
+	out = binary.AppendVarint(out, e.PoppedAt)
+	out = binary.AppendUvarint(out, uint64(len(e.Offsets)))
+	last := message.QueueOffset(0)
+	for _, offset := range e.Offsets {
+		out = binary.AppendUvarint(out, uint64(offset-last))
+		last = offset
+	}
+	return out
 }
 
 func (e *Hidden) append(out []byte) []byte {
@@ -107,7 +113,7 @@ func (r *reader) event(kind byte) Event {
 	case kindPopped:
 		return r.popped()
 	case kindSettled:
-		return &Settled{Queue: r.queue(), Offset: r.offset(), PoppedAt: r.signed()}
+		return &Settled{Queue: r.queue(), PoppedAt: r.signed(), Offsets: r.offsets()}
 	case kindHidden:
 		return &Hidden{Queue: r.queue(), Offset: r.offset(), PoppedAt: r.signed(), At: r.signed(), InvisibleMillis: r.number(invisibleMax)}
 	case kindMoved, kindForward:
@@ -147,6 +153,19 @@ func (r *reader) part() Part {
 		p.Held, last = append(p.Held, d), d.Offset
 	}
 	return p
+}
+
+// offsets reads a list.
+func (r *reader) offsets() (list []message.QueueOffset) {
+	last := message.QueueOffset(-1)
+	for range r.count() {
+		offset := max(last, 0) + r.offset()
+		if r.err == nil && offset <= last {
+			r.fail("message %d behind %d", offset, last)
+		}
+		list, last = append(list, offset), offset
+	}
+	return list
 }
 
 func (r *reader) fail(format string, args ...any) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gantrymq/gantry/node/inflight"
+	"github.com/gantrymq/gantry/transport/message"
 	"github.com/stretchr/testify/require"
 )
 
@@ -22,7 +23,8 @@ func TestEventsHaveTheBytesThatAreDocumented(t *testing.T) {
 				// topic, queue, from, to-from, 2 held: 4 for the 3rd time, 3 further on for the first
 				" 0174 02 05 03 02 0403 0301" +
 				" 0175 00 00 00 00"},
-		{&inflight.Settled{Queue: q, Offset: 4, PoppedAt: -1}, "02 0167 0174 02 04 01"},
+		// popped at, 2 offsets: 4, and 3 further on
+		{&inflight.Settled{Queue: q, PoppedAt: -1, Offsets: []message.QueueOffset{4, 7}}, "02 0167 0174 02 01 02 04 03"},
 		{&inflight.Hidden{Queue: q, Offset: 4, PoppedAt: 1, At: 2, InvisibleMillis: 3}, "03 0167 0174 02 04 02 04 03"},
 		{&inflight.Moved{Queue: q, To: 300}, "04 0167 0174 02 ac02"},
 		{&inflight.Moved{Queue: q, To: 300, Forward: true}, "05 0167 0174 02 ac02"},
@@ -45,6 +47,7 @@ func TestBytesThatAreNoEventAreRefused(t *testing.T) {
 		{"", "ends too soon"},
 		{"07", "kind 7"},
 		{"06 00 0174 00", "1 bytes follow"},
+		{"02 0167 0174 02 01 02 04 00", "message 4 behind 4"},
 		{"06 00 7f74", "a number is cut off or too large"},
 		{"01 0167 02 02 00 01 0174 02 05 03 01 0801", "message 8, delivery 1"}, // behind the part's end
 		{"01 0167 02 02 00 01 0174 02 05 03 01 0700", "delivery 0"},

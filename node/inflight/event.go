@@ -43,11 +43,11 @@ type Delivery struct {
 	Deliveries int32
 }
 
-// Settled: a message was acknowledged, became a dead letter, or cannot be read any more (class AckMsg).
+// Settled: messages of one pop of a queue were acknowledged, became dead letters, or cannot be read any more (classes AckMsg and BatchAckMsg).
 type Settled struct {
 	Queue    Queue
-	Offset   message.QueueOffset
-	PoppedAt int64 // of its hold
+	PoppedAt int64                 // of their holds
+	Offsets  []message.QueueOffset // ascending
 }
 
 // Hidden: the receipt of a message was replaced by one that is good from now on for so long (CHANGE_MESSAGE_INVISIBLETIME).
@@ -126,8 +126,10 @@ func (s *State) remove(k *queue, offset message.QueueOffset) {
 }
 
 func (e *Settled) applyTo(s *State, _ Now) {
-	if s.hold(e.Queue, e.Offset, e.PoppedAt) != nil {
-		s.remove(s.queues[e.Queue], e.Offset)
+	for _, offset := range e.Offsets {
+		if s.hold(e.Queue, offset, e.PoppedAt) != nil {
+			s.remove(s.queues[e.Queue], offset)
+		}
 	}
 }
 
@@ -215,9 +217,9 @@ func (e *Popped) String() string {
 	return fmt.Sprintf("%s popped %d messages at %d", e.Group, count, e.At)
 }
 
-// String shows the message.
+// String shows the messages.
 func (e *Settled) String() string {
-	return fmt.Sprintf("%d of %v is settled (popped at %d)", e.Offset, e.Queue, e.PoppedAt)
+	return fmt.Sprintf("%d of %v are settled (popped at %d)", e.Offsets, e.Queue, e.PoppedAt)
 }
 
 // String shows the message and its new receipt.

@@ -63,7 +63,7 @@ func (n *node) pop(t *rapid.T) {
 // settle acknowledges, and hide prolongs, a message that is held.
 func (n *node) settle(t *rapid.T) {
 	if h, ok := n.lock(t); ok {
-		n.pending = append(n.pending, &pendingEvent{event: &inflight.Settled{Queue: orders, Offset: h.Offset, PoppedAt: h.PoppedAt}})
+		n.pending = append(n.pending, &pendingEvent{event: &inflight.Settled{Queue: orders, PoppedAt: h.PoppedAt, Offsets: []message.QueueOffset{h.Offset}}})
 	}
 }
 
@@ -91,7 +91,7 @@ func (n *node) store(count int) {
 			n.state.Apply(p.event, n.now())
 		}
 		if e, ok := p.event.(*inflight.Settled); ok {
-			n.settled[e.Offset] = true
+			n.settled[e.Offsets[0]] = true
 		}
 		for _, skipped := range p.skips {
 			n.settled[skipped] = true
@@ -110,7 +110,7 @@ func (n *node) fail() {
 		case *inflight.Popped:
 			n.state.Undo(p.undo, n.now().Instant)
 		case *inflight.Settled:
-			n.state.Unlock(orders, e.Offset, e.PoppedAt)
+			n.state.Unlock(orders, e.Offsets[0], e.PoppedAt)
 		case *inflight.Hidden:
 			n.state.Unlock(orders, e.Offset, e.PoppedAt)
 		}

@@ -48,9 +48,9 @@ func TestTheFloorIsTheFirstMessageThatIsNotSettled(t *testing.T) {
 	require.Zero(t, s.Floor(orders))
 	s.Apply(popped(0, 5, 9, first(6), first(8)), at(0))
 	require.EqualValues(t, 6, s.Floor(orders), "5 did not match")
-	s.Apply(&inflight.Settled{Queue: orders, Offset: 6, PoppedAt: 1_000_000}, at(1))
+	s.Apply(&inflight.Settled{Queue: orders, PoppedAt: 1_000_000, Offsets: []message.QueueOffset{6}}, at(1))
 	require.EqualValues(t, 8, s.Floor(orders))
-	s.Apply(&inflight.Settled{Queue: orders, Offset: 8, PoppedAt: 1_000_000}, at(1))
+	s.Apply(&inflight.Settled{Queue: orders, PoppedAt: 1_000_000, Offsets: []message.QueueOffset{8}}, at(1))
 	require.EqualValues(t, 9, s.Floor(orders))
 }
 
@@ -59,7 +59,7 @@ func TestAReceiptOfAnOlderPopIsOfNoUse(t *testing.T) {
 	s.Apply(popped(0, 0, 1, first(0)), at(0))
 	s.Apply(popped(60_000, 1, 1, inflight.Delivery{Offset: 0, Deliveries: 2}), at(60_000))
 	require.False(t, s.Lock(orders, 0, 1_000_000))
-	s.Apply(&inflight.Settled{Queue: orders, Offset: 0, PoppedAt: 1_000_000}, at(60_001))
+	s.Apply(&inflight.Settled{Queue: orders, PoppedAt: 1_000_000, Offsets: []message.QueueOffset{0}}, at(60_001))
 	h, held := s.Held(orders, 0)
 	require.True(t, held)
 	require.EqualValues(t, 2, h.Deliveries)

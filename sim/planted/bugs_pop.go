@@ -16,7 +16,7 @@ var popBugs = []Bug{
 	},
 	{
 		Name:     "answer an acknowledgement before it is stored",
-		Edits:    []Edit{{"node/broker/pop_ack.go", "\tt.store(&inflight.Settled{Queue: m.queue, Offset: m.offset, PoppedAt: m.poppedAt}, nil, func(stored bool, r refusal) {\n\t\tdone(stored, r)\n", "\tdone(true, refusal{})\n\tt.store(&inflight.Settled{Queue: m.queue, Offset: m.offset, PoppedAt: m.poppedAt}, nil, func(stored bool, r refusal) {\n"}},
+		Edits:    []Edit{{"node/broker/pop_ack.go", "\tt.store(&inflight.Settled{Queue: q, PoppedAt: poppedAt, Offsets: offsets}, nil, func(stored bool, r refusal) {\n\t\tdone(stored, r)\n", "\tdone(true, refusal{})\n\tt.store(&inflight.Settled{Queue: q, PoppedAt: poppedAt, Offsets: offsets}, nil, func(stored bool, r refusal) {\n"}},
 		Scenario: "pop", Seeds: 300,
 	},
 	{
