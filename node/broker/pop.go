@@ -31,8 +31,9 @@ type popRequest struct {
 	ordered   bool
 	attempt   string
 	holdUntil env.Instant
-	held      bool // it was held already
-	asks      bool // NOTIFICATION: it takes nothing
+	held      bool   // it was held already
+	asks      bool   // NOTIFICATION: it takes nothing
+	rights    uint64 // the generation of the rules that have admitted it
 }
 
 // String shows who pops what.
@@ -81,6 +82,7 @@ func (b *Broker) admitPop(in *transport.Incoming, h *proto.PopMessage) (*popRequ
 
 // admitPopper checks who pops, peeks or asks for messages, and where. It may wait.
 func (b *Broker) admitPopper(in *transport.Incoming, name, topic string, queueID int32, holdMillis int64) (*popRequest, refusal) {
+	rights := b.guard.Generation()
 	if b.closing {
 		return nil, refused(proto.RespServiceNotAvailable, "the broker is shutting down: pop from another one")
 	}
@@ -98,7 +100,7 @@ func (b *Broker) admitPopper(in *transport.Incoming, name, topic string, queueID
 	if b.options.NoLongPolling {
 		hold = min(hold, b.options.ShortPollingFor)
 	}
-	p := &popRequest{reply: in.Reply(), group: group, topic: topic, queueID: queueID, holdUntil: b.env.Clock.Now().Add(hold)}
+	p := &popRequest{reply: in.Reply(), group: group, topic: topic, queueID: queueID, holdUntil: b.env.Clock.Now().Add(hold), rights: rights}
 	return p, b.refusePop(p)
 }
 
@@ -151,13 +153,7 @@ func (p *popRequest) tooMany() {
 
 // attempt answers a pop if there is something for it, or it is refused. Otherwise nobody has been answered. It waits for the disk.
 func (t *pops) attempt(p *popRequest) bool {
-	if p.held {
-		if r := t.broker.refusePop(p); r.code != 0 {
-			refusePull(p.reply, r)
-			return true
-		}
-	}
-	if p.reply.Conn().Closed() {
+	if t.turnedAway(p) {
 		return true
 	}
 	if p.asks {
@@ -177,9 +173,7 @@ func (t *pops) attempt(p *popRequest) bool {
 // event that says so.
 func (t *pops) handOut(p *popRequest, taken *taking, err error) bool {
 	b := t.broker
-	if r := b.refusePop(p); r.code != 0 {
-		// It was deleted, or closed to the group, while this pop read.
-		refusePull(p.reply, r)
+	if t.turnedAway(p) {
 		return true
 	}
 	taken.settle(t.state)
@@ -196,8 +190,9 @@ func (t *pops) handOut(p *popRequest, taken *taking, err error) bool {
 	if len(event.Parts) == 0 {
 		return false
 	}
-	done := func(stored bool, _ refusal) {
-		if !stored {
+	var failed refusal
+	done := func(stored bool, r refusal) {
+		if failed = r; !stored {
 			t.held.cannotPass(popKey{p.group.Name, p.topic})
 		}
 	}
@@ -216,5 +211,27 @@ func (t *pops) handOut(p *popRequest, taken *taking, err error) bool {
 		b.store.Kick()
 	}
 	taken.counted(b, p)
-	return taken.count > 0
+	if failed.code != 0 {
+		// Held, it would try again and again.
+		p.reply.Error(failed.code, failed.remark)
+	}
+	return taken.count > 0 || failed.code != 0
+}
+
+// turnedAway answers a pop that may not be answered with messages any more, however far it has come: it was admitted, or held, and has waited since.
+func (t *pops) turnedAway(p *popRequest) bool {
+	b := t.broker
+	r := b.refusePop(p)
+	switch {
+	case p.reply.Conn().Closed():
+		// The messages would be hidden from the others, and nobody has them.
+	case r.code != 0:
+		refusePull(p.reply, r)
+	case p.rights != b.guard.Generation():
+		// Who still may pops again.
+		p.foundNothing()
+	default:
+		return false
+	}
+	return true
 }

@@ -48,8 +48,7 @@ func (t *pops) bury(p *popRequest, q inflight.Queue, h inflight.Hold, raw []byte
 		return fmt.Errorf("message %d of %v was delivered %d times and cannot become a dead letter: %w", h.Offset, q, h.Deliveries, err)
 	}
 	b.stats.cameBack(q.Group, p.topic, b.env.Clock.Now(), true)
-	t.store(settled(q, h), nil, func(bool, refusal) {})
-	b.store.Kick()
+	t.settleLocked(q, h)
 	return nil
 }
 
@@ -73,7 +72,17 @@ func (t *pops) lose(q inflight.Queue, h inflight.Hold, why error) {
 		return
 	}
 	t.broker.env.Log.Error("a message that was popped and not acknowledged cannot be delivered again", zap.Stringer("queue", q), zap.Int64("message", int64(h.Offset)), zap.Error(why))
-	t.store(settled(q, h), nil, func(bool, refusal) {})
+	t.settleLocked(q, h)
+}
+
+// settleLocked stores that nobody is to have a message any more whose hold the caller has locked.
+func (t *pops) settleLocked(q inflight.Queue, h inflight.Hold) {
+	t.store(settled(q, h), nil, func(stored bool, _ refusal) {
+		if stored {
+			// Somebody may wait for what comes behind it.
+			t.held.wakeLine(q.Group, q.Topic)
+		}
+	})
 	t.broker.store.Kick()
 }
 

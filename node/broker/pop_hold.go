@@ -2,9 +2,11 @@ package broker
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/node/inflight"
+	"github.com/gantrymq/gantry/transport/proto"
 )
 
 // heldPops holds pops that found nothing until a message arrives, one that was popped is visible again, or their time is over (class
@@ -99,9 +101,22 @@ func (w *heldPops) arrived(topic string) {
 	}
 }
 
-// wakeLine is told that a group may have messages of a topic which it could not have before.
+// wakeLine is told that a group may have messages of a topic which it could not have before. Whoever waits at another topic for those of
+// its retry topic is woken, too.
 func (w *heldPops) wakeLine(group, topic string) {
-	if line := w.lines[popKey{group, topic}]; line != nil {
+	w.wakeIfHeld(popKey{group, topic})
+	if !proto.IsRetryTopic(topic) {
+		return
+	}
+	for _, retry := range []proto.PopRetry{proto.PopRetryV1, proto.PopRetryV2} {
+		if wanted, ok := strings.CutPrefix(topic, proto.PopRetryTopic(group, "", retry)); ok {
+			w.wakeIfHeld(popKey{group, wanted})
+		}
+	}
+}
+
+func (w *heldPops) wakeIfHeld(key popKey) {
+	if line := w.lines[key]; line != nil {
 		w.wake(line)
 	}
 }
@@ -143,9 +158,9 @@ func (w *heldPops) serveLoop() {
 // serve answers the pops of a line, until there is nothing for any of them. While one is being served it is not in the line, so that
 // nobody else answers it.
 func (w *heldPops) serve(line *popLine) {
-	empty := map[int32]bool{} // queues with nothing for the pops that come after
+	empty := map[popKind]bool{} // there is nothing for the pops of that kind that come after
 	first := func() int {
-		return slices.IndexFunc(line.waiting, func(p *popRequest) bool { return !empty[p.queueID] })
+		return slices.IndexFunc(line.waiting, func(p *popRequest) bool { return !empty[ofKind(p)] })
 	}
 	for i := first(); i >= 0; i = first() {
 		p := line.waiting[i]
@@ -156,13 +171,25 @@ func (w *heldPops) serve(line *popLine) {
 		case w.closing || p.holdUntil.Reached(w.broker.env.Clock.Now()):
 			w.count--
 			p.foundNothing()
+		case w.broker.pops.turnedAway(p):
+			// Release has not seen it.
+			w.count--
 		default:
 			line.waiting = slices.Insert(line.waiting, min(i, len(line.waiting)), p)
 			line.again = line.again || w.news(p) && !line.stuck
-			empty[p.queueID] = true
+			empty[ofKind(p)] = true
 		}
 	}
 }
+
+// popKind is what pops have in common of which all find something or none does. Ordered ones wait where others need not.
+type popKind struct {
+	queueID int32
+	ordered bool
+	attempt string
+}
+
+func ofKind(p *popRequest) popKind { return popKind{p.queueID, p.ordered, p.attempt} }
 
 // leave forgets a line in which nobody stands.
 func (w *heldPops) leave(line *popLine) {
@@ -199,16 +226,20 @@ func (w *heldPops) expireLoop() {
 }
 
 func (w *heldPops) visibleAgain(line *popLine, now env.Instant) bool {
+	pops := w.broker.pops
 	topic := w.broker.topics.byName[line.key.topic]
 	if topic == nil {
 		return true // whoever waits is told
 	}
+	reached := func(topic string, id int32) bool {
+		return pops.state.Soonest(inflight.Queue{Group: line.key.group, Topic: topic, ID: id}).Reached(now)
+	}
 	for id := range topic.ReadQueues {
-		if w.broker.pops.state.Soonest(inflight.Queue{Group: line.key.group, Topic: topic.Name, ID: id}).Reached(now) {
+		if reached(topic.Name, id) {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(pops.retrySources(line.key.group, topic.Name), func(s source) bool { return reached(s.queue.Topic, s.queue.ID) })
 }
 
 // end answers those of a line that match with nothing.

@@ -62,31 +62,40 @@ type source struct {
 // sources lists the queues of a pop, in the order in which it tries them: each pop begins with another one, so that all are emptied alike.
 func (t *pops) sources(p *popRequest) (list []source) {
 	b := t.broker
-	if p.queueID >= 0 {
-		return []source{{store.QueueKey{Topic: p.topic, ID: p.queueID}, proto.PopNormal}}
-	}
-	queues := b.topics.byName[p.topic].ReadQueues
-	begin := int32(env.IntN(b.env.Rand, int(queues)))
-	for i := range queues {
-		list = append(list, source{store.QueueKey{Topic: p.topic, ID: (begin + i) % queues}, proto.PopNormal})
+	topic := b.topics.byName[p.topic]
+	switch {
+	case topic == nil || topic.ReadQueues < 1:
+		return nil // since the pop was admitted
+	case p.queueID >= 0:
+		list = []source{{store.QueueKey{Topic: p.topic, ID: p.queueID}, proto.PopNormal}}
+	default:
+		begin := int32(env.IntN(b.env.Rand, int(topic.ReadQueues)))
+		for i := range topic.ReadQueues {
+			list = append(list, source{store.QueueKey{Topic: p.topic, ID: (begin + i) % topic.ReadQueues}, proto.PopNormal})
+		}
 	}
 	if p.ordered {
 		return list
 	}
-	// A Java broker puts what was not acknowledged into topics of their own. If this directory was one's there may be some left.
-	var again []source
-	for _, retry := range []proto.PopRetry{proto.PopRetryV1, proto.PopRetryV2} {
-		name := proto.PopRetryTopic(p.group.Name, p.topic, retry)
-		if topic := b.topics.byName[name]; topic != nil {
-			for id := range topic.ReadQueues {
-				again = append(again, source{store.QueueKey{Topic: name, ID: id}, retry})
-			}
-		}
-	}
+	again := t.retrySources(p.group.Name, p.topic)
 	if len(again) > 0 && env.IntN(b.env.Rand, 100) < popRetryPercent {
 		return append(again, list...)
 	}
 	return append(list, again...)
+}
+
+// retrySources lists the queues of retry topics. A Java broker puts what was not acknowledged into topics of their own, from which pops of any queue
+// take. If this directory was one's there may be some left.
+func (t *pops) retrySources(group, topic string) (list []source) {
+	for _, retry := range []proto.PopRetry{proto.PopRetryV1, proto.PopRetryV2} {
+		name := proto.PopRetryTopic(group, topic, retry)
+		if known := t.broker.topics.byName[name]; known != nil {
+			for id := range known.ReadQueues {
+				list = append(list, source{store.QueueKey{Topic: name, ID: id}, retry})
+			}
+		}
+	}
+	return list
 }
 
 // behind is how many messages of a queue a group may still pop.
@@ -134,24 +143,36 @@ func (t *pops) mayTakeMore(p *popRequest, w *taking, q inflight.Queue) bool {
 // catchUp lets a group begin in a queue, or go on where its offset is now: it may have pulled meanwhile, or messages were removed.
 func (t *pops) catchUp(p *popRequest, q inflight.Queue) error {
 	b := t.broker
-	first, _ := b.store.Bounds(store.QueueKey{Topic: q.Topic, ID: q.ID})
-	committed, some := b.offsets.get(q.Group, q.Topic, q.ID)
-	_, known := t.state.Next(q)
-	target := max(first, message.QueueOffset(committed))
-	if !known && !some && p.fromMax && !proto.IsRetryTopic(q.Topic) {
-		target = t.newest(q)
+	if err := t.makeTopic(proto.PopTopic, 1); err != nil {
+		return fmt.Errorf("%v cannot be popped of: %w", q, err)
 	}
-	if known && target <= t.state.Floor(q) {
+	target := t.begin(p, q)
+	switch _, known := t.state.Next(q); {
+	case known && target <= t.state.Floor(q):
 		return nil
+	case !b.exists(groupQueue{q.Group, q.Topic, q.ID}):
+		// What is stored from now on would outlive it, and messages of a topic of the same name would be passed over.
+		return fmt.Errorf("%v cannot go on at %d: %w", q, target, errDeleted)
 	}
-	err := t.makeTopic(proto.PopTopic, 1)
-	if err == nil {
-		err = t.wait(&inflight.Moved{Queue: q, To: target, Forward: known})
-	}
-	if err != nil {
+	// Forward, because the group may have pulled more while this is stored.
+	if err := t.wait(&inflight.Moved{Queue: q, To: target, Forward: true}); err != nil {
 		return fmt.Errorf("%v cannot go on at %d: %w", q, target, err)
 	}
 	return nil
+}
+
+// begin is where a group may go on in a queue at the earliest. It may wait for the disk.
+func (t *pops) begin(p *popRequest, q inflight.Queue) message.QueueOffset {
+	b := t.broker
+	first, _ := b.store.Bounds(store.QueueKey{Topic: q.Topic, ID: q.ID})
+	committed, some := b.offsets.get(q.Group, q.Topic, q.ID)
+	if _, known := t.state.Next(q); known || some || !p.fromMax || proto.IsRetryTopic(q.Topic) {
+		return max(first, message.QueueOffset(committed))
+	}
+	newest := t.newest(q)
+	// The topic may have been made again meanwhile.
+	_, end := b.store.Bounds(store.QueueKey{Topic: q.Topic, ID: q.ID})
+	return min(newest, end)
 }
 
 // newest is where a group without offsets begins that does not want what is old: at the last message, or at the first one if the queue is young.
@@ -175,6 +196,9 @@ func (t *pops) takeAgain(p *popRequest, w *taking, part *queueTaking, now env.In
 		holds = holds[:min(len(holds), p.count-w.count)]
 	}
 	for _, h := range holds {
+		if w.bytes >= t.broker.options.PullBytesMax {
+			break
+		}
 		record, err := t.recordAt(part.queue, h.Offset)
 		switch {
 		case err == nil:
@@ -269,16 +293,19 @@ func (t *pops) takeNew(p *popRequest, w *taking, part *queueTaking) error {
 	return nil
 }
 
-// settle drops what has been acknowledged, or hidden for longer, while others were read; and all of a queue that was deleted then, though there may be one
-// of the same name by now.
+// settle drops what has been acknowledged, or hidden for longer, while others were read; and all of a queue where the group goes on elsewhere since:
+// its topic was deleted, and perhaps made again, or the pop before this one could not be stored. What is between would be passed over.
 func (w *taking) settle(s *inflight.State) {
+	w.queues = slices.DeleteFunc(w.queues, func(part queueTaking) bool {
+		next, known := s.Next(part.queue)
+		gone := !known || next != part.from
+		if gone {
+			w.count -= len(part.messages)
+		}
+		return gone
+	})
 	for i := range w.queues {
 		part := &w.queues[i]
-		if next, known := s.Next(part.queue); !known || next != part.from {
-			w.count -= len(part.messages)
-			part.to, part.messages = part.from, nil
-			continue
-		}
 		part.messages = slices.DeleteFunc(part.messages, func(m takenMessage) bool {
 			if m.before.Deliveries == 0 {
 				return false

@@ -220,6 +220,10 @@ func (t *pops) noteFloors(e inflight.Event) {
 	case *inflight.Settled:
 		t.noteFloor(e.Queue)
 	case *inflight.Moved:
+		if e.Forward {
+			t.noteFloor(e.Queue)
+			return
+		}
 		// It may go back, also behind what was acknowledged while the event was stored.
 		t.broker.offsets.set(e.Queue.Group, e.Queue.Topic, e.Queue.ID, int64(t.state.Floor(e.Queue)))
 	}
@@ -227,6 +231,9 @@ func (t *pops) noteFloors(e inflight.Event) {
 
 // noteFloor lets the offset of a group follow what is settled. It never goes back here: what a crash has taken of the offset is in the events.
 func (t *pops) noteFloor(q inflight.Queue) {
+	if _, known := t.state.Next(q); !known {
+		return // it was deleted while an event of it was stored
+	}
 	offsets := t.broker.offsets
 	floor := int64(t.state.Floor(q))
 	if committed, some := offsets.get(q.Group, q.Topic, q.ID); !some || floor > committed {
@@ -257,27 +264,33 @@ func (t *pops) unlock(q inflight.Queue) {
 func (t *pops) moved(offsets map[groupQueue]int64) error {
 	for _, q := range sortedQueues(offsets) {
 		queue := inflight.Queue{Group: q.Group, Topic: q.Topic, ID: q.Queue}
-		if _, known := t.state.Next(queue); !known {
-			continue
-		}
 		for !t.lock(queue) {
 			t.changed.Wait()
 		}
-		err := t.wait(&inflight.Moved{Queue: queue, To: message.QueueOffset(offsets[q])})
+		var err error
+		// Otherwise it does not pop there. Whether it does is certain only now: it may have begun just before, or its topic was deleted.
+		if _, known := t.state.Next(queue); known {
+			err = t.wait(&inflight.Moved{Queue: queue, To: message.QueueOffset(offsets[q])})
+		}
 		t.unlock(queue)
 		if err != nil {
 			return err
 		}
+		t.held.wakeLine(q.Group, q.Topic)
 	}
 	return nil
 }
 
-// forget drops what is in flight of a topic or a group that is deleted, durably.
+// forget drops what is in flight of a topic or a group that is deleted, durably. Whoever begins to pop of it from now on finds that it is gone.
 func (t *pops) forget(e *inflight.Forgotten) error {
 	match := func(q inflight.Queue) bool { return q.Group == e.Group || q.Topic == e.Topic }
 	some := false
 	for _, q := range t.state.Queues() {
 		some = some || match(q)
+	}
+	// order does not matter: one is enough
+	for q := range t.busy {
+		some = some || match(q) // that it begins there may be stored just now
 	}
 	t.held.release(func(p *popRequest) bool { return match(inflight.Queue{Group: p.group.Name, Topic: p.topic}) })
 	if !some {
