@@ -141,6 +141,11 @@ func (b *Broker) Start() error {
 	if err := b.load(); err != nil {
 		return errors.Join(err, b.offsets.abandon(), b.store.Close())
 	}
+	// What is written before it listens says no port.
+	b.address = netip.AddrPortFrom(b.options.AdvertisedIP, 0)
+	if err := b.pops.takeOver(); err != nil {
+		return errors.Join(err, b.offsets.abandon(), b.store.Close())
+	}
 	if err := b.store.HideExpired(); err != nil {
 		b.env.Log.Error("messages beyond the limits of their topics are shown until they can be read", zap.Error(err))
 	}

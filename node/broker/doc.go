@@ -80,6 +80,7 @@
 //	pop_ack.go     acknowledgements, and receipts that are replaced
 //	pop_dead.go    what was popped too often, or cannot be read any more
 //	pop_look.go    what takes nothing: notification, peek, how many wait
+//	pop_java.go    what a Java broker has in flight, pop_javalog.go what it notes of pops
 //	transactions.go which transactions are open, transactions_file.go what is saved of that, transactions_end.go how they end, transactions_check.go whose producers are asked
 //	repeats.go     sends that come again, repeats_answer.go what they are told, repeats_recover.go what is known after a start, repeats_measure.go
 //	derived.go     what state that comes from the log has in common

@@ -142,21 +142,33 @@ func isTimedDelivery(r *message.Record) bool {
 
 // add puts a message that waits into a calendar. One that does not say when it is due is passed over.
 func (t *timers) add(calendar *timer.Calendar, r *message.Record) {
-	value, _ := message.PropertyBytes(r.Properties, message.PropertyTimerDueAtMillis)
-	due, err := strconv.ParseInt(string(value), 10, 64)
-	if err != nil || due < 0 {
-		t.broker.env.Log.Error("a timed message does not say when it is due, and is never delivered", zap.Int64("place", int64(r.LogOffset)), zap.ByteString("due", value))
+	due, err := dueAt(r)
+	if err != nil {
+		t.broker.env.Log.Error("a timed message does not say when it is due, and is never delivered", zap.Int64("place", int64(r.LogOffset)), zap.Error(err))
 		t.lost++
 		return
 	}
-	if due < t.before {
-		return
+	if due < t.before || string(realTopic(r)) == proto.ReviveTopic(t.broker.options.Cluster) {
+		return // what a Java broker has noted of pops is taken over otherwise
 	}
 	_, recall := message.PropertyBytes(r.Properties, message.PropertyTimerDeleteUniqueID)
 	if !recall {
 		t.topics.add(realTopic(r), 1)
 	}
 	calendar.Add(timer.Entry{Due: due, Log: r.LogOffset, Size: r.TotalSize, Recall: recall})
+}
+
+// dueAt is when a message that waits is due, in wall milliseconds; >= 0.
+func dueAt(r *message.Record) (int64, error) {
+	value, _ := message.PropertyBytes(r.Properties, message.PropertyTimerDueAtMillis)
+	due, err := strconv.ParseInt(string(value), 10, 64)
+	if err == nil && due < 0 {
+		err = strconv.ErrRange
+	}
+	if err != nil {
+		return 0, fmt.Errorf("property %s is %q: %w", message.PropertyTimerDueAtMillis, value, err)
+	}
+	return due, nil
 }
 
 // behind reports whether there are messages that the calendar does not know.

@@ -128,6 +128,7 @@ const (
 	ToolsConsumerGroup   = "TOOLS_CONSUMER"        // of admin tools
 	InnerProducerGroup   = "CLIENT_INNER_PRODUCER" // in the heartbeats of all Java clients
 	systemGroupPrefix    = "CID_RMQ_SYS_"
+	ReviveGroup          = systemGroupPrefix + "REVIVE_GROUP" // whose offsets say how far a Java broker has read ReviveTopic
 )
 
 var systemGroups = []string{
