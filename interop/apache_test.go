@@ -4,6 +4,7 @@ package interop_test
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -23,16 +24,31 @@ func startApache(t *testing.T) servers {
 		"listenPort": portOf(t, s.nameServer), "bindAddress": processtest.Loopback, "kvConfigPath": filepath.Join(home, "kv.json"),
 		"configStorePath": filepath.Join(home, "namesrv.properties"),
 	}).announced(t, `(The Name Server boot success)`)
-	javaServer(t, javaClient, "org.apache.rocketmq.broker.BrokerStartup", home, map[string]string{
+	startApacheBroker(t, s, filepath.Join(home, "store"), nil)
+	return s
+}
+
+// startApacheBroker starts the broker of servers with a store in a directory, and with more settings, or other ones.
+func startApacheBroker(t *testing.T, s servers, directory string, more map[string]string) *process {
+	t.Helper()
+	properties := map[string]string{
 		"brokerClusterName": clusterName, "brokerName": s.names[0], "brokerId": "0", "namesrvAddr": s.nameServer,
 		"brokerIP1": processtest.Loopback, "bindAddress": processtest.Loopback, "listenPort": portOf(t, s.brokers[0]), "haListenPort": portOf(t, freeAddress(t)),
-		"storePathRootDir": filepath.Join(home, "store"), "mappedFileSizeCommitLog": "16777216", "mappedFileSizeConsumeQueue": "60000",
-		"maxHashSlotNum": "10000", "maxIndexNum": "40000", "messageDelayLevel": delays, "enablePropertyFilter": "true",
+		"storePathRootDir": directory, "messageDelayLevel": delays, "enablePropertyFilter": "true",
 		"traceTopicEnable": "true", "timerWheelEnable": "false",
 		// The machine may be slow and its disk rather full.
 		"waitTimeMillsInSendQueue": "5000", "osPageCacheBusyTimeOutMills": "10000", "diskMaxUsedSpaceRatio": "95", "diskSpaceWarningLevelRatio": "95",
-	}).announced(t, `(boot success)`)
-	return s
+	}
+	maps.Copy(properties, fileSizes)
+	maps.Copy(properties, more)
+	p := javaServer(t, javaClient, "org.apache.rocketmq.broker.BrokerStartup", t.TempDir(), properties)
+	p.announced(t, `(boot success)`)
+	return p
+}
+
+// fileSizes are those of stores of Apache's brokers. A broker of ours that takes the directory needs them too.
+var fileSizes = map[string]string{
+	"mappedFileSizeCommitLog": "16777216", "mappedFileSizeConsumeQueue": "60000", "maxHashSlotNum": "10000", "maxIndexNum": "40000",
 }
 
 // javaServer starts a class with a properties file.

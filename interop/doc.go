@@ -43,6 +43,8 @@
 // Beyond what every peer does, TestJavaClient asks Apache's Java client for all that it can do, with a name server and two brokers of
 // Gantry's: the program in javaclient/ then takes calls (class Call), each a line of JSON, that run side by side until they end or are
 // stopped. TestJavaAdmin runs the commands of Apache's mqadmin, which javaadmin/ does in one process, as each start takes seconds.
+// TestJavaPop lets Java's push consumers pop (setClientRebalance(false)), from a broker that is killed, too; TestOurPopAtApache is the other direction.
+// In popdirectory_test.go a broker of ours and one of Apache's have one directory in turn, with messages in flight.
 // TestOurClientAtApache is the other direction: Apache's name server and broker are started from the same jars, and Gantry's client
 // library and `gantry admin` do to them what the Java client does to ours, with the Java client as a second judge.
 //
@@ -54,8 +56,7 @@
 //
 // # What is not covered
 //
-// The broker does not serve these yet, so nothing here asks for them: transactional and recalled messages, consumption by pop, access
-// keys and signatures, slaves.
+// The broker does not serve these yet, so nothing here asks for them: transactional and recalled messages, slaves.
 //
 // # Who owns what
 //
@@ -88,11 +89,14 @@
 //	javapush_test.go    the same: push consumers
 //	javapull_test.go    the same: the others, queries, encryption
 //	javaaccess_test.go  the same: signed requests, rights
+//	javapop_test.go     the same: push consumers that pop
 //	javaadmin_test.go   Apache's mqadmin
 //	apache_test.go      Apache's servers
 //	ourclient_test.go   our client at Apache's servers: sending
 //	ourmember_test.go   the same: push consumers
 //	ourpull_test.go     the same: the others, queries, encryption
+//	ourpop_test.go      the same: consumers that pop
+//	popdirectory_test.go one directory with messages in flight, our broker and Apache's in turn
 //	ouradmin_test.go    our admin commands there
 //	results_test.go     noting results, writing the table
 //	capabilities_test.go its rows and columns
