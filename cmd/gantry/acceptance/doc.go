@@ -35,6 +35,7 @@
 //	retry_test.go        messages that come again, dead letters
 //	group_test.go        sharing queues, broadcasting
 //	offset_test.go       where groups begin and go on, also after crashes
+//	pop_test.go          messages that are popped and acknowledged one by one
 //	tag_test.go          filters by tags
 //	sql_test.go          filters in SQL92
 //	status_test.go       what consumerStatus finds wrong with a group
