@@ -33,6 +33,7 @@ type popRequest struct {
 	holdUntil env.Instant
 	held      bool   // it was held already
 	asks      bool   // NOTIFICATION: it takes nothing
+	advanced  bool   // its last attempt has passed over messages
 	rights    uint64 // the generation of the rules that have admitted it
 }
 
@@ -187,7 +188,8 @@ func (t *pops) handOut(p *popRequest, taken *taking, err error) bool {
 	if p.ordered {
 		event.Attempt = p.attempt
 	}
-	if len(event.Parts) == 0 {
+	p.advanced = len(event.Parts) > 0
+	if !p.advanced {
 		return false
 	}
 	var failed refusal

@@ -32,7 +32,7 @@ type popLine struct {
 	waiting []*popRequest // first come, first served
 	ready   bool          // it is to be served, or is being served
 	again   bool          // there is something new since it is being served
-	stuck   bool          // what does not match cannot be passed over, because that cannot be stored: it is served again after a while
+	later   bool          // there is something that could not be taken: to be tried at the next holdStep
 }
 
 func newHeldPops(b *Broker) *heldPops {
@@ -124,7 +124,7 @@ func (w *heldPops) wakeIfHeld(key popKey) {
 // cannotPass is told that it could not be stored that messages do not match.
 func (w *heldPops) cannotPass(key popKey) {
 	if line := w.lines[key]; line != nil {
-		line.stuck = true
+		line.later = true
 	}
 }
 
@@ -176,9 +176,21 @@ func (w *heldPops) serve(line *popLine) {
 			w.count--
 		default:
 			line.waiting = slices.Insert(line.waiting, min(i, len(line.waiting)), p)
-			line.again = line.again || w.news(p) && !line.stuck
+			w.tryAgain(line, p)
 			empty[ofKind(p)] = true
 		}
+	}
+}
+
+// tryAgain sees to a pop that has found nothing where there is something now. One that has got no further on its way there tries again only by and
+// by: whatever keeps it from that may last.
+func (w *heldPops) tryAgain(line *popLine, p *popRequest) {
+	switch {
+	case !w.news(p):
+	case p.advanced:
+		line.again = true
+	default:
+		line.later = true
 	}
 }
 
@@ -217,8 +229,8 @@ func (w *heldPops) expireLoop() {
 		now := w.broker.env.Clock.Now()
 		for _, line := range slices.Clone(w.order) {
 			w.end(line, func(p *popRequest) bool { return w.closing || p.holdUntil.Reached(now) || p.reply.Conn().Closed() })
-			if len(line.waiting) > 0 && !line.ready && (line.stuck || w.visibleAgain(line, now)) {
-				line.stuck = false
+			if len(line.waiting) > 0 && !line.ready && (line.later || w.visibleAgain(line, now)) {
+				line.later = false
 				w.wake(line)
 			}
 		}

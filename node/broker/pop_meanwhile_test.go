@@ -301,3 +301,27 @@ func TestAPopTakesNoMoreBytesOfWhatComesAgainThanOfWhatIsNew(t *testing.T) {
 	w.pass(time.Minute)
 	require.Len(t, w.pop(), 3)
 }
+
+// TestPopsPassOverWhatWasLost: a repair leaves entries in queues that lead to no message.
+func TestPopsPassOverWhatWasLost(t *testing.T) {
+	for _, count := range []int32{1, 32} {
+		w := newWorld(t)
+		w.sendOrders(0, 44)
+		w.close()
+		const name = "consumequeue/orders/1/00000000000000000000"
+		w.machine.Shutdown()
+		entries := []byte(w.file(name))
+		for i := 2; i < 42; i++ {
+			copy(entries[20*i+8:], "\x7f\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00")
+		}
+		w.write(name, string(entries))
+		w.start()
+		var all []string
+		for range 50 {
+			if response := w.call(popRequest(atMost(count), waiting(time.Second))); response.Code == proto.RespSuccess {
+				all = append(all, bodiesIn(popped(t, response))...)
+			}
+		}
+		require.Equal(t, []string{"0", "1", "42", "43"}, all)
+	}
+}

@@ -274,7 +274,8 @@ func (t *pops) takeNew(p *popRequest, w *taking, part *queueTaking) error {
 	b.measures.pulls.Observe(int64(b.env.Clock.Now().Sub(began)))
 	switch result.Status {
 	case store.ReadFound:
-	case store.ReadNoMatchedMessage:
+	case store.ReadNoMatchedMessage, store.ReadMessageWasRemoving, store.ReadOffsetFoundNull:
+		// Also what was lost, or removed, is passed over, as a pull does: otherwise the group would never get what comes behind it.
 		part.to = max(part.to, result.Next)
 		return nil
 	default:

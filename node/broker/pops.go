@@ -187,6 +187,9 @@ func (t *pops) takeBack(e *popEvent) {
 	switch event := e.event.(type) {
 	case *inflight.Popped:
 		t.state.Undo(e.undo, t.broker.env.Clock.Now())
+		for i := range event.Parts {
+			t.held.wakeLine(event.Group, event.Parts[i].Topic)
+		}
 	case *inflight.Settled:
 		for _, offset := range event.Offsets {
 			t.state.Unlock(event.Queue, offset, event.PoppedAt)

@@ -72,7 +72,7 @@ func TestToolsSeeWhatGoesInAndOut(t *testing.T) {
 
 func TestWhatNobodyCountsIsSaid(t *testing.T) {
 	w := newWorld(t)
-	w.refused(statisticRequest("GROUP_CK_NUMS", "orders@g"), proto.RespSystemError, `statsName: this broker has no statistics named "GROUP_CK_NUMS"`)
+	w.refused(statisticRequest("GROUP_GET_FALL_SIZE", "orders@g"), proto.RespSystemError, `statsName: this broker has no statistics named "GROUP_GET_FALL_SIZE"`)
 	for name, key := range map[string]string{
 		"TOPIC_PUT_NUMS": "orders", "QUEUE_PUT_NUMS": "orders@x", "QUEUE_GET_NUMS": "orders@g", "GROUP_GET_LATENCY": "1@orders@g",
 		"BROKER_PUT_NUMS": "elsewhere", "DLQ_PUT_NUMS": "", "GROUP_GET_NUMS": "@@@",

@@ -56,7 +56,7 @@ var popBugs = []Bug{
 	},
 	{
 		Name:     "pop in order beside what is in flight",
-		Edits:    []Edit{{"node/broker/pop_take.go", "if p.ordered && t.state.Blocked(q, now, p.attempt) {", "if false {"}, {"node/broker/pop_take.go", "\t\treturn false // the rest of what came before comes first\n", ""}},
+		Edits:    []Edit{{"node/broker/pop_take.go", "if p.ordered && t.state.Blocked(q, now, p.attempt) {", "if false {"}, {"node/broker/pop_take.go", "\t\treturn false // the rest of what came before comes first\n", ""}, {"node/broker/pop_take.go", "if p.ordered && p.attempt != \"\" {", "if false {"}},
 		Scenario: "pop", Seeds: 100,
 	},
 	{
