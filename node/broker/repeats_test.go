@@ -242,7 +242,10 @@ func TestABatchThatACrashHasPartedIsCompleted(t *testing.T) {
 	one := w.succeeds(numbered(sendRequest("orders", 0, "x", "UNIQ_KEY\x01k1\x02"), 1))
 	two := w.succeeds(numbered(sendRequest("orders", 0, "x", ""), 2))
 	w.fillQueue("orders", 0, 3)
-	whole := w.succeeds(numbered(batchRequest(t, "orders", "UNIQ_KEY\x01k1\x02", "", "", ""), 1))
+	rest := numbered(batchRequest(t, "orders", "UNIQ_KEY\x01k1\x02", "", "", ""), 1)
+	(*proto.SendMessage)(rest.Header.(*proto.SendMessageShort)).QueueID = 2
+	whole := w.succeeds(rest)
+	require.Equal(t, "0", whole.Fields.String("queueId"), "it stays together, wherever the second try went")
 	require.Equal(t, "0,1,5,6", whole.Fields.String("gantryQueueOffsets"))
 	require.True(t, strings.HasPrefix(whole.Fields.String("msgId"), one.Fields.String("msgId")+","+two.Fields.String("msgId")+","))
 	require.Equal(t, "7", w.end("orders", 0))

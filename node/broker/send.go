@@ -36,6 +36,10 @@ func (b *Broker) send(in *transport.Incoming) {
 	if over {
 		return
 	}
+	if len(claim.stored) > 0 {
+		// What a crash has left of a batch stays together, wherever this try was sent.
+		header.QueueID = claim.stored[0].QueueID
+	}
 	b.stamp = claim.first
 	records, refusal := b.buildRecords(in, &header, topic, batch)
 	b.stamp.Sequence = 0
