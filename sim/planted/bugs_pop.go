@@ -70,11 +70,6 @@ var popBugs = []Bug{
 		Scenario: "pop-push", Seeds: 30,
 	},
 	{
-		Name:     "hand out what the filter of a pop leaves out",
-		Edits:    []Edit{{"client/pop.go", "case r.wanted.filter.wants(m.Tags()):", "case true:"}},
-		Scenario: "pop-push", Seeds: 30,
-	},
-	{
 		Name:     "show the old receipt after a message was hidden for longer",
 		Edits:    []Edit{{"client/pop.go", "\tm.hold(r, p.core.env.Clock.Now())\n", ""}},
 		Scenario: "pop", Seeds: 30,
