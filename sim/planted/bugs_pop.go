@@ -84,4 +84,29 @@ var popBugs = []Bug{
 		Edits:    []Edit{{"client/pop_message.go", "\treturn &HoldError{", "\tif true {\n\t\treturn nil\n\t}\n\treturn &HoldError{"}},
 		Scenario: "pop", Seeds: 100,
 	},
+	{
+		Name:     "give two pops the same time",
+		Edits:    []Edit{{"node/broker/pop.go", "At: max(int64(b.env.Clock.Wall()), t.state.Latest()+1), InvisibleMillis", "At: int64(b.env.Clock.Wall()), InvisibleMillis"}},
+		Scenario: "pop", Seeds: 30,
+	},
+	{
+		Name:     "count every delivery of a popped message as the first",
+		Edits:    []Edit{{"node/broker/pop_take.go", "Deliveries: m.before.Deliveries + 1}", "Deliveries: 1}"}},
+		Scenario: "pop", Seeds: 30,
+	},
+	{
+		Name:     "pass over one message in eight of those that are acknowledged together",
+		Edits:    []Edit{{"node/broker/pop_ack.go", "\t\tif !a.Has(a.StartOffset + i) {", "\t\tif !a.Has(a.StartOffset+i) || i%8 == 7 {"}},
+		Scenario: "pop", Seeds: 30,
+	},
+	{
+		Name:     "answer success when only some of the messages are acknowledged",
+		Edits:    []Edit{{"node/broker/pop_ack.go", "\tcase g.failed == 0:\n", "\tcase g.failed <= g.total:\n"}},
+		Scenario: "pop", Seeds: 30,
+	},
+	{
+		Name:     "leave the old receipt in force when it is replaced",
+		Edits:    []Edit{{"node/inflight/event.go", "changed.PoppedAt, changed.InvisibleMillis, changed.Settling = e.At, e.InvisibleMillis, false", "changed.InvisibleMillis, changed.Settling = e.InvisibleMillis, false"}},
+		Scenario: "pop", Seeds: 30,
+	},
 }
