@@ -45,7 +45,7 @@ meta: ## Simulate 20 seeds of SCENARIO in several ways, also under the race dete
 	go build -o bin/ ./cmd/gantrysim && go build -race -o bin/gantrysim-race ./cmd/gantrysim && bin/gantrysim meta $(SCENARIO) --seed $(SEED) --seeds 20 --also bin/gantrysim-race
 
 planted: ## Switch on each planted bug and demand that it is found
-	go test -count=1 -tags planted -timeout 60m -run '^TestPlanted' ./sim/...
+	go test -count=1 -tags planted -timeout 120m -run '^TestPlanted' ./sim/...
 
 fuzz: ## Fuzz every target, FUZZTIME seconds in all
 	@set -e; targets=$$(grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sort); \
