@@ -67,7 +67,7 @@ func (b *Broker) peek(in *transport.Incoming) {
 	switch {
 	case err != nil:
 		in.Reply().Error(proto.RespSystemError, err.Error())
-	case len(body) == 0:
+	case len(body) == 0, p.rights != b.guard.Generation(): // who still may asks again
 		in.Reply().Error(proto.RespPullNotFound, "no message found")
 	default:
 		in.Reply().Send(proto.RespSuccess, &proto.PopMessageResponse{PoppedAt: int64(b.env.Clock.Wall()), Left: left}, body)

@@ -325,3 +325,25 @@ func TestPopsPassOverWhatWasLost(t *testing.T) {
 		require.Equal(t, []string{"0", "1", "42", "43"}, all)
 	}
 }
+
+func TestWhoPeeksSeesNothingByRightsThatAreGone(t *testing.T) {
+	w := newWorld(t, guarded, coldStore)
+	alice := w.user("alice", may("Sub", "Topic:orders"), may("Sub", "Group:g"))
+	w.client = w.as(root)
+	w.sendOrders(0, 2)
+	w.cool()
+	w.client = w.as(alice)
+	peek := &transport.Request{Code: proto.ReqPeekMessage, Header: &proto.PeekMessage{ConsumerGroup: "g", Topic: "orders", QueueID: 1, MaxMessages: 2}}
+	require.Len(t, bodies(t, w.succeeds(peek)), 2)
+	w.slowReads(20 * time.Second)
+	seen := w.begin(peek)
+	w.pass(time.Second)
+	require.Nil(t, *seen, "it reads")
+	w.quickDisk()
+	w.client = w.as(root)
+	w.succeeds(&transport.Request{Code: proto.ReqAuthDeleteUser, Header: &proto.AuthUser{Username: "alice"}})
+	w.pass(time.Minute)
+	require.NotNil(t, *seen)
+	require.EqualValues(t, proto.RespPullNotFound, (*seen).Code, (*seen).Remark)
+	require.Empty(t, (*seen).Body)
+}
