@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"github.com/gantrymq/gantry/node/inflight"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
@@ -68,6 +69,9 @@ func (b *Broker) queueProgress(q groupQueue) (proto.QueueProgress, error) {
 		ConsumerOffset: committed, BrokerOffset: int64(end),
 		// What is not pulled by anybody now is not under way.
 		PullOffset: max(b.progress.pullers[q].at, committed),
+	}
+	if next, known := b.pops.state.Next(inflight.Queue{Group: q.Group, Topic: q.Topic, ID: q.Queue}); known {
+		progress.PullOffset = max(progress.PullOffset, int64(next))
 	}
 	var err error
 	progress.ConsumedTo, err = b.storedAt(q, committed-1)

@@ -67,11 +67,15 @@ type agedMessage struct{ number, storedAt int64 }
 type queueLag struct {
 	groupQueue
 	committed, pulled, end int64 // committed <= pulled <= end
+	settled                int64 // of those between committed and pulled, by a group that pops
 	first                  int64 // the first message there is
 	oldest, unpulled       int64 // when the first message not consumed and the first one not pulled were stored, wall milliseconds; 0: there is none, or it is not known
 }
 
-func (q *queueLag) behind() int64 { return q.end - q.committed }
+func (q *queueLag) behind() int64 { return q.end - q.committed - q.settled }
+
+// inflight is how many messages members have, and have not consumed.
+func (q *queueLag) inflight() int64 { return q.pulled - q.committed - q.settled }
 
 // queueLags are many of them, in blocks: to move all of them to a larger place again and again would take long.
 type queueLags struct {
@@ -129,6 +133,7 @@ func (b *Broker) queueLag(q groupQueue, committed int64) queueLag {
 	first, end := b.store.Bounds(q.key())
 	lag := queueLag{groupQueue: q, first: int64(first), end: int64(end), committed: min(committed, int64(end))}
 	lag.pulled = min(max(b.progress.pullers[q].at, lag.committed), lag.end)
+	b.pops.addLag(&lag)
 	return lag
 }
 
@@ -202,7 +207,7 @@ func sumLags(all *queueLags) map[groupTopic]*groupLag {
 			sums[key] = g
 		}
 		g.lag += q.behind()
-		g.inflight += q.pulled - q.committed
+		g.inflight += q.inflight()
 		g.ready += q.end - q.pulled
 		g.oldest = earlier(g.oldest, q.oldest)
 		g.unpulled = earlier(g.unpulled, q.unpulled)

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/gantrymq/gantry/node/inflight"
 	"github.com/gantrymq/gantry/store"
@@ -92,6 +93,7 @@ func (t *pops) settleAll(q inflight.Queue, poppedAt int64, offsets []message.Que
 	t.store(&inflight.Settled{Queue: q, PoppedAt: poppedAt, Offsets: offsets}, nil, func(stored bool, r refusal) {
 		done(stored, r)
 		if stored {
+			t.broker.stats.acknowledged(m.queue.Group, m.queue.Topic, t.broker.env.Clock.Now())
 			// The next message of an ordered queue may be waited for.
 			t.held.wakeLine(q.Group, q.Topic)
 		}
@@ -151,6 +153,9 @@ func (t *pops) hide(m heldMessage, invisibleMillis int64, reply transport.Reply)
 	return refusal{}
 }
 
+// acksMax bounds the messages that are acknowledged together: each of them is an event in the log, and meanwhile nobody else is served.
+const acksMax = 10_000
+
 // acknowledgeMany handles BATCH_ACK_MESSAGE: many messages were consumed. Each is settled or refused for itself.
 //
 // Answers: success if all of them are settled, otherwise no message, with how many are not, and why the first of these is not.
@@ -165,6 +170,16 @@ func (b *Broker) acknowledgeMany(in *transport.Incoming) {
 		return
 	case b.closing:
 		in.Reply().Error(proto.RespServiceNotAvailable, "the broker is shutting down")
+		return
+	}
+	count := 0
+	for i := range body.Acks {
+		for _, some := range body.Acks[i].Bits {
+			count += bits.OnesCount8(some)
+		}
+	}
+	if count > acksMax {
+		in.Reply().Error(proto.RespInvalidParameter, fmt.Sprintf("acks: %d messages are acknowledged, %d may be at once: send them in parts", count, acksMax))
 		return
 	}
 	g := &manyAcks{reply: in.Reply(), open: 1}

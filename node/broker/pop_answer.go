@@ -62,6 +62,18 @@ func (w *taking) appendMessage(body []byte, part *queueTaking, m *takenMessage, 
 	return append(body, m.record...)
 }
 
+// addLag says of a queue of which a group pops what it has popped.
+func (t *pops) addLag(lag *queueLag) {
+	q := inflight.Queue{Group: lag.Group, Topic: lag.Topic, ID: lag.Queue}
+	next, known := t.state.Next(q)
+	if !known || int64(t.state.Floor(q)) != lag.committed {
+		return // it has pulled more
+	}
+	held, _ := t.state.Holds(q)
+	lag.pulled = max(lag.pulled, min(int64(next), lag.end))
+	lag.settled = max(min(int64(next), lag.end)-lag.committed-int64(held), 0)
+}
+
 // counted adds what was handed out to the statistics of groups.
 func (w *taking) counted(b *Broker, p *popRequest) {
 	now := b.env.Clock.Now()
@@ -72,6 +84,7 @@ func (w *taking) counted(b *Broker, p *popRequest) {
 		}
 		if n := len(part.messages); n > 0 {
 			b.stats.pulled(groupQueue{p.group.Name, part.queue.Topic, part.queue.ID}, now, int64(n), bytes, 0)
+			b.stats.popped(p.group.Name, part.queue.Topic, now)
 		}
 	}
 	if w.count == 0 {

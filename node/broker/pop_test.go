@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -548,4 +549,34 @@ func TestADeletedTopicHasNothingInFlight(t *testing.T) {
 	w.sendOrders(7, 9)
 	w.restart(sim.PowerLoss)
 	require.Equal(t, []string{"7", "8"}, bodiesIn(w.pop()))
+}
+
+func TestToolsSeeWhatIsInFlight(t *testing.T) {
+	w := newWorld(t)
+	w.sendOrders(0, 6)
+	list := w.pop(atMost(4))
+	w.succeeds(ackRequest(list[1]))
+	w.succeeds(ackRequest(list[2]))
+	s := w.measured()
+	of := []string{"g", "orders", "false", "false"}
+	requireValue(t, 2, s, "rocketmq_consumer_inflight_messages", of...)
+	requireValue(t, 2, s, "rocketmq_consumer_ready_messages", of...)
+	requireValue(t, 4, s, "rocketmq_consumer_lag_messages", of...)
+	requireValue(t, 4, s, "gantry_consumer_queue_lag_messages", "g", "orders", "1")
+	require.EqualValues(t, 4, w.counted("GROUP_GET_NUMS", "orders@g"))
+	require.EqualValues(t, 2, w.counted("GROUP_ACK_NUMS", "orders@g"))
+	require.EqualValues(t, 1, w.counted("GROUP_CK_NUMS", "orders@g"))
+	require.EqualValues(t, 2, w.counted("BROKER_ACK_NUMS", "DefaultCluster"))
+	require.EqualValues(t, 1, w.counted("BROKER_CK_NUMS", "DefaultCluster"))
+	request := &transport.Request{Code: proto.ReqGetConsumeStats, Header: &proto.GetConsumeStats{ConsumerGroup: "g", Topic: "orders"}}
+	require.Contains(t, string(w.succeeds(request).Body), `"pullOffset":4`)
+}
+
+func TestMessagesThatAreAcknowledgedTogetherAreBounded(t *testing.T) {
+	w := newWorld(t)
+	w.sendOrders(0, 1)
+	m := w.pop()[0]
+	body := proto.BatchAckMessage{Acks: []proto.BatchAck{{ConsumerGroup: "g", Topic: "orders", QueueID: 1, PoppedAt: m.receipt.PoppedAt, Bits: bytes.Repeat([]byte{0xff}, 2000)}}}
+	w.refused(&transport.Request{Code: proto.ReqBatchAckMessage, Body: body.Marshal()}, proto.RespInvalidParameter, "acks: 16000 messages")
+	w.succeeds(ackRequest(m))
 }

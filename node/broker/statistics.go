@@ -24,15 +24,18 @@ type statistics struct {
 	queuePulls  map[groupQueue]pullFlows     //
 	sentBack    map[groupTopic]*flow         // messages that consumers could not consume
 	deadLetters map[groupTopic]*flow         // of these, those that were given up
+	acks        map[groupTopic]*flow         // messages that were popped and acknowledged
+	checkpoints map[groupTopic]*flow         // pops of a queue that had messages
 
-	all, ordinary struct{ sent, pulled *flow } // ordinary ones are those of topics that are not the broker's own
-	missed        *flow                        // pulls that found nothing
-	sendFailed    int64
-	onewayFailed  int64 // of these, those whose senders do not hear of it
-	sendTimes     latencies
-	pullTimes     latencies
-	dead          int64 // messages that were given up, in all
-	uncounted     int64 // flows that were not made because a table was full
+	all, ordinary           struct{ sent, pulled *flow } // ordinary ones are those of topics that are not the broker's own
+	allAcks, allCheckpoints *flow
+	missed                  *flow // pulls that found nothing
+	sendFailed              int64
+	onewayFailed            int64 // of these, those whose senders do not hear of it
+	sendTimes               latencies
+	pullTimes               latencies
+	dead                    int64 // messages that were given up, in all
+	uncounted               int64 // flows that were not made because a table was full
 
 	day       int // on the calendar
 	mornings  [2]dayTotals
@@ -71,6 +74,7 @@ func newStatistics(now env.Instant, isSystem func(topic string) bool) *statistic
 		sends:    map[string]*flow{}, queueSends: map[store.QueueKey]sendFlows{},
 		pulls: map[groupTopic]*flow{}, queuePulls: map[groupQueue]pullFlows{},
 		sentBack: map[groupTopic]*flow{}, deadLetters: map[groupTopic]*flow{},
+		acks: map[groupTopic]*flow{}, checkpoints: map[groupTopic]*flow{}, allAcks: newFlow(now), allCheckpoints: newFlow(now),
 		missed: newFlow(now), sendTimes: newLatencies(), pullTimes: newLatencies(),
 	}
 	s.all.sent, s.all.pulled = newFlow(now), newFlow(now)
@@ -154,6 +158,20 @@ func (s *statistics) pulled(q groupQueue, now env.Instant, messages, bytes int64
 	s.pullTimes.add(now, took)
 }
 
+// popped counts a pop of a queue that found messages, beside what pulled counts of it.
+func (s *statistics) popped(group, topic string, now env.Instant) {
+	one := amounts{messages: 1, calls: 1}
+	flowOf(s, s.checkpoints, groupTopic{group, topic}, now).add(now, one)
+	s.allCheckpoints.add(now, one)
+}
+
+// acknowledged counts a message that was popped and acknowledged.
+func (s *statistics) acknowledged(group, topic string, now env.Instant) {
+	one := amounts{messages: 1, calls: 1}
+	flowOf(s, s.acks, groupTopic{group, topic}, now).add(now, one)
+	s.allAcks.add(now, one)
+}
+
 // cameBack counts a message that a group could not consume. A dead one is not given to it again.
 func (s *statistics) cameBack(group, topic string, now env.Instant, dead bool) {
 	flowOf(s, s.sentBack, groupTopic{group, topic}, now).add(now, amounts{messages: 1, calls: 1})
@@ -185,6 +203,8 @@ func (s *statistics) forgetIdle(now env.Instant) {
 	forgetIdle(s.pulls, idle)
 	forgetIdle(s.sentBack, idle)
 	forgetIdle(s.deadLetters, idle)
+	forgetIdle(s.acks, idle)
+	forgetIdle(s.checkpoints, idle)
 	maps.DeleteFunc(s.queueSends, func(_ store.QueueKey, f sendFlows) bool { return idle(f.queue) })
 	maps.DeleteFunc(s.queuePulls, func(_ groupQueue, f pullFlows) bool { return idle(f.queue) })
 }
@@ -206,7 +226,7 @@ func (s *statistics) forgetGroup(group string) {
 
 func (s *statistics) forgetPulls(match func(group, topic string) bool) {
 	maps.DeleteFunc(s.queuePulls, func(q groupQueue, _ pullFlows) bool { return match(q.Group, q.Topic) })
-	for _, table := range []map[groupTopic]*flow{s.pulls, s.sentBack, s.deadLetters} {
+	for _, table := range []map[groupTopic]*flow{s.pulls, s.sentBack, s.deadLetters, s.acks, s.checkpoints} {
 		maps.DeleteFunc(table, func(k groupTopic, _ *flow) bool { return match(k.group, k.topic) })
 	}
 }

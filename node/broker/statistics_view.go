@@ -35,6 +35,10 @@ var statisticsByName = map[string]statistic{
 	"GROUP_GET_LATENCY": {latencyPulls, millisOf},
 	"SNDBCK_PUT_NUMS":   {func(b *Broker, key string) *flow { return b.stats.sentBack[parseGroupTopic(key)] }, messagesOf},
 	"DLQ_PUT_NUMS":      {deadLetters, messagesOf},
+	"GROUP_ACK_NUMS":    {func(b *Broker, key string) *flow { return b.stats.acks[parseGroupTopic(key)] }, messagesOf},
+	"GROUP_CK_NUMS":     {func(b *Broker, key string) *flow { return b.stats.checkpoints[parseGroupTopic(key)] }, messagesOf},
+	"BROKER_ACK_NUMS":   {ofCluster(func(s *statistics) *flow { return s.allAcks }), messagesOf},
+	"BROKER_CK_NUMS":    {ofCluster(func(s *statistics) *flow { return s.allCheckpoints }), messagesOf},
 	"BROKER_PUT_NUMS":   {ofCluster(func(s *statistics) *flow { return s.all.sent }), messagesOf},
 	"BROKER_GET_NUMS":   {ofCluster(func(s *statistics) *flow { return s.all.pulled }), messagesOf},
 
