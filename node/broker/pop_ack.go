@@ -2,7 +2,6 @@ package broker
 
 import (
 	"fmt"
-	"math/bits"
 
 	"github.com/gantrymq/gantry/node/inflight"
 	"github.com/gantrymq/gantry/store"
@@ -93,7 +92,7 @@ func (t *pops) settleAll(q inflight.Queue, poppedAt int64, offsets []message.Que
 	t.store(&inflight.Settled{Queue: q, PoppedAt: poppedAt, Offsets: offsets}, nil, func(stored bool, r refusal) {
 		done(stored, r)
 		if stored {
-			t.broker.stats.acknowledged(m.queue.Group, m.queue.Topic, t.broker.env.Clock.Now())
+			t.broker.stats.acknowledged(q.Group, q.Topic, t.broker.env.Clock.Now(), len(offsets))
 			// The next message of an ordered queue may be waited for.
 			t.held.wakeLine(q.Group, q.Topic)
 		}
@@ -153,8 +152,8 @@ func (t *pops) hide(m heldMessage, invisibleMillis int64, reply transport.Reply)
 	return refusal{}
 }
 
-// acksMax bounds the messages that are acknowledged together: each of them is an event in the log, and meanwhile nobody else is served.
-const acksMax = 10_000
+// acksMax bounds the messages that are looked at together: meanwhile nobody else is served.
+const acksMax = 128 << 10
 
 // acknowledgeMany handles BATCH_ACK_MESSAGE: many messages were consumed. Each is settled or refused for itself.
 //
@@ -172,14 +171,8 @@ func (b *Broker) acknowledgeMany(in *transport.Incoming) {
 		in.Reply().Error(proto.RespServiceNotAvailable, "the broker is shutting down")
 		return
 	}
-	count := 0
-	for i := range body.Acks {
-		for _, some := range body.Acks[i].Bits {
-			count += bits.OnesCount8(some)
-		}
-	}
-	if count > acksMax {
-		in.Reply().Error(proto.RespInvalidParameter, fmt.Sprintf("acks: %d messages are acknowledged, %d may be at once: send them in parts", count, acksMax))
+	if size := bitsOf(body); size > acksMax/8 {
+		in.Reply().Error(proto.RespInvalidParameter, fmt.Sprintf("bitSet: %d bytes in all, %d may be at once: send the acknowledgements in parts", size, acksMax/8))
 		return
 	}
 	g := &manyAcks{reply: in.Reply(), open: 1}
@@ -189,8 +182,13 @@ func (b *Broker) acknowledgeMany(in *transport.Incoming) {
 	g.over(0, refusal{})
 }
 
-// ackBytesMax bounds the bit set of one pop: messages that were popped together do not stand further apart.
-const ackBytesMax = 16 << 10
+// bitsOf is how many bytes all bit sets have together.
+func bitsOf(body *proto.BatchAckMessage) (size int) {
+	for i := range body.Acks {
+		size += len(body.Acks[i].Bits)
+	}
+	return size
+}
 
 // acknowledgeSome settles the messages of one pop of one queue, with one event.
 func (b *Broker) acknowledgeSome(a *proto.BatchAck, g *manyAcks) {
@@ -200,11 +198,6 @@ func (b *Broker) acknowledgeSome(a *proto.BatchAck, g *manyAcks) {
 	}
 	queue := inflight.Queue{Group: a.ConsumerGroup, Topic: topic, ID: a.QueueID}
 	var offsets []message.QueueOffset
-	if len(a.Bits) > ackBytesMax {
-		g.total++
-		g.fail(1, refused(proto.RespInvalidParameter, "bitSet: %d bytes: the acknowledgement of one pop has at most %d", len(a.Bits), ackBytesMax))
-		return
-	}
 	for i := range int64(len(a.Bits)) * 8 {
 		if !a.Has(a.StartOffset + i) {
 			continue

@@ -165,11 +165,11 @@ func (s *statistics) popped(group, topic string, now env.Instant) {
 	s.allCheckpoints.add(now, one)
 }
 
-// acknowledged counts a message that was popped and acknowledged.
-func (s *statistics) acknowledged(group, topic string, now env.Instant) {
-	one := amounts{messages: 1, calls: 1}
-	flowOf(s, s.acks, groupTopic{group, topic}, now).add(now, one)
-	s.allAcks.add(now, one)
+// acknowledged counts messages that were popped and are acknowledged.
+func (s *statistics) acknowledged(group, topic string, now env.Instant, messages int) {
+	some := amounts{messages: int64(messages), calls: int64(messages)}
+	flowOf(s, s.acks, groupTopic{group, topic}, now).add(now, some)
+	s.allAcks.add(now, some)
 }
 
 // cameBack counts a message that a group could not consume. A dead one is not given to it again.
