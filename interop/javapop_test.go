@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/gantrymq/gantry"
-	"github.com/gantrymq/gantry/client"
 	"github.com/gantrymq/gantry/transport/message"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/stretchr/testify/require"
@@ -52,10 +50,10 @@ func (p *popBench) startBroker(t *testing.T, port string) {
 	p.brokers = []string{address}
 }
 
-// popTopic makes a topic with one queue that a group of the same name pops, as a mqadmin has said: Apache's or ours.
-func (p *popBench) popTopic(t *testing.T, name string, official bool) string {
+// popTopic makes a topic that a group of the same name pops, as a mqadmin has said: Apache's or ours.
+func (p *popBench) popTopic(t *testing.T, name string, queues int32, official bool) string {
 	t.Helper()
-	p.makeTopic(t, name, 1)
+	p.makeTopic(t, name, queues)
 	require.NoError(t, p.servers.admin(t).UpdateGroup(t.Context(), p.brokers[0], proto.NewSubscriptionGroupConfig(name)))
 	words := []string{"setConsumeMode", "-c", clusterName, "-t", name, "-g", name, "-m", "POP"}
 	var text string
@@ -75,21 +73,28 @@ func popWords(topic string, invisible int) callWords {
 	return callWords{"group": topic, "topic": topic, "pop": true, "invisible": invisible, "popBatch": 4, "popLimit": 8}
 }
 
-// requireConsumed waits until the group has acknowledged so many messages from the first one on.
+// requireConsumed demands that a topic has so many messages, and waits until the group's offsets are at the ends of all its queues.
 func (s servers) requireConsumed(t *testing.T, topic string, count int) {
 	t.Helper()
 	consumer := s.puller(t, topic)
-	queue := gantry.Queue{Topic: topic, BrokerName: s.names[0]}
-	eventually(t, "the offset of the group", func() bool {
-		committed, found, err := consumer.Committed(t.Context(), queue)
-		return err == nil && found && committed == client.QueueOffset(count)
-	})
+	queues, err := consumer.Queues(t.Context(), topic)
+	require.NoError(t, err)
+	for _, queue := range queues {
+		end, err := consumer.MaxOffset(t.Context(), queue)
+		require.NoError(t, err)
+		eventually(t, "the group is at the end of "+queue.String(), func() bool {
+			committed, found, err := consumer.Committed(t.Context(), queue)
+			return err == nil && (found || end == 0) && committed == end
+		})
+		count -= int(end)
+	}
+	require.Zero(t, count)
 	// It must leave, or it would be a member.
 	require.NoError(t, consumer.Close(t.Context()))
 }
 
 func (p *popBench) testShared(t *testing.T, _ *bench) {
-	topic := p.popTopic(t, "pop-shared", true)
+	topic := p.popTopic(t, "pop-shared", 1, true)
 	words := func() callWords {
 		words := popWords(topic, 60_000)
 		words["sleep"] = 20
@@ -121,7 +126,7 @@ func overlap(some, others []received) bool {
 }
 
 func (p *popBench) testFailing(t *testing.T, _ *bench) {
-	topic := p.popTopic(t, "pop-failing", false)
+	topic := p.popTopic(t, "pop-failing", 4, false)
 	words := popWords(topic, 60_000)
 	words["failures"] = 1
 	consumer := p.one.begin(t, p.servers, "push", words).ready(t)
@@ -145,7 +150,7 @@ func (p *popBench) testFailing(t *testing.T, _ *bench) {
 
 func (p *popBench) testKilledMember(t *testing.T, _ *bench) {
 	const invisible = 15_000
-	topic := p.popTopic(t, "pop-killed", true)
+	topic := p.popTopic(t, "pop-killed", 4, true)
 	words := popWords(topic, invisible)
 	words["hang"] = true
 	hanging := p.other.begin(t, p.servers, "push", words).ready(t)
@@ -177,7 +182,7 @@ func requireComesAgain(t *testing.T, all, first []received, invisible int64) {
 
 func (p *popBench) testKilledBroker(t *testing.T, _ *bench) {
 	const invisible = 20_000
-	topic := p.popTopic(t, "pop-crash", false)
+	topic := p.popTopic(t, "pop-crash", 1, false)
 	p.other = startJava(t, soon)
 	settled, held, fresh := numbered("settled", 6), numbered("held", 6), numbered("fresh", 6)
 	consumer := p.one.begin(t, p.servers, "push", popWords(topic, invisible)).ready(t)

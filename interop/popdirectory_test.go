@@ -4,7 +4,9 @@ package interop_test
 
 import (
 	"net"
+	"os"
 	"path/filepath"
+	"regexp"
 	"syscall"
 	"testing"
 	"time"
@@ -134,6 +136,42 @@ func TestOursGoesOnWhereApachesMembersHavePopped(t *testing.T) {
 	d.broker.stop(t)
 	d.startOurs(t)
 	popsNothing(t, d.popper(t, topic), 5*time.Second)
+}
+
+// What Apache's broker hands out once more is in a topic of its own by then. It is killed, as soon as its file says that the group is behind that.
+func TestOursGoesOnWhereApachesBrokerWasKilled(t *testing.T) {
+	t.Parallel()
+	covers(t, "java", rowPopCrash)
+	javaClient.need(t)
+	takeJavaTurn(t)
+	d := newPopDirectory(t)
+	d.startApache(t)
+	topic := d.popTopic(t, "killed-apache")
+	want := sendAll(t, d.producer(t), topic, "killed", 6)
+	none := func(client.QueueOffset) bool { return false }
+	require.Len(t, d.popSome(t, topic, len(want), 5*time.Second, func(o client.QueueOffset) bool { return o < 2 }, none), 4)
+	c := d.popper(t, topic, client.WithInvisibleTime(30*time.Second))
+	again := popAll(t, c, 4)
+	require.EqualValues(t, 1, again[0].Redeliveries)
+	require.NoError(t, c.Ack(t.Context(), again[0]))
+	saved := regexp.MustCompile(`%RETRY%` + topic + `_` + topic + `@` + topic + `":\s*\{\s*0:\s*4\b`)
+	eventually(t, "Apache's broker saves its offsets", func() bool {
+		content, err := os.ReadFile(filepath.Join(d.directory, "config", "consumerOffset.json"))
+		return err == nil && saved.Match(content)
+	})
+	require.NoError(t, c.Close(t.Context()))
+	d.broker.Kill()
+
+	d.startOurs(t)
+	after := d.popper(t, topic)
+	third := popAll(t, after, 3)
+	require.Equal(t, poppedBodies(again[1:]), poppedBodies(third))
+	for _, m := range third {
+		require.EqualValues(t, 2, m.Redeliveries)
+		require.Equal(t, topic, m.Topic)
+	}
+	require.NoError(t, after.AckAll(t.Context(), third))
+	popsNothing(t, after, 5*time.Second)
 }
 
 // stopJava ends a virtual machine in order; its exit code then tells the signal.
