@@ -281,12 +281,14 @@ type delivery struct {
 	answered env.Cond
 }
 
-// Appended moves the cursor. Outcomes come in the order of the appends.
+// Appended moves the cursor. On a full disk the outcome of one that is refused comes before those of earlier ones that are written and wait for their
+// flush; those that are stored are the first ones all the same.
 func (d *delivery) Appended(result store.AppendResult) {
 	d.done++
-	if result.Status == store.AppendOK && d.refused == "" {
+	switch {
+	case result.Status == store.AppendOK:
 		d.delays.pass(d.level, 1)
-	} else if d.refused == "" {
+	case d.refused == "":
 		d.refused = fmt.Sprintf("%v: %s", result.Status, result.Reason)
 	}
 	d.answered.Signal()

@@ -146,7 +146,11 @@ func (d *timedDelivery) pass(waiting *message.Record) {
 	d.advance()
 }
 
+// append delivers a message, unless one before it was refused while this one was read: those behind it are taken again, and would be delivered twice.
 func (d *timedDelivery) append(r *message.Record) {
+	if d.refused != "" {
+		return
+	}
 	at := len(d.outcomes)
 	d.outcomes = append(d.outcomes, timedOutcome{topic: r.Topic})
 	d.asked++
@@ -161,14 +165,16 @@ type timedDone struct {
 	at       int
 }
 
-// Appended lets the message leave if it is stored. Outcomes come in the order of the appends.
+// Appended lets the message leave if it is stored. On a full disk the outcome of one that is refused comes before those of earlier ones that are written and
+// wait for their flush.
 func (o *timedDone) Appended(result store.AppendResult) {
 	d := o.delivery
 	d.known++
-	if result.Status == store.AppendOK && d.refused == "" {
+	switch {
+	case result.Status == store.AppendOK:
 		d.outcomes[o.at].left = true
 		d.advance()
-	} else if d.refused == "" {
+	case d.refused == "":
 		d.refused = fmt.Sprintf("%v: %s", result.Status, result.Reason)
 	}
 	d.answered.Signal()

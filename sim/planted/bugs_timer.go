@@ -26,7 +26,7 @@ var timerBugs = []Bug{
 	},
 	{
 		Name:     "drop a timed message that could not be stored when it was due",
-		Edits:    []Edit{{"node/broker/timers_deliver.go", "if result.Status == store.AppendOK && d.refused == \"\" {", "if true {"}},
+		Edits:    []Edit{{"node/broker/timers_deliver.go", "\tcase result.Status == store.AppendOK:\n\t\td.outcomes", "\tcase true:\n\t\td.outcomes"}},
 		Scenario: "timer", Seeds: 900,
 	},
 	{

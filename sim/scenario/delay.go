@@ -64,8 +64,12 @@ func runDelay(r *run) {
 	retries := int(r.draw.number("retries of sends", 0, 2))
 	t.listen("waiters", laterTopic, t.received)
 	t.send, t.caughtUp, t.finally = t.sendLater, func() string { return "" }, t.whenDelivered
+	options := []client.ProducerOption{client.WithRetries(retries, 0)}
+	if r.draw.chance("sends that are stored twice", 0.5) {
+		options = append(options, client.WithoutExactlyOnce())
+	}
 	t.play(func(c *pubsubClient) (err error) {
-		c.producer, err = client.NewProducer(c.env, append(t.producerOptions(), client.WithRetries(retries, 0))...)
+		c.producer, err = client.NewProducer(c.env, append(t.producerOptions(), options...)...)
 		return err
 	})
 }

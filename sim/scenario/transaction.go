@@ -22,7 +22,7 @@ var transactionScenario = Scenario{
 	About: "messages belong to transactions that are committed, rolled back or left to the questions of brokers, and each ends once, as its producer was told, under all faults",
 	Marks: []string{
 		"send acknowledged", "a transaction began", "committed", "rolled back", "an end without an answer", "left to a question", "a question was answered",
-		"a question was answered with unknown", "told once more", "told otherwise and refused", "delivered", "given up", "killed when a transaction was given up", "ended while all was quiet",
+		"a question was answered with unknown", "told once more", "told otherwise and refused", "delivered", "given up", "ended while all was quiet",
 		"refused: pull of messages of open transactions", "refused: redelivery of a message that waits", "refused: send to the topic of timers",
 	},
 	run: runTransaction,
