@@ -19,7 +19,7 @@ var delayScenario = Scenario{
 	Name:  "delay",
 	About: "messages wait for delay levels of drawn tables, which change at restarts, and each is delivered once, never early by its broker's calendar, where it belongs and as it was, under all faults",
 	Marks: []string{
-		"send acknowledged", "a level was acknowledged", "a level beyond the table", "a level without an answer", "waits twice after a retry", "delivered", "delivered in time while all was quiet",
+		"send acknowledged", "a level was acknowledged", "a level beyond the table", "a level without an answer", "delivered", "delivered in time while all was quiet",
 		"the table changed at a restart", "the table became shorter", "waited for a level that is gone", "set back while it waited",
 	},
 	run: runDelay,
