@@ -102,7 +102,7 @@ func ownProperties(all map[string]string) map[string]string {
 
 var protocolsOwn = map[string]bool{
 	message.PropertyTags: true, message.PropertyKeys: true, message.PropertyUniqueID: true, message.PropertyCluster: true,
-	message.PropertyRegion: true, message.PropertyTraceOn: true, "WAIT": true, "__CRC32#": true, "MIN_OFFSET": true, "MAX_OFFSET": true, "CONSUME_START_TIME": true,
+	message.PropertyRegion: true, message.PropertyTraceOn: true, message.PropertySent: true, "WAIT": true, "__CRC32#": true, "MIN_OFFSET": true, "MAX_OFFSET": true, "CONSUME_START_TIME": true,
 	// What a client makes of the separator at the end.
 	"": true,
 }
