@@ -50,3 +50,11 @@ func run(directory, program string, arguments ...string) error {
 	}
 	return nil
 }
+
+// takesMinutes leaves out, with GANTRY_INTEROP_SHORT=1, what mostly waits for the clocks of Apache's broker.
+func takesMinutes(t *testing.T) {
+	t.Helper()
+	if os.Getenv("GANTRY_INTEROP_SHORT") != "" {
+		t.Skip("waits for minutes, and GANTRY_INTEROP_SHORT is set: make interop runs it")
+	}
+}

@@ -20,6 +20,7 @@ var popping = map[string]string{"timerWheelEnable": "true"}
 
 // TestOurPopAtApache lets our pop consumers and push consumers that pop use a broker of Apache's.
 func TestOurPopAtApache(t *testing.T) {
+	takesMinutes(t)
 	t.Parallel()
 	javaClient.need(t)
 	takeJavaTurn(t)

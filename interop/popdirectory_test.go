@@ -81,6 +81,7 @@ func (d *popDirectory) committed(t *testing.T, topic string) client.QueueOffset 
 
 // What our broker leaves behind: Apache's begins with the first message that was not acknowledged.
 func TestApacheGoesOnWhereOurMembersHavePopped(t *testing.T) {
+	takesMinutes(t)
 	t.Parallel()
 	covers(t, "ours", rowPopCrash)
 	javaClient.need(t)
@@ -104,6 +105,7 @@ func TestApacheGoesOnWhereOurMembersHavePopped(t *testing.T) {
 
 // The reverse: the offset of the group is behind all that was popped, and what is to come again is in check points.
 func TestOursGoesOnWhereApachesMembersHavePopped(t *testing.T) {
+	takesMinutes(t)
 	t.Parallel()
 	covers(t, "java", rowPopCrash)
 	javaClient.need(t)
@@ -140,6 +142,7 @@ func TestOursGoesOnWhereApachesMembersHavePopped(t *testing.T) {
 
 // What Apache's broker hands out once more is in a topic of its own by then. It is killed, as soon as its file says that the group is behind that.
 func TestOursGoesOnWhereApachesBrokerWasKilled(t *testing.T) {
+	takesMinutes(t)
 	t.Parallel()
 	covers(t, "java", rowPopCrash)
 	javaClient.need(t)
