@@ -59,6 +59,7 @@
 //	model_queue.go    the append-only log
 //	model_offset.go   the register of a committed offset
 //	model_lock.go     the lock of a queue
+//	model_group.go    what controllers say of a replicated group; CheckGroup
 //	check.go          Check, Options
 //	verdict.go        Verdict, Rule
 //	report.go         WriteReport

@@ -54,12 +54,13 @@ type waitingAppend struct {
 
 // arrival is a record that has a place in its queue and is not visible yet.
 type arrival struct {
-	queue   *queueLog
+	queue   *queueLog // nil: it belongs to none
 	at      Place
 	end     message.LogOffset
 	count   int32 // messages in it
 	tagHash int64
 	stored  int64 // wall milliseconds
+	jump    int64 // if it is not 0, this is no record: so many numbers of the queue are passed over
 }
 
 // Append gives the records, all of the queue that key names, their places and gathers them for the next write, which Kick
@@ -104,10 +105,12 @@ func (s *Store) append(key QueueKey, records []message.Record, done Completion, 
 // admit refuses what cannot be taken now.
 func (s *Store) admit() (AppendResult, bool) {
 	switch {
-	case s.closing:
+	case s.closing || s.givenUp:
 		return AppendResult{Status: AppendUnavailable, Reason: "the store is closing"}, false
 	case s.fence != nil:
 		return AppendResult{Status: AppendUnavailable, Reason: s.fence.Error()}, false
+	case s.options.Slave:
+		return AppendResult{Status: AppendUnavailable, Reason: "this broker is a slave: send to the master of its group"}, false
 	case s.full != nil && !s.batchEmptyAndIdle():
 		return AppendResult{Status: AppendNoSpace, Reason: s.full.Error()}, false
 	case s.clogged != nil:
@@ -267,7 +270,7 @@ func (s *Store) encode(r *message.Record, number message.QueueOffset) []byte {
 // timeOutAppends answers appends that wait too long, while the disk works on.
 func (s *Store) timeOutAppends() {
 	for !s.drained {
-		s.stop.WaitUntil(s.env.Clock.Now().Add(min(s.options.FlushTimeout/4, time.Second)))
+		s.stop.WaitUntil(s.env.Clock.Now().Add(min(s.options.FlushTimeout/4, s.options.ReplicaTimeout/4, time.Second)))
 		s.answerLate(s.env.Clock.Now())
 	}
 }
@@ -278,6 +281,11 @@ func (s *Store) answerLate(now env.Instant) {
 		w := s.waiting.at(n)
 		switch {
 		case w.deadline == env.Never:
+		case w.end <= s.Durable():
+			// The disk has done its part. Those behind it may still wait for theirs.
+			if w.since.Add(s.options.ReplicaTimeout).Reached(now) {
+				s.answerEarly(w, AppendReplicaTimeout, fmt.Sprintf("other copies took longer than %s (slaveTimeout)", s.options.ReplicaTimeout))
+			}
 		case !w.deadline.Reached(now):
 			return
 		case w.end <= s.written:

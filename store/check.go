@@ -22,6 +22,8 @@ type CheckReport struct {
 	Keys    int64             // keys of records that the key index has
 	Indexed message.LogOffset // how far the key index is durable, by the checkpoint
 	Saved   message.LogOffset // what the checkpoint says is durable in the queues; -1 without one of ours
+	// Unconfirmed counts messages at the end of the log of a group of brokers that copies had not confirmed at an orderly end: they are in no queue yet.
+	Unconfirmed int64
 	// Lost lists the parts of the log, in order, that hold no valid record though they should.
 	Lost []DamagedRange
 	// Damage lists what no crash leaves behind, each as a sentence with exact ranges.
@@ -46,8 +48,12 @@ func (r CheckReport) String() string {
 	if !r.Clean {
 		state = "crashed"
 	}
-	return fmt.Sprintf("%s store: log [%d, %d), %d records, %d queues, %d entries, %d keys, checkpoint %d, %d damages, %d repairs",
+	text := fmt.Sprintf("%s store: log [%d, %d), %d records, %d queues, %d entries, %d keys, checkpoint %d, %d damages, %d repairs",
 		state, r.Start, r.End, r.Records, r.Queues, r.Entries, r.Keys, r.Saved, len(r.Damage), len(r.Repairs))
+	if r.Unconfirmed > 0 {
+		text += fmt.Sprintf(", %d messages that no copy has confirmed", r.Unconfirmed)
+	}
+	return text
 }
 
 // findingsMax bounds each list of a report; what is beyond is counted.

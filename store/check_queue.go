@@ -216,9 +216,13 @@ func (c *checker) rebuilds() bool { return c.state.own && c.state.entries == ent
 
 // misfit notes an entry that is not as it should be.
 func (c *checker) misfit(q *checkedQueue, found, want entry) {
-	if found.unwritten() {
+	switch {
+	case found.unwritten() && c.report.Clean && c.state.own && want.log >= c.state.saved:
+		// An orderly end leaves such only if copies have not confirmed them.
+		c.report.Unconfirmed++
+	case found.unwritten():
 		c.troubled(q, "have no entry", want)
-	} else {
+	default:
 		c.troubled(q, "have entries that do not fit their records", want)
 	}
 }

@@ -183,7 +183,7 @@ func (s *Store) alone(save func() error) error {
 // checkpoint makes all queue entries of flushed records durable and then says so in the file. A
 // restart reads the log from there on.
 func (s *Store) checkpoint() error {
-	if s.flushed == s.saved && s.readFrom == s.saved && s.keys.mark == s.marked {
+	if s.settled() == s.saved && s.readFrom == s.saved && s.keys.mark == s.marked {
 		return nil
 	}
 	return s.moveCheckpoint("")
@@ -195,10 +195,10 @@ func (s *Store) moveCheckpoint(leaving string) error {
 		return s.queuesFailed
 	}
 	// Flushed records have entries; unflushed ones may be gone after a crash. All of this is of one moment.
-	target := s.flushed
+	target := s.settled()
 	state := checkpointState{physicalAt: s.flushedAt, logicsAt: s.flushedAt, saved: target, leaving: leavingMark(leaving), own: true}
 	state.entries = s.entriesBefore(target, state)
-	state.mark, state.indexAt, state.durable = s.keys.mark, s.keys.completeAt(), target
+	state.mark, state.indexAt, state.durable = s.keys.mark, s.keys.completeAt(), s.flushed
 	if err := s.writeQueues(); err != nil {
 		return err
 	}

@@ -12,8 +12,8 @@
 // # Which calls wait
 //
 // For the disk: Open, Check, PlanRepair, Repair, Inspect and the calls of an Inspector but Log, FileStart and Close, WithSizesOf; of a
-// Store Close, Flush, Kick, DropTopic, HideExpired, Read, RecordBytes, Entries, StoredAt, OffsetAt and FindByKey, which also waits until the key index is as
-// far as the log; of a Follower Next, and Wait for records. All others do not wait, above all Append.
+// Store Close, Flush, CutLog, BeginAt, LogBytes, Kick, DropTopic, HideExpired, Read, RecordBytes, Entries, StoredAt, OffsetAt and FindByKey, which also waits until the key index is as
+// far as the log; of a Follower Next, and Wait for records; of a Feed Next, and Wait for bytes; of an Intake Take. PlanCut and PlanAnew wait. All others do not wait, above all Append.
 //
 // # What is durable when
 //
@@ -23,6 +23,9 @@
 // ones with AsyncFlush.
 //
 //	appended >= written >= flushed        SyncFlush: Confirmed = flushed, AsyncFlush: Confirmed = written
+//
+// With Options.Replicated Confirmed is also not more than Allow says. The files of queues and the checkpoint speak of confirmed records only, so what
+// copies have not confirmed can be cut off, and has to be confirmed again after a restart.
 //
 // A topic is removed durably when DropTopic returns. A failed write or sync of the log fences the store for good: what the disk
 // holds is in doubt. After one of a queue or the key index only what is derived stays behind, until a restart. A full disk
@@ -49,6 +52,8 @@
 //
 // Reading: Store.Read (read.go) → queueLog.readEntries (queue.go) → choose → readRecords → verifyRun.
 //
+// Copies: a master reads with Feed.Next (feed.go) what its slaves need; a slave gives it to Intake.Add, Take (intake.go) → take → Kick; Allow (confirm.go) → confirm.
+//
 // Keys: confirm → Follower.Next (follow.go) → keyIndex.extract (keys.go) → index.Index.Add → keyIndex.save → the checkpoint's mark.
 // Finding: Store.FindByKey (find.go) → keyIndex.reach → index.Index.Search → matching.
 //
@@ -64,6 +69,10 @@
 //	late.go        appends that were answered before their outcome was known
 //	write.go       batches to the operating system, full disk
 //	flush.go       group commit, confirmation
+//	confirm.go     what copies confirm; cutting off what they do not
+//	feed.go        the bytes of the log, for copies
+//	intake.go      the bytes of a master's log, for a slave
+//	plan.go        what the next start cuts off
 //	queue.go       consume queues
 //	layout.go      what their entries say, in the two kinds of queues
 //	inner.go       records that hold several messages

@@ -179,3 +179,31 @@ func (s *Store) removeFiles(q *queueLog) error {
 	}
 	return s.env.Disk.SyncDir(q.layout.dir + "/" + q.key.Topic)
 }
+
+// DropTopicBefore is DropTopic for a slave whose master has removed the topic, when its log had an end: nothing is done if the topic has messages behind that, for
+// then it was made again. It waits for the disk.
+func (s *Store) DropTopicBefore(topic string, end message.LogOffset) error {
+	if err := s.Flush(); err != nil {
+		return err
+	}
+	return s.alone(func() error {
+		for _, q := range s.order {
+			if q.key.Topic != topic {
+				continue
+			}
+			if last, err := q.newestEnd(); err != nil || last > end || q.next != q.max {
+				return err
+			}
+		}
+		return s.dropTopic(topic)
+	})
+}
+
+// newestEnd is where the record of the newest entry ends, also if that is only in the file.
+func (q *queueLog) newestEnd() (message.LogOffset, error) {
+	if len(q.tail) > 0 || q.end == q.first || q.row.Empty() {
+		return q.lastEnd(), nil
+	}
+	e, err := q.fileEntry(q.end - 1)
+	return e.end(), err
+}

@@ -34,24 +34,38 @@ func (s *Store) flushOnce() {
 		shownAt = s.shownAt
 	}
 	s.flushedAt = shownAt
+	s.wakeFeeds()
+	s.options.Moved()
 	s.changed.Broadcast()
 }
 
 // confirm shows consumers what has become confirmed, and then answers the senders: who was
 // answered can read what it sent.
 func (s *Store) confirm() {
-	confirmed := s.Confirmed()
-	for s.arrivals.len() > 0 && s.arrivals.peek().end <= confirmed {
+	until := s.confirmUntil()
+	for s.arrivals.len() > 0 && s.arrivals.peek().end <= until {
 		a := s.arrivals.pop()
+		s.confirmed = max(s.confirmed, a.end)
 		s.show(a)
+		if a.queue == nil || a.jump > 0 {
+			continue
+		}
 		s.options.Arrived(a.queue.key, a.at.Queue+message.QueueOffset(a.count)-1, a.tagHash)
 	}
+	s.settleConfirmed(until)
 	s.wakeFollowers()
 	s.answer()
 }
 
 // show adds the record's entry to its queue.
 func (s *Store) show(a arrival) {
+	switch {
+	case a.queue == nil:
+		return
+	case a.jump > 0:
+		a.queue.max = a.at.Queue + message.QueueOffset(a.jump)
+		return
+	}
 	s.shownAt = a.stored
 	e := entry{number: a.at.Queue, count: a.count, log: a.at.Log, size: int32(a.end - a.at.Log), tagHash: a.tagHash, stored: a.stored}
 	if a.queue.add(e) {

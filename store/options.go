@@ -126,6 +126,15 @@ type Options struct {
 	DeletePause time.Duration
 	// Retention, if not nil, gives topics limits of their own. It must not wait.
 	Retention func(topic string) Retention
+	// Replicated says that the log has copies, and that nothing is confirmed before Allow says so. After a start what was not confirmed at the last checkpoint
+	// has to be confirmed again.
+	Replicated bool
+	// Slave says that the log is that of a master, which an Intake takes. Appends are refused.
+	Slave bool
+	// ReplicaTimeout is how long an append waits for copies (slaveTimeout).
+	ReplicaTimeout time.Duration
+	// Moved is told when the log has become longer on the medium, or in the operating system with AsyncFlush. It must not wait.
+	Moved func()
 	// Locked, if not nil, is called once the directory is locked, before anything in it is looked at: whoever keeps more in it
 	// reads there what BatchQueues and Retention will be asked for. Its error is that of Open.
 	Locked func() error
@@ -146,6 +155,7 @@ func DefaultOptions() Options {
 		BodySizeMax:         4 << 20,
 		WaitingMax:          64 << 20,
 		FlushTimeout:        5 * time.Second,
+		ReplicaTimeout:      3 * time.Second,
 		FlushEvery:          500 * time.Millisecond,
 		SaveQueuesEvery:     time.Second,
 		CheckpointEvery:     10 * time.Second,
@@ -178,6 +188,7 @@ func (o Options) withDefaults() Options {
 	fill(&o.BodySizeMax, d.BodySizeMax)
 	fill(&o.WaitingMax, d.WaitingMax)
 	fill(&o.FlushTimeout, d.FlushTimeout)
+	fill(&o.ReplicaTimeout, d.ReplicaTimeout)
 	fill(&o.FlushEvery, d.FlushEvery)
 	fill(&o.SaveQueuesEvery, d.SaveQueuesEvery)
 	fill(&o.CheckpointEvery, d.CheckpointEvery)
@@ -208,6 +219,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Arrived == nil {
 		o.Arrived = func(QueueKey, message.QueueOffset, int64) {}
+	}
+	if o.Moved == nil {
+		o.Moved = func() {}
 	}
 	if o.Synced == nil {
 		o.Synced = func(time.Duration, int64) {}

@@ -152,6 +152,9 @@ func (q *queueLog) numberAt(at position) (message.QueueOffset, error) {
 // outside sets the status of a read at a number where there is no message.
 func outside(q *queueLog, from message.QueueOffset, result *ReadResult) bool {
 	switch {
+	case from > q.max && from <= q.next:
+		// The log has the messages before it, and they are not confirmed again after a restart: who has seen them waits.
+		result.Status, result.Next = ReadOffsetOverflowOne, from
 	case q.max == 0:
 		result.Status, result.Next = ReadNoMessageInQueue, 0
 	case from < q.min:

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/store/segment"
@@ -10,9 +11,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// recover brings the files into a state that can be built on. Afterwards everything in the log is verified from the
+// recover brings the files into a state that can be built on, of which some may have been cut off as planned. Afterwards everything in the log is verified from the
 // checkpoint on, flushed, and in its queue; everything behind it is zero.
-func (s *Store) recover() error {
+func (s *Store) recover(planned *plan) error {
 	clean, err := closedCleanly(s.env.Disk)
 	if err != nil {
 		return err
@@ -37,6 +38,9 @@ func (s *Store) recover() error {
 			return err
 		}
 	}
+	if state, err = s.withoutBeginning(state); err != nil {
+		return err
+	}
 	from, err := s.scanFrom(state)
 	if err != nil {
 		return err
@@ -53,7 +57,13 @@ func (s *Store) recover() error {
 	}
 	s.saved, s.shownAt = state.saved, min(state.physicalAt, state.logicsAt)
 	s.flushedAt = s.shownAt
-	r := &replay{store: s, state: state, secured: max(from, state.saved), clean: clean}
+	r := &replay{store: s, state: state, secured: max(from, state.saved), clean: clean, shown: math.MaxInt64}
+	if s.options.Replicated && state.own {
+		r.shown = max(from, state.saved)
+	}
+	if s.options.Replicated && planned != nil {
+		r.shown = planned.Confirmed
+	}
 	err = r.run(from)
 	if errors.Is(err, errContradiction) {
 		s.env.Log.Warn("the queues do not fit the log: all queues are built again from the log", zap.Error(err))
@@ -155,7 +165,7 @@ func (s *Store) settle(r *replay) error {
 	if err := s.shortenDropped(end); err != nil {
 		return err
 	}
-	s.appended, s.written, s.flushed = end, end, end
+	s.appended, s.written, s.flushed, s.allowed, s.confirmed = end, end, end, min(end, r.shown), min(end, r.shown)
 	if !r.clean {
 		s.env.Log.Info("recovered after a crash", zap.Int64("end", int64(end)), zap.Int("queues", len(s.order)))
 	}

@@ -17,6 +17,7 @@ type replay struct {
 	before  int64             // queue entries of records before it
 	at      message.LogOffset // and up to here
 	secured message.LogOffset // and durable up to here
+	shown   message.LogOffset // records that end behind it are not confirmed
 	whole   bool              // the log is read from its first record on
 	rebuild bool              // and the queues' files are not believed
 	fresh   int               // entries that were replayed and are not in their files
@@ -154,6 +155,7 @@ func (r *replay) runAll() error {
 	}
 	clear(s.queues)
 	s.order, s.dirty, s.saved = nil, nil, -1
+	s.arrivals = fifo[arrival]{}
 	if err := r.run(s.Start()); err != nil {
 		return err
 	}
@@ -193,6 +195,9 @@ func (r *replay) verifyLog(durable message.LogOffset) error {
 // where its entries are built again.
 func (r *replay) record(record *message.Record) error {
 	s := r.store
+	if r.at > r.shown {
+		return s.take(record, r.at)
+	}
 	s.lastStoredAt, s.shownAt, s.flushedAt = record.StoredAt, record.StoredAt, record.StoredAt
 	if isBridge(record) {
 		r.gaps.note(record)

@@ -21,9 +21,10 @@ const (
 	AppendIllegal                                // MESSAGE_ILLEGAL
 	AppendPropertiesTooLarge                     // PROPERTIES_SIZE_EXCEEDED
 	AppendNoFile                                 // CREATE_MAPPED_FILE_FAILED: the log's next file could not be made
+	AppendReplicaTimeout                         // FLUSH_SLAVE_TIMEOUT: as durable here as promised, and not yet at enough copies
 )
 
-var appendStatusNames = [...]string{"ok", "flush timed out", "failed", "unavailable", "no space", "busy", "illegal", "properties too large", "no file"}
+var appendStatusNames = [...]string{"ok", "flush timed out", "failed", "unavailable", "no space", "busy", "illegal", "properties too large", "no file", "replicas timed out"}
 
 // String names the status.
 func (s AppendStatus) String() string {
@@ -34,7 +35,9 @@ func (s AppendStatus) String() string {
 }
 
 // Stored reports whether the message is in the log.
-func (s AppendStatus) Stored() bool { return s == AppendOK || s == AppendFlushTimeout }
+func (s AppendStatus) Stored() bool {
+	return s == AppendOK || s == AppendFlushTimeout || s == AppendReplicaTimeout
+}
 
 // Place is where a record stands.
 type Place struct {

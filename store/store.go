@@ -32,7 +32,7 @@ type Store struct {
 	logFiles, queueFiles *segment.Handles
 
 	// The watermarks: flushed <= written <= appended, and confirmed is
-	// flushed with SyncFlush, written with AsyncFlush.
+	// flushed with SyncFlush, written with AsyncFlush, but not more than allowed.
 	appended message.LogOffset // records before it have their places
 	written  message.LogOffset // records before it are in the operating system
 	flushed  message.LogOffset // records before it are on the medium
@@ -57,6 +57,7 @@ type Store struct {
 	crowded error // the same, by how full the disk is
 	clogged error // the same, because queue entries cannot be written
 	closing bool  // no appends are taken any more
+	givenUp bool  // nor are any, as copies are not waited for any more
 	drained bool  // and nothing is left to be flushed
 	// released says that the files are closed.
 	released bool
@@ -76,7 +77,11 @@ type Store struct {
 	dropped droppedTopics // removed topics of which the log still has records
 
 	followers []*Follower
-	keys      keyIndex
+	feeds     []*Feed
+	// With Options.Replicated copies have the log up to allowed, and confirmed is as much of that as whole records: allowed may be within one.
+	allowed, confirmed message.LogOffset
+	gaps               gap // bridges that a slave has taken
+	keys               keyIndex
 
 	cleaned  Cleaned
 	manual   int // rounds of cleaning for which every hour is one of DeleteAt
@@ -130,7 +135,11 @@ func (s *Store) start() error {
 			return err
 		}
 	}
-	return s.recover()
+	planned, err := s.carryOut()
+	if err != nil {
+		return err
+	}
+	return s.recover(planned)
 }
 
 // Written, Flushed and Confirmed are the watermarks: how far the log is in the operating system, on the
@@ -142,10 +151,10 @@ func (s *Store) Flushed() message.LogOffset { return s.flushed }
 
 // Confirmed is how far consumers may see. It never moves back while the store is open.
 func (s *Store) Confirmed() message.LogOffset {
-	if s.options.Flush == AsyncFlush {
-		return s.written
+	if s.options.Replicated {
+		return s.confirmed
 	}
-	return s.flushed
+	return s.Durable()
 }
 
 // Start is the first byte of the log that still exists.
@@ -201,6 +210,7 @@ func (s *Store) Close() error {
 	s.stop.Broadcast()
 	s.cleanNow.Broadcast()
 	s.wakeFollowers()
+	s.wakeFeeds()
 	// A full disk refuses what waits to be written, and then nothing waits any more.
 	for s.writing || s.fence == nil && (!s.batch.empty() || s.flushed < s.written) {
 		s.Kick()
@@ -208,6 +218,8 @@ func (s *Store) Close() error {
 		s.changed.WaitUntil(s.env.Clock.Now().Add(closeStep))
 	}
 	s.drained = true
+	// What copies have not confirmed may be lost, or not.
+	s.answerAll(AppendFailed, "the broker has stopped before enough copies had the message: it may be stored or not")
 	s.stop.Broadcast()
 	s.unflushed.Broadcast()
 	s.changed.Broadcast()

@@ -66,6 +66,8 @@ func (s *Store) advance(end message.LogOffset) {
 	}
 	s.written = end
 	s.unflushed.Signal()
+	s.wakeFeeds()
+	s.options.Moved()
 	if s.options.Flush == AsyncFlush {
 		s.confirm()
 	}
@@ -130,7 +132,9 @@ func (s *Store) takeBack(status AppendStatus, reason string) {
 		if a.at.Log < s.written {
 			return false
 		}
-		a.queue.next = a.at.Queue
+		if a.queue != nil {
+			a.queue.next = a.at.Queue
+		}
 		return true
 	})
 	s.batch.reset()

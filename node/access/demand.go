@@ -171,6 +171,7 @@ var demands = map[int32]demand{
 	proto.ReqNotifyMinBrokerIDChange:                {classInner, cluster(ActionUpdate)},
 
 	// Replication, broker containers, controllers.
+	proto.ReqCopyTables:                  {classInner, cluster(ActionGet)},
 	proto.ReqAddBroker:                   {classChange, cluster(ActionUpdate)},
 	proto.ReqRemoveBroker:                {classChange, cluster(ActionUpdate)},
 	proto.ReqExchangeBrokerHAInfo:        {classInner, cluster(ActionUpdate)},
@@ -189,4 +190,6 @@ var demands = map[int32]demand{
 	proto.ReqCleanBrokerData:             {classChange, clusterOf("clusterName", ActionUpdate)},
 	proto.ReqControllerGetNextBrokerID:   {classInner, clusterOf("clusterName", ActionGet)},
 	proto.ReqControllerApplyBrokerID:     {classInner, clusterOf("clusterName", ActionUpdate)},
+	proto.ReqDrainBroker:                 {classChange, cluster(ActionUpdate)}, // Gantry's own
+	proto.ReqRaftMessage:                 {classInner, cluster(ActionUpdate)},  // Gantry's own
 }

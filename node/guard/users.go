@@ -44,6 +44,9 @@ func (g *Guard) Serve(in *transport.Incoming) bool {
 	return true
 }
 
+// Serves reports whether Serve answers requests of a code.
+func Serves(code int32) bool { return handlers[code] != nil }
+
 // answer tells the outcome of a change.
 func answer(in *transport.Incoming, err error) {
 	var refused *refusedChange

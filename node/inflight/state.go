@@ -211,12 +211,15 @@ func (k *queue) find(offset message.QueueOffset) (int, bool) {
 	return slices.BinarySearchFunc(k.holds, offset, func(h Hold, o message.QueueOffset) int { return cmp.Compare(h.Offset, o) })
 }
 
-// Trim drops what is behind the end of a queue, which a crash has taken: other messages will have those numbers.
-func (s *State) Trim(q Queue, end message.QueueOffset) {
-	if k := s.queues[q]; k != nil && k.next > end {
-		s.cut(k, end)
-		k.next = end
+// Trim drops what is behind the end of a queue, and reports whether there was something: other messages will have those numbers.
+func (s *State) Trim(q Queue, end message.QueueOffset) bool {
+	k := s.queues[q]
+	if k == nil || k.next <= end {
+		return false
 	}
+	s.cut(k, end)
+	k.next = end
+	return true
 }
 
 // String tells how much is in flight.

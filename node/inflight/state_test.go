@@ -174,9 +174,9 @@ func TestAPopThatCannotBeStoredIsAsIfItHadNotBeen(t *testing.T) {
 func TestWhatACrashHasTakenIsNotInFlight(t *testing.T) {
 	s := inflight.New()
 	s.Apply(popped(0, 0, 5, first(2), first(4)), at(0))
-	s.Trim(orders, 7)
+	require.False(t, s.Trim(orders, 7))
 	require.Len(t, s.All(orders), 2)
-	s.Trim(orders, 3)
+	require.True(t, s.Trim(orders, 3))
 	require.Equal(t, []message.QueueOffset{2}, offsets(s.All(orders)))
 	next, _ := s.Next(orders)
 	require.EqualValues(t, 3, next)

@@ -13,7 +13,7 @@ package lint
 // Transport and store do not know each other: node/broker is the only place where they
 // meet. Only commands, the root package and tests may name a world.
 const policy = `
-	NONE < node/env, transport/wire, transport/message, linearizability, sim/lint, sim/planted, interop/..., cmd/gantry/acceptance,
+	NONE < node/env, transport/wire, transport/message, linearizability, sim/lint, sim/planted, interop/..., cmd/gantry/acceptance, cmd/gantry/chaos,
 		node/filter/filtertest, internal/processtest, internal/promtest, node/measure;
 
 	node/env       < store/segment, node/replica, node/env/osenv, node/env/envtest, sim;
@@ -28,17 +28,18 @@ const policy = `
 	# Who may do what: decided by pure code, kept and recorded by a guard that name servers and brokers have.
 	transport/wire, transport/proto, transport/signature < node/access;
 	node/env, transport, transport/wire, transport/proto, transport/signature, node/access < node/guard;
-	node/access, node/guard, transport/signature < node/namesrv, node/broker, cmd/gantry;
+	node/access, node/guard, transport/signature < node/namesrv, node/broker, node/controller, cmd/gantry;
 	transport/signature < client, .;
 
 	node/env, node/measure, transport, transport/wire, transport/proto
 		< node/namesrv;
-	node/env, transport, transport/wire, transport/proto, node/replica
+	node/env, node/measure, transport, transport/wire, transport/proto
 		< node/controller;
 	transport/message < node/filter;
 	node/env, transport/message < node/inflight;
+	node/env, transport/message < node/replica;
 	transport/message < node/repeat < node/broker;
-	node/env, transport, transport/wire, transport/proto, transport/assign, node/replica, node/filter, node/measure, node/inflight, transport/message, store, store/timer
+	node/env, transport, transport/wire, transport/proto, transport/assign, node/replica, node/filter, node/measure, node/inflight, transport/message, store, store/segment, store/timer
 		< node/broker;
 	node/env, transport, transport/wire, transport/proto, transport/message, transport/assign
 		< client;
@@ -51,7 +52,7 @@ const policy = `
 	cmd/gantry/commandline, cmd/gantry/config, cmd/gantry/monitor, cmd/gantry/table
 		< cmd/gantry;
 	# Tests of the binary know it from outside.
-	NONE < cmd/gantry/commandline, cmd/gantry/table, cmd/gantry/acceptance, cmd/gantry/speed;
+	NONE < cmd/gantry/commandline, cmd/gantry/table, cmd/gantry/acceptance, cmd/gantry/chaos, cmd/gantry/speed;
 	cmd/gantry/commandline < cmd/gantry/config;
 	node/env, node/measure < cmd/gantry/monitor;
 	sim, node/env, node/namesrv, node/broker, node/controller, node/replica, client, store, store/index

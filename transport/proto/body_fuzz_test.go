@@ -53,7 +53,11 @@ var rewriters = map[string]rewriter{
 	"UserInfo":           rewrites(UnmarshalUserInfo, (*UserInfo).Marshal),
 	"AclInfo":            rewrites(UnmarshalACLInfo, (*ACLInfo).Marshal),
 	"AclConfig":          rewrites(UnmarshalACLConfig, (*ACLConfig).Marshal),
+	"CopiesStatus":       rewrites(UnmarshalCopiesStatus, (*CopiesStatus).Marshal),
 	"BatchAck":           rewrites(UnmarshalBatchAckMessage, (*BatchAckMessage).Marshal),
+	"SyncStateSet":       rewrites(UnmarshalSyncStateSet, (*SyncStateSet).Marshal),
+	"ElectedMaster":      rewrites(UnmarshalElectedMaster, (*ElectedMaster).Marshal),
+	"ReplicasInfo":       rewrites(UnmarshalBrokerReplicasInfo, (*BrokerReplicasInfo).Marshal),
 	"GroupConfig": func(body []byte) ([]byte, error) {
 		g, err := UnmarshalSubscriptionGroupConfig(body)
 		return g.Marshal(), err

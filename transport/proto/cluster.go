@@ -86,14 +86,18 @@ func (g *BrokerMemberGroup) String() string {
 func (g *BrokerMemberGroup) Marshal() []byte {
 	var w writer
 	w.open('{')
+	w.memberGroup(g)
+	w.close('}')
+	return w.text
+}
+
+func (w *writer) memberGroup(g *BrokerMemberGroup) {
 	w.key("brokerMemberGroup")
 	w.open('{')
 	w.addresses(g.Addresses)
 	w.stringMember("brokerName", g.BrokerName)
 	w.stringMember("cluster", g.Cluster)
 	w.close('}')
-	w.close('}')
-	return w.text
 }
 
 // UnmarshalBrokerMemberGroup reads the body. The error is ErrBody.

@@ -45,7 +45,7 @@
 //
 // # Files
 //
-//	request_codes.go, request_names.go, response_codes.go   the codes and their names
+//	request_codes.go, request_names.go, response_codes.go   the codes and their names; request_codes_own.go those that are Gantry's own
 //	header.go, field.go, field_list.go        the interfaces, reading and writing of fields
 //	header_send.go             sends and their answer
 //	header_pull.go             pulls and their answer
@@ -60,6 +60,7 @@
 //	header_topic.go, header_topic_config.go   topics and configuration of a broker
 //	header_group.go            consumer groups of a broker
 //	header_broker.go           registration and heartbeats of brokers
+//	header_controller.go, header_master.go, header_sync_state.go, header_controllers.go   what brokers, tools and controllers ask of controllers
 //	header_route.go, header_kv.go   the other requests to a name server
 //	header_acl_config.go, header_auth.go, acl_config.go, user_info.go, acl_info.go   who may do what
 //	strict.go, strict_token.go, strict_reference.go   the dialect
@@ -72,6 +73,7 @@
 //	consume_stats.go, consume_stats_list.go, consumer_status.go, time_span.go, consume_queue.go, stats_data.go   about progress
 //	connection.go, producers.go, running_info.go, process_queue.go, consume_rates.go, directly.go   about members
 //	lock.go, assignment.go, request_mode.go, batch_ack.go      about who gets which queue and how
+//	sync_state.go              about in-sync sets
 //	config_text.go             configuration as properties text
 //	perm.go, names.go, name_order.go, validate.go, tag_hash.go   rules about topics, groups and tags
 //	describe.go                commands for logs

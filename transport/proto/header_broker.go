@@ -190,6 +190,12 @@ type BrokerHeartbeat struct {
 	ConfirmOffset    Maybe[int64] // confirmOffset: what the in-sync set holds
 	LiveForMillis    Maybe[int64] // heartbeatTimeoutMills (spelled so)
 	ElectionPriority Maybe[int32] // electionPriority
+	// Incarnation (gantryIncarnation, Gantry's own) is that of the registration; see RegisterToController.
+	Incarnation Maybe[int64]
+	// SentAt (gantrySentAt, Gantry's own) is a time of the broker's own clock, greater in each heartbeat of an incarnation; see ElectMaster. 0: none.
+	SentAt int64
+	// Drained (gantryDrained, Gantry's own): others are elected rather than this broker, which an operator is about to stop.
+	Drained bool
 }
 
 // EncodeFields writes the header.
@@ -203,6 +209,11 @@ func (h *BrokerHeartbeat) EncodeFields(e *wire.Encoder) {
 	encodeMaybe(e, "confirmOffset", h.ConfirmOffset)
 	encodeMaybe(e, "heartbeatTimeoutMills", h.LiveForMillis)
 	encodeMaybe(e, "electionPriority", h.ElectionPriority)
+	encodeMaybe(e, "gantryIncarnation", h.Incarnation)
+	encodeInteger(e, "gantrySentAt", h.SentAt)
+	if h.Drained {
+		e.Bool("gantryDrained", true)
+	}
 }
 
 // DecodeFields reads the header.
@@ -218,6 +229,9 @@ func (h *BrokerHeartbeat) DecodeFields(f wire.Fields) error {
 		ConfirmOffset:    r.maybeInt64("confirmOffset"),
 		LiveForMillis:    r.maybeInt64("heartbeatTimeoutMills"),
 		ElectionPriority: r.maybeInt32("electionPriority"),
+		Incarnation:      r.maybeInt64("gantryIncarnation"),
+		SentAt:           r.integer("gantrySentAt"),
+		Drained:          r.flag("gantryDrained", false),
 	}
 	return r.err
 }

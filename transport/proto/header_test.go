@@ -131,7 +131,7 @@ func TestHeadersOfTopicsAndNameServersSurviveAFrame(t *testing.T) {
 	t.Run("QueryDataVersionResponse", func(t *testing.T) { survives[QueryDataVersionResponse](t, nil) })
 	t.Run("BrokerHeartbeat", func(t *testing.T) {
 		survives(t, func(h *BrokerHeartbeat) {
-			unset(&h.BrokerID, &h.MaxOffset, &h.ConfirmOffset, &h.LiveForMillis)
+			unset(&h.BrokerID, &h.MaxOffset, &h.ConfirmOffset, &h.LiveForMillis, &h.Incarnation)
 			unset(&h.Epoch, &h.ElectionPriority)
 		})
 	})

@@ -8,6 +8,9 @@ func RequestName(code int32) string {
 	if name, known := requestNames[code]; known {
 		return name
 	}
+	if name, known := ownRequestNames[code]; known {
+		return name
+	}
 	return "request " + strconv.Itoa(int(code))
 }
 
