@@ -49,7 +49,7 @@ func (p *Producer) rest(call *env.Call, s *sending, deadline env.Instant) bool {
 	}
 	until := p.core.env.Clock.Now()
 	switch {
-	case s.awaits():
+	case s.waits:
 		until = until.Add(awayFor)
 	case busy == 0 || !isBusy(s.attempts[len(s.attempts)-1].Err):
 		return true

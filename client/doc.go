@@ -103,6 +103,7 @@
 //	choice.go, fault.go   which broker is next, from how they served (pure)
 //	detector.go     learning how brokers served, finding out that they are back
 //	backoff.go      waiting for busy brokers
+//	away.go         waiting for the only broker, and for a master
 //	hooks.go        what the application runs around each try
 //	trace.go        message traces as bytes (pure)
 //	tracer.go       sending them
@@ -140,5 +141,5 @@
 //	popqueue.go       messages between pop and acknowledgement (pure)
 //	admin.go, admin_topic.go, admin_query.go, admin_config.go, admin_brokers.go, admin_group.go, admin_member.go,
 //	admin_offset.go, admin_stats.go, admin_names.go, admin_list.go, admin_entries.go, admin_rights.go,
-//	admin_auth.go     administration
+//	admin_auth.go, admin_controller.go     administration
 package client

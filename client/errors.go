@@ -59,7 +59,7 @@ func (windowFull) Is(target error) bool { return target == ErrBusy }
 // ResponseError is an answer with an error code. Its Code is one of the proto.Resp constants.
 type ResponseError = transport.ResponseError
 
-// Attempt is one try to send a message.
+// Attempt is one try to send a message. Tries that only found the one broker away are one, however many there were.
 type Attempt struct {
 	Queue   Queue
 	Address string        // of the broker; "" if none was known

@@ -25,15 +25,16 @@ type heartbeats struct {
 
 // peer is one broker address.
 type peer struct {
-	address string
-	due     env.Instant // when to send next
-	sending bool
-	losses  int   // connections that have ended
-	heard   bool  // it answered the last heartbeat, over a connection that still stands
-	version int32 // of the broker, from its answer
-	told    bool  // it has answered once, and so said
-	window  int   // how many sends of each producer it knows again
-	settled env.Cond
+	address   string
+	due       env.Instant // when to send next
+	sending   bool
+	losses    int    // connections that have ended
+	heard     bool   // it answered the last heartbeat, over a connection that still stands
+	version   int32  // of the broker, from its answer
+	told      bool   // it has answered once, and so said
+	window    int    // how many sends of each producer it knows again
+	complaint string // the failure that was logged last, "" once a heartbeat has succeeded
+	settled   env.Cond
 }
 
 func newHeartbeats(k *core) *heartbeats {
@@ -117,16 +118,24 @@ func (h *heartbeats) send(p *peer) {
 	first := heard && !p.heard
 	p.sending, p.heard = false, heard
 	if err == nil {
-		p.version = response.Version
+		p.version, p.complaint = response.Version, ""
 		p.learn(response)
 	} else if h.core.state < closing {
-		h.core.env.Log.Warn("a broker did not take a heartbeat", zap.Error(err))
+		h.complain(p, err)
 		h.againSoon(p)
 	}
 	p.settled.Broadcast()
 	h.changed.Broadcast()
 	if first && h.core.met != nil {
 		h.core.met(p.address)
+	}
+}
+
+// complain logs a failure once, however often it happens: somebody who waits tries again and again.
+func (h *heartbeats) complain(p *peer, err error) {
+	if text := err.Error(); text != p.complaint {
+		h.core.env.Log.Warn("a broker did not take a heartbeat", zap.Error(err))
+		p.complaint = text
 	}
 }
 

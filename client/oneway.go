@@ -36,7 +36,7 @@ func (p *Producer) sendOneway(ctx context.Context, m *Message, waits bool) error
 	if err := p.prepare(s, m); err != nil {
 		return err
 	}
-	to, err := p.firstTarget(call, s, deadline)
+	to, err := p.firstTarget(call, s, order{deadline: deadline})
 	if err == nil {
 		err = p.identify(s)
 	}

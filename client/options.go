@@ -225,7 +225,8 @@ func WithTryTimeout(timeout time.Duration) ProducerOption {
 }
 
 // WithRetries sets how many further tries Send ("retryTimesWhenSendFailed") and SendAsync
-// ("retryTimesWhenSendAsyncFailed") make. The default is 2 for both.
+// ("retryTimesWhenSendAsyncFailed") make. The default is 2 for both. If a topic has one broker only, and that is away, tries do not count:
+// the send waits until it is back, or another one of its group is master, as long as the send timeout allows. With 0 it fails at once.
 func WithRetries(retries, asyncRetries int) ProducerOption {
 	return producerOption(func(c *config) { c.retries, c.asyncRetries = retries, asyncRetries })
 }

@@ -278,9 +278,47 @@ func TestAnErrorBeforeTheRequestLeftSaysNotStored(t *testing.T) {
 	c.run(5*time.Second, func() { _, err = c.producer().Send(background, hello()) })
 	var failed *client.SendError
 	require.ErrorAs(t, err, &failed)
-	require.Len(t, failed.Attempts, 3)
+	require.Len(t, failed.Attempts, 1, "to wait for the only broker is one try")
+	require.GreaterOrEqual(t, failed.Took, 2800*time.Millisecond, "it may be back before the send timeout is over")
 	require.False(t, failed.MaybeStored)
 	require.ErrorIs(t, err, client.ErrNotSent)
+	c.run(5*time.Second, func() { _, err = c.producer(client.WithRetries(0, 0)).Send(background, hello()) })
+	require.ErrorAs(t, err, &failed)
+	require.Less(t, failed.Took, 100*time.Millisecond, "who wants no retries does not wait")
+}
+
+func TestASendGoesOnWhenTheOnlyBrokerIsBack(t *testing.T) {
+	for name, away := range map[string]func(c *cluster){
+		"it is a copy for a while": func(c *cluster) {
+			c.a.intercept = func(in *transportIncoming) bool {
+				switch {
+				case in.Command.Code == proto.ReqHeartbeat:
+					in.Reply().Send(proto.RespSuccess, &proto.HeartbeatResponse{SendWindow: 100}, nil)
+					return true
+				case in.Command.Code == proto.ReqSendMessageV2 && int64(c.kernel.Now()) < int64(time.Second):
+					in.Reply().Error(proto.RespServiceNotAvailable, "this broker is a slave")
+					return true
+				}
+				return false
+			}
+		},
+		"its group has no master for a while": func(c *cluster) {
+			whole, copied := c.names.routes["orders"], newBroker(c.app, "a", 1)
+			c.names.routes["orders"] = route(2, copied)
+			c.app.Tasks.Go("elect", func() { c.app.Tasks.Sleep(time.Second); c.names.routes["orders"] = whole })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, 1)
+			c.names.routes["orders"] = route(2, c.a)
+			away(c)
+			var result client.SendResult
+			var err error
+			c.run(5*time.Second, func() { result, err = c.producer().Send(background, hello()) })
+			require.NoError(t, err)
+			require.Equal(t, 1, result.Tries, "a try that found nobody does not count")
+		})
+	}
 }
 
 func TestAConnectionThatBreaksLeavesTheOutcomeOpen(t *testing.T) {

@@ -135,12 +135,19 @@ func (r *routes) begin(name string) *env.Future[error] {
 }
 
 // suspectPause is how long a route stays above suspicion after it was fetched.
-const suspectPause = time.Second
+const suspectPause = 250 * time.Millisecond
 
 // suspect fetches a route again, in the background, because a broker it names did not serve.
 func (r *routes) suspect(name string) {
 	if t := r.topics[name]; t != nil && r.core.env.Clock.Now().Sub(t.fetchedAt) >= suspectPause {
 		r.begin(name)
+	}
+}
+
+// doubt suspects a route after an error that may mean that a broker is gone, or that it was master and is a copy now.
+func (r *routes) doubt(name string, err error) {
+	if hasNoAnswer(err) || hasCode(err, proto.RespServiceNotAvailable) {
+		r.suspect(name)
 	}
 }
 

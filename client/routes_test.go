@@ -1,10 +1,12 @@
 package client_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/gantrymq/gantry/client"
+	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/stretchr/testify/require"
 )
@@ -54,6 +56,76 @@ func TestABrokerThatMovedIsFoundSoonAfterItFailed(t *testing.T) {
 		took = c.app.Clock.Now().Sub(began)
 	})
 	require.Less(t, took, time.Second)
+}
+
+// handOver makes b the master of the name a, which answers from now on as a copy does.
+func (c *cluster) handOver(codes ...int32) {
+	c.app.Tasks.Sleep(2 * time.Second)
+	c.a.intercept = func(in *transport.Incoming) bool {
+		refused := slices.Contains(codes, in.Command.Code)
+		if refused {
+			in.Reply().Error(proto.RespServiceNotAvailable, "this broker is a slave")
+		}
+		return refused
+	}
+	moved := route(1, c.a)
+	moved.Brokers[0].Addresses = []proto.BrokerAddress{{ID: 0, Address: c.b.address}, {ID: 1, Address: c.a.address}}
+	c.names.routes["orders"] = moved
+}
+
+// until repeats a call until it succeeds, and returns how long that took.
+func (c *cluster) until(call func() error) time.Duration {
+	began := c.app.Clock.Now()
+	for call() != nil {
+		c.app.Tasks.Sleep(10 * time.Millisecond)
+	}
+	return c.app.Clock.Now().Sub(began)
+}
+
+func TestAProducerThatNeverTriesAgainFindsTheNextMasterForTheNextMessage(t *testing.T) {
+	c := newCluster(t, 1)
+	c.names.routes["orders"] = route(1, c.a)
+	var took time.Duration
+	c.run(time.Minute, func() {
+		p := c.producer(client.WithRetries(0, 0))
+		send := func() error {
+			_, err := p.Send(background, hello())
+			return err
+		}
+		must(send())
+		c.handOver(proto.ReqSendMessageV2)
+		took = c.until(send)
+	})
+	require.Len(t, c.b.sends, 1)
+	require.Less(t, took, time.Second)
+}
+
+func TestAConsumerWhoseMasterIsACopyNowFindsTheNextOne(t *testing.T) {
+	queue := client.Queue{Topic: "orders", BrokerName: "a"}
+	for name, ask := range map[string]func(*client.PullConsumer) error{
+		"commit": func(p *client.PullConsumer) error { return p.Commit(background, queue, 1) },
+		"bounds": func(p *client.PullConsumer) error {
+			_, err := p.MaxOffset(background, queue)
+			return err
+		},
+		"pull": func(p *client.PullConsumer) error {
+			_, err := p.Pull(background, queue, 0, 1)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, 1)
+			c.names.routes["orders"] = route(1, c.a)
+			var took time.Duration
+			c.run(time.Minute, func() {
+				p := c.consumer()
+				must(ask(p))
+				c.handOver(proto.ReqUpdateConsumerOffset, proto.ReqGetMaxOffset, proto.ReqPullMessage)
+				took = c.until(func() error { return ask(p) })
+			})
+			require.Less(t, took, time.Second)
+		})
+	}
 }
 
 func TestARouteIsKeptWhileNameServersDoNotKnowIt(t *testing.T) {

@@ -31,6 +31,7 @@ type sending struct {
 	asks     bool   // it is a request: brokers must know this client before
 	sequence int64  // of the message, or of the first one of a batch; 0: none
 	bound    bool   // it was perhaps stored by a broker that knows repeats: further tries go there
+	waits    bool   // the last try does not count: its broker is away, and no other one will do
 	chosen   bool   // it must go to queue
 	queue    Queue
 	began    env.Instant
@@ -185,13 +186,14 @@ func (s *sending) result(status SendStatus, queue Queue, h *proto.SendMessageRes
 
 // deliver sends until a broker has stored the message, or no further try makes sense.
 func (p *Producer) deliver(call *env.Call, s *sending, o order) (SendResult, error) {
-	to, err := p.firstTarget(call, s, o.deadline)
+	to, err := p.firstTarget(call, s, o)
 	if err == nil {
 		err = p.identify(s)
 	}
 	tries, once := 1+o.retries, s.chosen && o.fixedOnce
 	var stored SendResult // of the last try that stored the message
 	isStored, try := false, 0
+	s.waits = false
 	for err == nil {
 		try++
 		began := p.core.env.Clock.Now()
@@ -203,14 +205,16 @@ func (p *Producer) deliver(call *env.Call, s *sending, o order) (SendResult, err
 			}
 		}
 		v := p.note(s, to, began, result, failure, o.retryCodes)
-		if s.awaits() {
-			tries++
+		// Also after the last try: the next message is to find another master.
+		p.core.routes.suspect(s.header.Topic)
+		if s.waits = p.awaits(s, to, v, o); s.waits {
+			try-- // it does not count
 		}
-		if try == tries || once && !s.bound || !v.again || p.isOver(call, o.deadline) || !p.rest(call, s, o.deadline) {
+		if try == tries || once && !s.bound && !s.waits || !v.again || p.isOver(call, o.deadline) || !p.rest(call, s, o.deadline) {
 			err = p.reason(call, s, o.deadline)
 			break
 		}
-		to, err = p.nextTarget(call, s, to, o.deadline)
+		to, err = p.nextTarget(call, s, to, o)
 	}
 	if isStored {
 		stored.Tries = try
@@ -240,6 +244,10 @@ func (p *Producer) note(s *sending, to target, began env.Instant, result SendRes
 		err = fmt.Errorf("stored, but with status %s", result.Status)
 	}
 	s.stay(v)
+	if n := len(s.attempts); s.waits && err.Error() == s.attempts[n-1].Err.Error() {
+		// It is one long try to whoever reads of it.
+		s.attempts = s.attempts[:n-1]
+	}
 	address, _ := to.broker.master()
 	s.attempts = append(s.attempts, Attempt{
 		Queue: p.config.space.bareQueue(to.Queue), Address: address, Took: p.core.env.Clock.Now().Sub(began), Err: err, MaybeStored: v.maybeStored,
@@ -279,8 +287,8 @@ func (p *Producer) failed(s *sending, reason error) error {
 }
 
 // firstTarget finds the route of the topic and chooses a queue.
-func (p *Producer) firstTarget(call *env.Call, s *sending, deadline env.Instant) (target, error) {
-	t, err := p.core.routes.forProducer(call, s.header.Topic, deadline)
+func (p *Producer) firstTarget(call *env.Call, s *sending, o order) (target, error) {
+	t, err := p.route(call, s, o)
 	if err != nil {
 		return target{}, err
 	}
@@ -298,14 +306,12 @@ func (p *Producer) firstTarget(call *env.Call, s *sending, deadline env.Instant)
 	return p.choice.pick(t, "", p.core.env.Clock.Now()), nil
 }
 
-// nextTarget passes over the broker that failed, if there is another one and the send is not bound to it, and has its route
-// fetched again.
-func (p *Producer) nextTarget(call *env.Call, s *sending, failed target, deadline env.Instant) (target, error) {
-	t, err := p.core.routes.forProducer(call, s.header.Topic, deadline)
+// nextTarget passes over the broker that failed, if there is another one and the send is not bound to it.
+func (p *Producer) nextTarget(call *env.Call, s *sending, failed target, o order) (target, error) {
+	t, err := p.route(call, s, o)
 	if err != nil {
 		return target{}, err
 	}
-	p.core.routes.suspect(t.name)
 	switch {
 	case s.bound:
 		return failed, nil

@@ -90,13 +90,6 @@ func (s *sending) stay(v verdict) {
 // errCeased: a broker was started again with repeatsEnable=false.
 var errCeased = errors.New("has ceased to know repeats")
 
-// awaits reports whether a send waits for the one broker that may have stored it, and could not be tried because that is away. Such a try does not count: the broker may
-// be back before the send timeout is over.
-func (s *sending) awaits() bool {
-	last := s.attempts[len(s.attempts)-1].Err
-	return s.bound && errors.Is(last, ErrNotSent) && !errors.Is(last, errCeased)
-}
-
 // sendWindow is how many sends of a producer a broker knows again; told is false until it has said so.
 func (h *heartbeats) sendWindow(address string) (window int, told bool) {
 	p := h.peers[address]

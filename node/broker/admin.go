@@ -236,6 +236,8 @@ func (b *Broker) ownSettings() proto.ConfigText {
 		{Key: "brokerId", Value: strconv.FormatInt(o.ID, 10)},
 		{Key: "brokerIP1", Value: o.AdvertisedIP.String()},
 		{Key: "listenPort", Value: strconv.Itoa(int(b.address.Port()))},
+		{Key: "haListenPort", Value: strconv.Itoa(int(b.copies.port))},
+		{Key: "brokerRole", Value: o.Role.String()},
 		{Key: "namesrvAddr", Value: strings.Join(o.NameServers, ";")},
 		{Key: "brokerPermission", Value: strconv.Itoa(int(o.Perm))},
 		{Key: "autoCreateTopicEnable", Value: strconv.FormatBool(!o.NoAutoTopics)},

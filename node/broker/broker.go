@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/node/guard"
 	"github.com/gantrymq/gantry/node/repeat"
+	"github.com/gantrymq/gantry/node/replica"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/message"
@@ -49,6 +51,14 @@ type Broker struct {
 	stats        *statistics
 	measures     *measures
 	guard        *guard.Guard
+	copies       *copies
+	slave        *slave // nil: this broker is a master
+	epochs       replica.Epochs
+	shared       *shared
+	leaving      bool  // this master hands over: no more messages are taken
+	resigned     bool  // another master was elected: nothing is waited for
+	ready        bool  // all that was in the log when a master began is confirmed: it serves
+	failed       error // why it never will
 
 	configuring *env.Semaphore // one change of the settings at a time
 
@@ -93,6 +103,10 @@ func New(e env.Env, options Options) (*Broker, error) {
 	b.repeats = newRepeats(b)
 	b.locks = newLockTable(b)
 	b.progress = newProgressTable(b)
+	b.copies, b.shared = newCopies(b), newShared(b)
+	if options.Role == Slave || options.Role == ElectedCopy {
+		b.slave = newSlave(b)
+	}
 	if err := b.newGuard(); err != nil {
 		return nil, err
 	}
@@ -101,6 +115,8 @@ func New(e env.Env, options Options) (*Broker, error) {
 	b.options.Store.BatchQueues = b.topics.inBatches
 	b.options.Store.Locked = b.loadTables
 	b.options.Store.Synced = b.measures.synced
+	b.options.Store.Moved = b.logMoved
+	b.options.Store.Slave, b.options.Store.Replicated = b.slave != nil, options.replicated()
 	b.server = transport.NewServer(e, transport.ServerOptions{
 		Handler: transport.HandlerFunc(b.serveEither), Limits: options.Limits,
 		OnClose: b.clients.connectionEnded, AfterBurst: b.kick, Answered: b.measures.answered,
@@ -138,34 +154,84 @@ func (b *Broker) Start() error {
 		return err
 	}
 	b.store = opened
-	if err := b.load(); err != nil {
-		return errors.Join(err, b.offsets.abandon(), b.store.Close())
+	if b.options.Election != nil {
+		if err := b.loadEpochs(); err != nil {
+			return errors.Join(err, b.store.Close())
+		}
+	}
+	if b.slave != nil {
+		return b.startSlave()
 	}
 	// What is written before it listens says no port.
 	b.address = netip.AddrPortFrom(b.options.AdvertisedIP, 0)
-	if err := b.pops.takeOver(); err != nil {
+	if err := b.load(); err != nil {
 		return errors.Join(err, b.offsets.abandon(), b.store.Close())
+	}
+	if !b.options.Store.Replicated {
+		if err := b.takeUp(); err != nil {
+			return errors.Join(err, b.offsets.abandon(), b.store.Close())
+		}
 	}
 	if err := b.store.HideExpired(); err != nil {
 		b.env.Log.Error("messages beyond the limits of their topics are shown until they can be read", zap.Error(err))
 	}
-	b.repeats.start()
+	err = b.copies.start()
+	if err == nil {
+		err = b.listen()
+	}
+	if err != nil {
+		b.closing = true
+		b.stop.Broadcast()
+		return errors.Join(err, b.copies.close(), b.leaveOff(), b.store.Close())
+	}
+	if b.ready {
+		b.startServices()
+	}
+	b.tasks.Go("expire clients", b.clients.expireLoop)
+	b.guard.Start(b.tasks)
+	b.waiting.start()
+	if !b.ready {
+		b.tasks.Go("wait for copies", b.awaitCopies)
+	}
+	b.names.start()
+	b.env.Log.Info("broker serves", zap.Stringer("address", b.address), zap.Stringer("store", b.store))
+	return nil
+}
+
+// startSlave starts a broker that takes the log and the tables of its master. What is done with messages in the log is the master's business.
+func (b *Broker) startSlave() error {
+	b.address = netip.AddrPortFrom(b.options.AdvertisedIP, 0)
+	err := b.loadCopies()
+	if err == nil {
+		err = b.guard.Load()
+	}
+	if err != nil {
+		return errors.Join(err, b.store.Close())
+	}
+	if err := b.store.HideExpired(); err != nil {
+		b.env.Log.Error("messages beyond the limits of their topics are shown until they can be read", zap.Error(err))
+	}
 	if err := b.listen(); err != nil {
 		b.closing = true
 		b.stop.Broadcast()
-		return errors.Join(err, b.repeats.close(), b.offsets.close(), b.store.Close())
+		return errors.Join(err, b.store.Close())
 	}
-	b.delays.start()
-	b.timers.start()
-	b.transactions.start()
-	b.pops.start()
-	b.tasks.Go("save offsets", b.offsets.saveLoop)
 	b.tasks.Go("expire clients", b.clients.expireLoop)
 	b.guard.Start(b.tasks)
 	b.waiting.start()
 	b.names.start()
-	b.env.Log.Info("broker serves", zap.Stringer("address", b.address), zap.Stringer("store", b.store))
+	b.slave.start()
+	b.env.Log.Info("broker serves as a slave", zap.Stringer("address", b.address), zap.Stringer("store", b.store))
 	return nil
+}
+
+// logMoved is told when the log has grown.
+func (b *Broker) logMoved() {
+	if b.slave != nil {
+		b.slave.moved()
+		return
+	}
+	b.copies.moved()
 }
 
 // loadTables reads the tables of topics and groups, as soon as nobody else can change them: the store asks for topics while it
@@ -199,12 +265,6 @@ func (b *Broker) load() error {
 	if err := b.delays.load(); err != nil {
 		return err
 	}
-	if err := b.withinQueues(); err != nil {
-		return err
-	}
-	if err := b.pops.load(); err != nil {
-		return err
-	}
 	if err := b.guard.Load(); err != nil {
 		return err
 	}
@@ -217,6 +277,15 @@ func (b *Broker) Address() netip.AddrPort { return b.address }
 // Store is the broker's message store, for oracles and tools.
 func (b *Broker) Store() *store.Store { return b.store }
 
+// resign is Close for a broker whose role is over: it waits for nobody, and stays in the routes until its successor says otherwise.
+func (b *Broker) resign() error {
+	b.resigned, b.options.ShutdownGrace = true, resignGrace
+	return b.Close()
+}
+
+// resignGrace is how long requests may still take that have come. None of them waits for copies.
+const resignGrace = 100 * time.Millisecond
+
 // Close stops a broker that Start has started, in order: leave the name servers, let requests under way end, save
 // everything, close the store. It returns when all tasks have ended. A second call does nothing.
 func (b *Broker) Close() error {
@@ -226,14 +295,31 @@ func (b *Broker) Close() error {
 	b.closing = true
 	b.stop.Broadcast()
 	b.guard.Close()
-	b.names.leave()
+	if b.resigned {
+		b.names.stop()
+	} else {
+		b.names.leave()
+	}
 	b.waiting.close()
 	b.pops.held.close()
 	// Who waits for the answer of a name server waits no longer.
 	b.outgoing.Close()
+	if b.resigned {
+		b.copies.abandon()
+	}
 	b.server.Shutdown(b.options.ShutdownGrace)
+	if b.slave != nil {
+		b.slave.close()
+		b.tasks.Wait()
+		return b.store.Close()
+	}
 	b.tasks.Wait()
-	return errors.Join(b.delays.close(), b.timers.close(), b.transactions.close(), b.pops.close(), b.repeats.close(), b.offsets.close(), b.store.Close())
+	b.copies.drain()
+	if b.ready {
+		err := errors.Join(b.delays.close(), b.timers.close(), b.transactions.close(), b.pops.close())
+		return errors.Join(err, b.leaveOff(), b.copies.close(), b.store.Close())
+	}
+	return errors.Join(b.leaveOff(), b.copies.close(), b.store.Close())
 }
 
 // String tells who the broker is and how far its log reaches.

@@ -105,6 +105,9 @@ func (b *Broker) heartbeat(in *transport.Incoming) {
 	for i := range data.Consumers {
 		consumer := &data.Consumers[i]
 		if err := b.prepareGroup(in, consumer, data.WithoutSubscriptions); err != nil {
+			if b.slave != nil {
+				continue // it learns of groups from its master
+			}
 			b.env.Log.Warn("a heartbeat names a group that cannot be", zap.String("group", consumer.Group), zap.Error(err))
 			continue
 		}
@@ -318,7 +321,7 @@ func (t *clientTable) connectionEnded(conn *transport.Conn) {
 func (t *clientTable) expireLoop() {
 	b := t.broker
 	for !b.closing {
-		b.stop.WaitUntil(b.env.Clock.Now().Add(b.options.ClientTimeout / 12))
+		b.pauseFor(b.options.ClientTimeout / 12)
 		now := b.env.Clock.Now()
 		t.leaveAll(func(m *member) bool { return now.Sub(m.seen) > b.options.ClientTimeout })
 		b.locks.expire()

@@ -56,15 +56,6 @@ func (b *Broker) allOffsets(in *transport.Incoming) {
 	in.Reply().Success(b.offsets.encode(b.offsets.version))
 }
 
-// allDelayOffsets handles GET_ALL_DELAY_OFFSET: how many messages of each delay level are delivered.
-func (b *Broker) allDelayOffsets(in *transport.Incoming) {
-	var table proto.DelayOffsetTable
-	for i, cursor := range b.delays.cursors {
-		table.Levels = append(table.Levels, proto.NumberedOffset{Number: int32(i + 1), Offset: int64(cursor)})
-	}
-	in.Reply().Success(table.Marshal())
-}
-
 // cloneOffsets handles CLONE_GROUP_OFFSET: a group goes on where another one is, in a topic or in all that this one has offsets of. Without
 // offline, topics that the other group is online and does not subscribe are left out. The offsets are durable when it is answered, and members
 // of the group hear of them as of a reset. A group without offsets has nothing to give, which is a success: tools ask all brokers.

@@ -57,7 +57,7 @@ func (d *delays) save() error {
 	text := d.encode(s.Confirmed())
 	err := s.Flush()
 	if err == nil {
-		err = saveDocument(d.broker.env.Disk, delaysFile, text)
+		err = d.broker.saveTable(delaysFile, text)
 	}
 	if err != nil {
 		d.changed = true

@@ -62,10 +62,17 @@ func (b *Broker) readQueue(queue store.QueueKey, next *message.QueueOffset, stop
 	return nil
 }
 
-// pauseFor lets some time pass, unless the broker stops.
+// pauseFor lets some time pass, but not much if the broker stops, or has begun to while the caller did something else.
 func (b *Broker) pauseFor(time time.Duration) {
+	if b.closing {
+		b.env.Tasks.Sleep(min(time, closingPause))
+		return
+	}
 	b.stop.WaitUntil(b.env.Clock.Now().Add(time))
 }
+
+// closingPause is for tasks that go on until their owner stops them.
+const closingPause = 10 * time.Millisecond
 
 // saveEvery is the task that saves something now and then, until the broker stops. The last time is for who closes it.
 func (b *Broker) saveEvery(every time.Duration, what string, save func() error) {

@@ -160,20 +160,57 @@ func (b *Broker) inspect(in *transport.Incoming) {
 		b.subscriptionOfConsumer(in)
 	case proto.ReqQueryCorrectionOffset:
 		b.correctionOffsets(in)
+	case proto.ReqViewBrokerStatsData:
+		b.viewStatistics(in)
+	default:
+		b.copyOrTell(in)
+	}
+}
+
+// copyOrTell finds the handlers of requests by which slaves copy tables, and tools look at copies.
+func (b *Broker) copyOrTell(in *transport.Incoming) {
+	switch in.Command.Code {
 	case proto.ReqGetAllConsumerOffset:
 		b.allOffsets(in)
 	case proto.ReqGetAllDelayOffset:
 		b.allDelayOffsets(in)
 	case proto.ReqGetAllMessageRequestMode:
 		b.allRequestModes(in)
-	case proto.ReqViewBrokerStatsData:
-		b.viewStatistics(in)
+	case proto.ReqCopyTables:
+		b.copyTables(in)
+	case proto.ReqGetTimerCheckPoint:
+		b.timerCheckpoint(in)
+	case proto.ReqGetTimerMetrics:
+		b.timerMetrics(in)
+	case proto.ReqGetBrokerHAStatus:
+		b.copiesStatus(in)
+	case proto.ReqExchangeBrokerHAInfo:
+		b.exchangeMaster(in)
+	case proto.ReqResetMasterFlushOffset:
+		b.resetMasterFlush(in)
 	default:
-		if b.guard.Serve(in) {
+		if b.guard.Serve(in) || b.serveGroup(in) {
 			return
 		}
 		in.Reply().Error(proto.RespRequestCodeNotSupported, fmt.Sprintf("request code %d (%s) is not served by this broker", in.Command.Code, proto.RequestName(in.Command.Code)))
 	}
+}
+
+// serveGroup finds the handlers of requests between the brokers of a group and their controllers, and reports whether there is one.
+func (b *Broker) serveGroup(in *transport.Incoming) bool {
+	switch in.Command.Code {
+	case proto.ReqNotifyBrokerRoleChanged:
+		if b.options.Election != nil {
+			b.options.Election.Notified()
+		}
+	case proto.ReqGetBrokerEpochCache:
+		b.epochCache(in)
+	case proto.ReqDrainBroker:
+		b.drain(in)
+	default:
+		return false
+	}
+	return true
 }
 
 // decode reads a typed header, or answers what is wrong with it.

@@ -42,7 +42,7 @@ func (b *Broker) serveEither(in *transport.Incoming) {
 			"request code %d (%s) is not served at the fast port %d: send it to port %d", code, proto.RequestName(code), b.fastPort, b.address.Port()))
 		return
 	}
-	if b.guard.Admit(in) {
+	if b.guard.Admit(in) && !b.offMaster(in) && !b.notReady(in) && !b.unproven(in) {
 		b.serve(in)
 	}
 }

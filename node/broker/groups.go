@@ -121,6 +121,9 @@ func (t *groupTable) find(name string) (*groupConfig, error) {
 	if err := proto.ValidateGroup(name); err != nil {
 		return nil, err
 	}
+	if t.broker.slave != nil {
+		return nil, fmt.Errorf("group %s does not exist at the master of this slave, or the slave has not heard of it yet", name)
+	}
 	if t.broker.options.NoAutoGroups && !proto.IsSystemGroup(name) {
 		return nil, fmt.Errorf("group %s does not exist and is not made by itself (autoCreateSubscriptionGroup=false): create it first", name)
 	}
@@ -184,7 +187,7 @@ func (t *groupTable) save(groups map[string]*groupConfig, forbidden map[string]m
 	if err != nil {
 		return err
 	}
-	if err := saveDocument(t.broker.env.Disk, groupsFile, content); err != nil {
+	if err := t.broker.saveTable(groupsFile, content); err != nil {
 		return err
 	}
 	t.version = version

@@ -10,7 +10,10 @@ import (
 )
 
 // journalPath is a file of ours; Java brokers ignore it.
-const journalPath = configDir + "/consumerOffset.journal"
+const (
+	journalFile = "consumerOffset.journal"
+	journalPath = configDir + "/" + journalFile
+)
 
 // offsetJournal makes single commits durable between two saves of the table.
 //
@@ -124,29 +127,29 @@ func journalHeader(table tableMark) []byte {
 	return binary.BigEndian.AppendUint32(p, table.checksum)
 }
 
-// append makes commits durable. Nothing else may be done with the journal meanwhile. After an error none of them is promised.
-func (j *offsetJournal) append(batch []pendingCommit) error {
+// append makes commits durable: the bytes p at a place. Nothing else may be done with the journal meanwhile. After an error none of them is promised.
+func (j *offsetJournal) append(batch []pendingCommit) (at int64, p []byte, err error) {
 	if j.broken != nil {
-		return j.broken
+		return 0, nil, j.broken
 	}
-	var p []byte
 	for _, c := range batch {
 		p = c.entry.append(p)
 	}
 	if j.end+int64(len(p)) > journalMax {
-		return fmt.Errorf("%s would grow beyond %d bytes: it is emptied when the offsets can be saved", journalPath, journalMax)
+		return 0, nil, fmt.Errorf("%s would grow beyond %d bytes: it is emptied when the offsets can be saved", journalPath, journalMax)
 	}
-	err := j.file.WriteAt(p, j.end)
+	at = j.end
+	err = j.file.WriteAt(p, j.end)
 	if err == nil {
 		err = j.file.Sync(j.end, j.end+int64(len(p)))
 	}
 	if err != nil {
 		// What the file holds now is in doubt: the next save begins it anew.
 		j.broken = err
-		return err
+		return 0, nil, err
 	}
 	j.end += int64(len(p))
-	return nil
+	return at, p, nil
 }
 
 func (e journalEntry) append(p []byte) []byte {

@@ -101,7 +101,7 @@ func (t *lockTable) save() error {
 		return nil
 	}
 	version := t.version
-	if err := saveDocument(t.broker.env.Disk, locksFile, t.encode()); err != nil {
+	if err := t.broker.saveTable(locksFile, t.encode()); err != nil {
 		return err
 	}
 	t.saved = version

@@ -25,6 +25,7 @@ func (m *Measurement) Snapshot() *measure.Snapshot {
 	m.showTimers(s)
 	m.showTransactions(s)
 	m.repeats.show(s)
+	m.showCopies(s)
 	s.Add(measure.Visit, m.took.Seconds())
 	s.Limit(m.limits.Series)
 	return s

@@ -55,6 +55,7 @@ type Measurement struct {
 	timers             timersReading
 	transactions       transactionsReading
 	repeats            repeatReading
+	copies             copiesReading
 	written, flushed   message.LogOffset
 	confirmed, first   message.LogOffset
 	backlog            store.Backlog
@@ -127,6 +128,7 @@ func (b *Broker) Measure() *Measurement {
 	m.lags, m.unseen = b.lags(m.limits)
 	m.unread = b.readAges(&m.lags, m.limits)
 	b.measureLoad(m)
+	m.copies = b.measureCopies()
 	m.took = b.env.Clock.Now().Sub(began)
 	return m
 }
@@ -272,6 +274,14 @@ func (b *Broker) NotReady() string {
 		return "the broker is shutting down"
 	case b.store.Health() != nil:
 		return "messages are refused: " + b.store.Health().Error()
+	case b.slave != nil && b.slave.diverged != nil:
+		return "this slave does not follow: " + b.slave.diverged.Error()
+	case b.slave != nil && b.options.Role == ElectedCopy && !b.slave.connected:
+		return "this copy does not follow a master: see that it runs, and what the log of this broker says"
+	case b.slave == nil && !b.ready:
+		return b.whyNotReady()
+	case b.copies.enough() != nil:
+		return "messages are refused: " + b.copies.enough().Error()
 	case !b.names.anybodyKnows():
 		return "no name server has taken the registration of this broker yet, so clients cannot find it: see that those in namesrvAddr run and can be reached"
 	}

@@ -336,7 +336,10 @@ func (t *offsetTable) writePending() {
 	}
 	batch := t.pending
 	t.pending, t.batch = nil, batch
-	err := t.journal.append(batch)
+	at, p, err := t.journal.append(batch)
+	if err == nil {
+		err = t.broker.shareAppend(journalFile, at, p)
+	}
 	t.batch = nil
 	if err != nil {
 		// Only a save makes the journal usable again.
@@ -370,7 +373,7 @@ func (t *offsetTable) finish(c pendingCommit, err error) {
 // saveLoop saves the table now and then.
 func (t *offsetTable) saveLoop() {
 	for !t.broker.closing {
-		t.broker.stop.WaitUntil(t.broker.env.Clock.Now().Add(t.broker.options.SaveOffsetsEvery))
+		t.broker.pauseFor(t.broker.options.SaveOffsetsEvery)
 		err := t.exclusive(t.save)
 		if err == nil {
 			// A reset that was taken is forgotten only once the offset that it set is durable.
@@ -390,11 +393,13 @@ func (t *offsetTable) save() error {
 	version := t.version.Next(int64(t.broker.env.Clock.Wall()))
 	content := t.encode(version)
 	t.dirty = false
-	err := saveDocument(t.broker.env.Disk, offsetsFile, content)
+	err := t.broker.saveTable(offsetsFile, content)
 	switch {
 	case err == nil:
 		t.version, t.saved = version, markOf(content)
-		err = t.journal.reset(t.saved)
+		if err = t.journal.reset(t.saved); err == nil {
+			err = t.broker.sharePut(journalFile, journalHeader(t.saved))
+		}
 	case errors.Is(err, errInDoubt):
 		// A restart may find the new table, beside which this journal does not count.
 		t.journal.broken = err

@@ -25,8 +25,15 @@ type Options struct {
 	AdvertisedIP netip.Addr
 	// NameServers are asked to route clients here (namesrvAddr), host:port each.
 	NameServers []string
-	Store       store.Options
-	Limits      transport.Limits
+	// Role says whether this broker is a master, and which, or a slave (brokerRole).
+	Role        Role
+	Replication Replication
+	// Election is what a controller has decided, for the roles that it gives; see Member.
+	Election *Election
+	// Membership is about controllers, for brokers that NewMember makes.
+	Membership Membership
+	Store      store.Options
+	Limits     transport.Limits
 
 	Perm                  proto.Perm    // brokerPermission
 	NoAutoTopics          bool          // autoCreateTopicEnable=false
@@ -135,6 +142,7 @@ func (o Options) withDefaults() Options {
 	fill(&o.GroupsMax, d.GroupsMax)
 	fill(&o.ShutdownGrace, d.ShutdownGrace)
 	o.Measuring = o.Measuring.withDefaults()
+	o.Replication = o.Replication.withDefaults()
 	return o
 }
 
@@ -149,8 +157,6 @@ func fill[T comparable](field *T, value T) {
 func (o Options) Validate() error {
 	o = o.withDefaults()
 	switch {
-	case o.ID != 0:
-		return fmt.Errorf("brokerId %d: this broker can only be a master, which has the id 0", o.ID)
 	case !o.AdvertisedIP.IsValid() || o.AdvertisedIP.IsUnspecified():
 		return errors.New("brokerIP1: set the address by which clients reach this broker")
 	case !o.Perm.Valid():
@@ -169,6 +175,9 @@ func (o Options) Validate() error {
 		return fmt.Errorf("popPollingSize %d: want at least 1", o.HeldPopsOfLineMax)
 	case o.InFlightMax < popMessagesMax:
 		return fmt.Errorf("popInflightMessageThreshold %d: want at least %d, which one pop may take", o.InFlightMax, popMessagesMax)
+	}
+	if err := o.Replication.validate(o.Role, o.ID); err != nil {
+		return err
 	}
 	if err := proto.ValidateTopic(o.Name); err != nil {
 		return fmt.Errorf("brokerName: %w", err)

@@ -66,7 +66,7 @@ func (t *pops) makeTopic(name string, queues int32) error {
 	return t.broker.topics.add(topic)
 }
 
-// lose settles a message that cannot be read any more: it was removed by age, or is damaged.
+// lose settles a message that is not in its queue any more: it was removed by age, or a repair has given it up.
 func (t *pops) lose(q inflight.Queue, h inflight.Hold, why error) {
 	if !t.state.Lock(q, h.Offset, h.PoppedAt) {
 		return

@@ -39,7 +39,7 @@ func (t *pops) takeOver() error {
 	if err := t.takeOverUntil(until); err != nil {
 		return fmt.Errorf("what a Java broker has in flight cannot be taken over: %w", err)
 	}
-	return saveDocument(t.broker.env.Disk, javaPopsFile, binary.BigEndian.AppendUint64(nil, uint64(until)))
+	return t.broker.saveTable(javaPopsFile, binary.BigEndian.AppendUint64(nil, uint64(until)))
 }
 
 var errJavaUntil = errors.New("the file " + javaPopsFile + " does not have 8 bytes")

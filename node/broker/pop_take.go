@@ -202,7 +202,7 @@ func (t *pops) takeAgain(p *popRequest, w *taking, part *queueTaking, now env.In
 		record, err := t.recordAt(part.queue, h.Offset)
 		switch {
 		case err == nil:
-		case errors.Is(err, errNoRecord), errors.Is(err, store.ErrDamaged):
+		case errors.Is(err, errNoRecord):
 			t.lose(part.queue, h, err)
 			continue
 		default:
@@ -264,12 +264,9 @@ func (t *pops) takeNew(p *popRequest, w *taking, part *queueTaking) error {
 	}
 	began := b.env.Clock.Now()
 	result, err := b.read(read, nil)
-	if errors.Is(err, store.ErrDamaged) {
-		// A pull stops here until somebody repairs the log. So does a pop.
-		return fmt.Errorf("%v at %d: %w", part.queue, part.from, err)
-	}
 	if err != nil {
-		return err
+		// At a damaged message a pull stops until somebody repairs the log. So does a pop, whether the message is new or comes again.
+		return fmt.Errorf("%v at %d: %w", part.queue, part.from, err)
 	}
 	b.measures.pulls.Observe(int64(b.env.Clock.Now().Sub(began)))
 	switch result.Status {

@@ -58,8 +58,10 @@ func (t *pops) load() error {
 		b.env.Log.Warn("what is in flight is read from all events that the log has", zap.Error(err))
 		t.state, t.next = inflight.New(), 0
 	}
+	stale := false // the file speaks of events or messages whose numbers others will have
 	if _, end := b.store.Bounds(popQueue); t.next > end {
 		// Only who has thrown away the log, or the end of it, gets here. What follows must not be taken for known.
+		stale = true
 		b.env.Log.Warn("what was saved of messages in flight knows more than the log", zap.Int64("events", int64(t.next)), zap.Int64("log", int64(end)))
 		t.next = end
 	}
@@ -73,8 +75,11 @@ func (t *pops) load() error {
 	t.saved = t.next
 	for _, q := range t.state.Queues() {
 		_, end := b.store.Bounds(store.QueueKey{Topic: q.Topic, ID: q.ID})
-		t.state.Trim(q, end)
+		stale = t.state.Trim(q, end) || stale
 		t.noteFloor(q)
+	}
+	if stale {
+		return t.write(t.next, t.encode())
 	}
 	return nil
 }
@@ -115,9 +120,7 @@ func (t *pops) save() error {
 	if t.next == t.saved {
 		return nil
 	}
-	content := binary.BigEndian.AppendUint64(nil, uint64(t.next))
-	content = append(content, t.state.Encode()...)
-	next, asked, failed := t.next, t.asked, t.failed
+	next, content, asked, failed := t.next, t.encode(), t.asked, t.failed
 	t.broker.store.Kick()
 	for t.known < asked {
 		t.changed.Wait()
@@ -125,10 +128,20 @@ func (t *pops) save() error {
 	if t.failed > failed {
 		return nil
 	}
+	return t.write(next, content)
+}
+
+// encode is what the file is to have.
+func (t *pops) encode() []byte {
+	return append(binary.BigEndian.AppendUint64(nil, uint64(t.next)), t.state.Encode()...)
+}
+
+// write replaces the file. What it says must be durable before.
+func (t *pops) write(next message.QueueOffset, content []byte) error {
 	if err := t.broker.store.Flush(); err != nil {
 		return err
 	}
-	if err := saveDocument(t.broker.env.Disk, popsFile, content); err != nil {
+	if err := t.broker.saveTable(popsFile, content); err != nil {
 		return err
 	}
 	t.saved = next

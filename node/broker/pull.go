@@ -28,7 +28,9 @@ func (b *Broker) pull(in *transport.Incoming) {
 		refusePull(in.Reply(), r)
 		return
 	}
-	b.progress.pulled(in.Conn, &header)
+	if b.slave == nil {
+		b.progress.pulled(in.Conn, &header)
+	}
 	p := pullRequest{
 		rights: rights,
 		reply:  in.Reply(), compiled: wanted, group: header.ConsumerGroup,
@@ -55,6 +57,9 @@ func (b *Broker) pull(in *transport.Incoming) {
 func (b *Broker) admitPull(in *transport.Incoming, header *proto.PullMessage) (*compiled, refusal) {
 	if b.closing {
 		return nil, refused(proto.RespServiceNotAvailable, "the broker is shutting down: pull from another one")
+	}
+	if b.slave != nil && !b.options.SlaveRead {
+		return nil, refused(proto.RespSystemBusy, "this broker is a slave, and slaveReadEnable is false: pull from the master")
 	}
 	if !b.options.Perm.Readable() {
 		return nil, forbids(proto.ForbiddenBroker, "the broker[%s] pulling message is forbidden", b.address)
@@ -202,10 +207,23 @@ func (b *Broker) answerPull(p *pullRequest) {
 		// The client must hear that it is further than it knows.
 		result.Status = store.ReadNoMatchedMessage
 	}
+	suggested := b.suggestBroker(p.group, result.Cold)
 	code := pullCode(result.Status, p.from)
+	if b.slave != nil {
+		code = b.slaveCode(code, suggested)
+	}
+	if code != proto.RespSuccess && !b.proven() {
+		// There may be more messages, at another master.
+		b.giveBuffer(buffer)
+		p.reply.Error(proto.RespSystemBusy, errUnproven.Error())
+		return
+	}
 	header := &proto.PullMessageResponse{
-		SuggestedBrokerID: b.suggestBroker(p.group, result.Cold),
+		SuggestedBrokerID: suggested,
 		Next:              int64(result.Next), Min: int64(result.Min), Max: int64(result.Max),
+	}
+	if b.slave != nil && result.Status != store.ReadFound {
+		header.Next = max(header.Next, int64(p.from))
 	}
 	header.TopicSysFlags, header.GroupSysFlags = b.sysFlags(p)
 	if result.Status != store.ReadFound {
@@ -235,6 +253,9 @@ func (b *Broker) holds(p *pullRequest, result *store.ReadResult) bool {
 		return false
 	}
 	switch _, end := b.store.Bounds(p.queue); {
+	case b.slave != nil && b.slave.connected && b.suggestBroker(p.group, result.Cold) != b.options.ID:
+		return false // it goes to the master
+	case b.slave != nil && result.Status == store.ReadOffsetOverflowBadly:
 	case mayHold(result.Status, pullCode(result.Status, p.from)):
 	case p.held && result.Status == store.ReadNoMatchedMessage && result.Next == end:
 		// Otherwise a message has come since, or there was too much to look at.
@@ -250,12 +271,27 @@ func (b *Broker) holds(p *pullRequest, result *store.ReadResult) bool {
 func (b *Broker) suggestBroker(name string, cold bool) int64 {
 	group := b.groups.byName[name]
 	switch {
+	case b.slave != nil && !b.slave.connected:
+		return b.options.ID // the master is gone
 	case !b.options.SlaveRead || group == nil:
 		return proto.MasterID
 	case cold:
 		return group.WhichBrokerWhenConsumeSlowly
 	}
 	return group.BrokerID
+}
+
+// slaveCode is what a slave answers instead of a code. While its master is there, who is to read from that goes there at once, unless there are messages. A slave may lack
+// what a consumer has had from the master: that is no reason to go back.
+func (b *Broker) slaveCode(code int32, suggested int64) int32 {
+	switch {
+	case code == proto.RespSuccess:
+	case suggested != b.options.ID:
+		return proto.RespPullRetryImmediately
+	case code == proto.RespPullOffsetMoved:
+		return proto.RespPullNotFound
+	}
+	return code
 }
 
 // sysFlags are those of the topic and the group of a pull, 0 where one is gone meanwhile.

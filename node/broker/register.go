@@ -9,6 +9,7 @@ import (
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
+	"github.com/gantrymq/gantry/transport/wire"
 	"go.uber.org/zap"
 )
 
@@ -21,6 +22,8 @@ type registrar struct {
 	tried  int    // name servers that were tried at least once
 	known  env.Cond
 	done   *env.Group
+	// master and masterHA are where the master of this broker's group takes requests and sends its log, as the last name server said that knew it.
+	master, masterHA string
 	// registered tells of each name server whether it took the last registration that it was sent.
 	registered map[string]bool
 }
@@ -32,11 +35,15 @@ func newRegistrar(b *Broker) *registrar {
 // firstTryWithin is how long a start waits for the name servers. A broker whose start has returned can usually be found.
 const firstTryWithin = time.Second
 
-// start registers with all name servers and waits a little for their first answers.
+// start registers with all name servers and waits a little for their first answers. A broker whose role controllers decide does not wait: the group
+// stands still until it has its role.
 func (r *registrar) start() {
 	servers := r.broker.options.NameServers
 	for _, address := range servers {
 		r.done.Go("register with "+address, func() { r.loop(address) })
+	}
+	if r.broker.options.Election != nil {
+		return
 	}
 	deadline := r.broker.env.Clock.Now().Add(firstTryWithin)
 	for r.tried < len(servers) && r.known.WaitUntil(deadline) {
@@ -84,12 +91,16 @@ func (r *registrar) loop(address string) {
 func (r *registrar) register(address string) error {
 	b := r.broker
 	body := proto.RegisterBrokerBody{Table: r.offered()}
+	if e := b.options.Election; e != nil {
+		// Name servers believe the master of the newest epoch.
+		body.Table.Version.StateVersion = int64(e.Epoch)
+	}
 	content := body.Marshal()
 	response, err := b.outgoing.Call(nil, address, &transport.Request{
 		Code: proto.ReqRegisterBroker,
 		Header: &proto.RegisterBroker{
 			BrokerName: b.options.Name, BrokerAddress: b.address.String(), ClusterName: b.options.Cluster,
-			HAAddress: netip.AddrPortFrom(b.address.Addr(), b.address.Port()+1).String(),
+			HAAddress: b.haAddress(),
 			BrokerID:  b.options.ID, BodyChecksum: proto.BodyChecksum(content),
 		},
 		Body: content,
@@ -97,14 +108,32 @@ func (r *registrar) register(address string) error {
 	if err != nil {
 		return err
 	}
+	r.learnMaster(response.Fields)
 	return r.order(response.Body)
+}
+
+// learnMaster notes where the master of this broker's group is. A name server that knows none says nothing.
+func (r *registrar) learnMaster(fields wire.Fields) {
+	var header proto.RegisterBrokerResponse
+	if r.broker.slave == nil || header.DecodeFields(fields) != nil || header.MasterAddress == "" {
+		return
+	}
+	r.master, r.masterHA = header.MasterAddress, header.HAAddress
+}
+
+// haAddress is where slaves get the log of a master. Without a replication port it is the address where Java brokers have theirs.
+func (b *Broker) haAddress() string {
+	if own := b.copies.address(); own != "" {
+		return own
+	}
+	return netip.AddrPortFrom(b.address.Addr(), b.address.Port()+1).String()
 }
 
 // order makes topics ordered that the name server's order config lists ("ORDER_TOPIC_CONFIG", updateOrderTopicConfig). One that is listed no more
 // stays as it is: a tool may have made it ordered.
 func (r *registrar) order(body []byte) error {
-	if len(body) == 0 {
-		return nil
+	if len(body) == 0 || r.broker.slave != nil {
+		return nil // topics of a slave are those of its master
 	}
 	config, err := proto.UnmarshalKVTable(body)
 	if err != nil {
@@ -135,6 +164,13 @@ func (r *registrar) offered() proto.TopicTable {
 		t.Perm &= r.broker.options.Perm | proto.PermInherit
 	}
 	return table
+}
+
+// stop ends the registrations.
+func (r *registrar) stop() {
+	r.wake.Broadcast()
+	r.broker.outgoing.Close()
+	r.done.Wait()
 }
 
 // leave takes this broker out of the routes (UNREGISTER_BROKER). A name server that does not answer

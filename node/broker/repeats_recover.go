@@ -139,7 +139,7 @@ func (p *repeats) write() error {
 	if err == nil {
 		var text []byte
 		b.env.Tasks.Offload(func() { text = snapshot.Encode() })
-		err = saveDocument(b.env.Disk, repeatsFile, text)
+		err = b.saveTable(repeatsFile, text)
 	}
 	if err != nil {
 		p.changed = true

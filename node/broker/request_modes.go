@@ -88,7 +88,7 @@ func (t *requestModeTable) update(change func(copied []proto.SetMessageRequestMo
 	if err != nil || slices.Equal(next, t.modes) {
 		return err
 	}
-	if err := saveDocument(t.broker.env.Disk, requestModesFile, (&proto.RequestModeTable{Modes: next}).Marshal()); err != nil {
+	if err := t.broker.saveTable(requestModesFile, (&proto.RequestModeTable{Modes: next}).Marshal()); err != nil {
 		return fmt.Errorf("the request modes could not be saved: %w", err)
 	}
 	t.modes = next

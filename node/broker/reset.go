@@ -258,7 +258,7 @@ func (t *progressTable) save() error {
 		return fmt.Errorf("%s: %w", resetsFile, err)
 	}
 	t.dirty = false
-	if err := saveDocument(t.broker.env.Disk, resetsFile, text); err != nil {
+	if err := t.broker.saveTable(resetsFile, text); err != nil {
 		t.dirty = true
 		return err
 	}

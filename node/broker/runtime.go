@@ -42,6 +42,7 @@ func (b *Broker) runtimeTable(now env.Instant) map[string]string {
 	}
 	b.showLog(table)
 	b.showLoad(table)
+	b.showRole(table)
 	b.delays.show(table)
 	b.timers.show(table)
 	table["openTransactions"] = number(int64(len(b.transactions.open)))

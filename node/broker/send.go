@@ -91,8 +91,11 @@ func (b *Broker) refuse(in *transport.Incoming, r refusal) {
 // admitSend checks the topic in the order of the reference, makes it where that is allowed, and settles the
 // queue. It may wait.
 func (b *Broker) admitSend(in *transport.Incoming, header *proto.SendMessage) (*proto.TopicConfig, refusal) {
-	if b.closing {
+	if b.closing || b.leaving {
 		return nil, refused(proto.RespServiceNotAvailable, "the broker is shutting down: send to another one")
+	}
+	if err := b.copies.enough(); err != nil {
+		return nil, refused(proto.RespSystemError, "%v", err)
 	}
 	topic := b.topics.byName[header.Topic]
 	if !b.options.Perm.Writable() && topic != nil && topic.Ordered {
@@ -573,6 +576,8 @@ func sendCode(status store.AppendStatus) int32 {
 		return proto.RespSuccess
 	case store.AppendFlushTimeout:
 		return proto.RespFlushDiskTimeout
+	case store.AppendReplicaTimeout:
+		return proto.RespFlushSlaveTimeout
 	case store.AppendUnavailable, store.AppendNoSpace:
 		return proto.RespServiceNotAvailable
 	case store.AppendBusy:

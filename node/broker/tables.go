@@ -68,6 +68,9 @@ func ReadTables(e env.Env) (Tables, error) {
 	return Tables{Topics: b.topics.sorted(), Groups: b.groups.settings(), Offsets: offsets.list(journal)}, nil
 }
 
+// Offsets lists how far groups have consumed, as the broker knows it now, for oracles.
+func (b *Broker) Offsets() []CommittedOffset { return b.offsets.list(nil) }
+
 // settings lists all groups by name.
 func (t *groupTable) settings() []GroupSettings {
 	list := []GroupSettings{}

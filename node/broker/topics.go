@@ -176,7 +176,7 @@ func (t *topicTable) put(topic proto.TopicConfig) error {
 // save writes a table with a new version.
 func (t *topicTable) save(next proto.TopicTable) error {
 	next.Version = t.version.Next(int64(t.broker.env.Clock.Wall()))
-	if err := saveDocument(t.broker.env.Disk, topicsFile, next.Marshal()); err != nil {
+	if err := t.broker.saveTable(topicsFile, next.Marshal()); err != nil {
 		return err
 	}
 	t.version = next.Version

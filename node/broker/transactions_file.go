@@ -138,7 +138,7 @@ func (t *transactions) save() error {
 		b.env.Tasks.Offload(func() { text, err = out.encode(ended) })
 	}
 	if err == nil {
-		err = saveDocument(b.env.Disk, transactionsFile, text)
+		err = b.saveTable(transactionsFile, text)
 	}
 	if err != nil {
 		t.changed = true

@@ -67,18 +67,24 @@ func may(action, resource string) proto.PolicyEntryInfo {
 func servedCodes(t *testing.T) map[string]int32 {
 	t.Helper()
 	set := token.NewFileSet()
-	codes, err := parser.ParseFile(set, "../../transport/proto/request_codes.go", nil, 0)
-	require.NoError(t, err)
 	constants := map[string]int32{}
-	ast.Inspect(codes, func(node ast.Node) bool {
-		if spec, ok := node.(*ast.ValueSpec); ok {
-			var value int32
-			_, err := fmt.Sscan(spec.Values[0].(*ast.BasicLit).Value, &value)
-			require.NoError(t, err)
-			constants[spec.Names[0].Name] = value
-		}
-		return true
-	})
+	for _, file := range []string{"request_codes.go", "request_codes_own.go"} {
+		codes, err := parser.ParseFile(set, "../../transport/proto/"+file, nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(codes, func(node ast.Node) bool {
+			spec, ok := node.(*ast.ValueSpec)
+			if !ok {
+				return true
+			}
+			if literal, ok := spec.Values[0].(*ast.BasicLit); ok {
+				var value int32
+				_, err := fmt.Sscan(literal.Value, &value)
+				require.NoError(t, err)
+				constants[spec.Names[0].Name] = value
+			}
+			return true
+		})
+	}
 	dispatch, err := parser.ParseFile(set, "dispatch.go", nil, 0)
 	require.NoError(t, err)
 	served := map[string]int32{}

@@ -1,4 +1,4 @@
-// Package cluster puts name servers, brokers and clients, the production code itself, on the
+// Package cluster puts name servers, controllers, brokers and clients, the production code itself, on the
 // machines of a simulated world, and starts, stops, crashes and restarts them.
 //
 // A Cluster belongs to the kernel's goroutine. Start and Crash do not wait; Stop waits and must be called by a

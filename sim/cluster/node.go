@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gantrymq/gantry/node/broker"
+	"github.com/gantrymq/gantry/node/controller"
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/sim"
 )
@@ -15,9 +16,14 @@ type service interface {
 	Close() error
 }
 
-// Node is a name server or broker on its machine.
+// Node is a name server, controller or broker on its machine.
 type Node struct {
 	Machine *sim.Machine
+	// Group and ID are the brokerName and brokerId of the next start. 0 is a master.
+	Group string
+	ID    int64
+	// Elected says that controllers give the next start its id and role.
+	Elected bool
 	make    func(n *Node, e env.Env) (service, error)
 	service service
 	ready   bool
@@ -34,11 +40,90 @@ func (n *Node) Ready() bool { return n.ready && n.Machine.Up() }
 
 // Broker is the node's broker while it is ready, or nil.
 func (n *Node) Broker() *broker.Broker {
-	b, _ := n.service.(*broker.Broker)
 	if !n.Ready() {
 		return nil
 	}
-	return b
+	switch s := n.service.(type) {
+	case *broker.Broker:
+		return s
+	case member:
+		return s.Member.Broker() // nil while its role changes
+	}
+	return nil
+}
+
+// MemberID is the number that controllers have given to the node's broker, 0 if they have not, or it is not ready.
+func (n *Node) MemberID() int64 {
+	if m, ok := n.service.(member); ok && n.Ready() {
+		return m.ID()
+	}
+	return 0
+}
+
+// Drain has the node's broker hand over and be elected last, as an operator would before maintenance. It waits until the broker has answered, which it
+// does not if it is stopped meanwhile, and reports whether another one was elected.
+func (n *Node) Drain(e env.Env, deadline env.Instant) bool {
+	m, ok := n.service.(member)
+	if !ok || !n.Ready() {
+		return false
+	}
+	elected, answered := false, false
+	n.Machine.Node(n.Machine.Name(), ".").Tasks.Go("drain", func() {
+		now, err := m.Drain(true)
+		elected, answered = err == nil && now.BrokerID.Set, true
+	})
+	n.await(e, deadline, &answered)
+	return elected
+}
+
+// StartTwice starts the node's program once more on its machine, over the same directory, as an operator may by mistake. It waits until that has failed or
+// runs, and returns the error; answered is false if the machine went down meanwhile, or it took too long.
+func (n *Node) StartTwice(e env.Env, deadline env.Instant) (err error, answered bool) {
+	second := n.Machine.Node(n.Machine.Name()+"-twice", ".")
+	second.Tasks.Go("start", func() {
+		var s service
+		if s, err = n.make(n, second); err == nil {
+			err = s.Start()
+		}
+		answered = true
+	})
+	n.await(e, deadline, &answered)
+	return err, answered
+}
+
+// await waits until something has happened at the node, which it does not do any more once this boot is over.
+func (n *Node) await(e env.Env, deadline env.Instant, done *bool) {
+	for boot := n.starts; !*done && !deadline.Reached(e.Clock.Now()) && n.Machine.Up() && n.starts == boot; {
+		e.Tasks.Sleep(stopPoll)
+	}
+}
+
+// Controller is the node's controller while it is ready, or nil.
+func (n *Node) Controller() *controller.Server {
+	s, ok := n.service.(controllerServer)
+	if !ok || !n.Ready() {
+		return nil
+	}
+	return s.Server
+}
+
+// Kind is "controller" or "broker".
+func (n *Node) Kind() string {
+	if n.Controller() != nil {
+		return "controller"
+	}
+	return "broker"
+}
+
+// Broken is why a node that is ready has given up for good, or nil.
+func (n *Node) Broken() error {
+	if b := n.Broker(); b != nil && b.Store() != nil {
+		return b.Store().Fenced()
+	}
+	if c := n.Controller(); c != nil {
+		return c.Failed()
+	}
+	return nil
 }
 
 // Start switches the machine on and starts the node, if it is down.
@@ -85,14 +170,12 @@ func (n *Node) Stop(e env.Env, deadline env.Instant) error {
 		err = n.service.Close()
 		closed = true
 	})
-	for !closed && !deadline.Reached(e.Clock.Now()) && n.Machine.Up() && n.starts == boot {
-		e.Tasks.Sleep(stopPoll)
-	}
+	n.await(e, deadline, &closed)
 	if n.starts == boot {
 		n.Machine.Crash(sim.KillProcess)
 	}
 	return err
 }
 
-// stopPoll is how often Stop looks.
+// stopPoll is how often await looks.
 const stopPoll = 5 * time.Millisecond

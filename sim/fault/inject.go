@@ -2,6 +2,7 @@ package fault
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gantrymq/gantry/node/env"
@@ -22,6 +23,7 @@ type Injector struct {
 
 	stuck     env.Instant // when the last stuck sync is over
 	ackVictim bool        // the broker of the next acknowledgement loses its power
+	atAck     func()      // happens with the next acknowledgement, nil: nothing
 	// Log lists what was done.
 	Log []string
 }
@@ -60,7 +62,7 @@ func pick[T any](random *sim.Stream, of []T) T { return of[random.IntN(len(of))]
 
 // inject begins a fault, waits, and heals it.
 func (i *Injector) inject(f Fault, random *sim.Stream) {
-	broker := pick(random, i.cluster.Brokers)
+	broker := pick(random, i.cluster.Victims())
 	switch f.Kind {
 	case KillBroker:
 		i.crash(broker, sim.KillProcess, f.For)
@@ -150,8 +152,8 @@ func (i *Injector) sicken(broker *cluster.Node, f Fault, random *sim.Stream) {
 	broker.Machine.Disk().SetOptions(o)
 	i.env.Tasks.Sleep(f.For)
 	broker.Machine.Disk().SetOptions(i.disks)
-	if b := broker.Broker(); b != nil && b.Store() != nil && b.Store().Fenced() != nil {
-		i.kernel.Mark("a broker was fenced")
+	if broker.Broken() != nil {
+		i.kernel.Mark("a " + broker.Kind() + " was fenced")
 		style := sim.KillProcess
 		if random.Chance(0.3) {
 			style = sim.PowerLoss
@@ -214,8 +216,15 @@ func (i *Injector) restart(n *cluster.Node) {
 	n.Start()
 }
 
+// AtAcknowledgement has something happen right after the next acknowledgement, once. nil takes that back.
+func (i *Injector) AtAcknowledgement(act func()) { i.atAck = act }
+
 // Acknowledged is called by the scenario at each acknowledgement: the worst moment for a crash.
 func (i *Injector) Acknowledged(broker string) {
+	if act := i.atAck; act != nil && !i.healed {
+		i.atAck = nil
+		i.env.Tasks.Go("at an acknowledgement", act)
+	}
 	if !i.ackVictim || i.healed {
 		return
 	}
@@ -232,17 +241,16 @@ func (i *Injector) Acknowledged(broker string) {
 
 // Heal ends all faults and starts whatever is down: the beginning of the liveness phase.
 //
-// A sync that is stuck already stays so for its time: see Over.
+// A sync that is stuck already stays so for its time, and a machine that pauses: see Over.
 func (i *Injector) Heal() {
-	i.healed, i.ackVictim = true, false
+	i.healed, i.ackVictim, i.atAck = true, false, nil
 	i.note("everything heals")
 	i.kernel.Network().Heal()
 	i.kernel.Network().SetLinks(i.links)
 	for _, n := range i.cluster.Nodes() {
 		n.Machine.Disk().SetOptions(i.disks)
 		// A full disk that has space again needs no restart.
-		fenced := n.Broker() != nil && n.Broker().Store().Fenced() != nil
-		if n.StartError != nil || fenced {
+		if n.StartError != nil || n.Broken() != nil {
 			n.Crash(sim.KillProcess)
 		}
 	}
@@ -250,4 +258,7 @@ func (i *Injector) Heal() {
 }
 
 // Over reports whether nothing is left of the faults, once Heal was called.
-func (i *Injector) Over() bool { return i.healed && i.env.Clock.Now() >= i.stuck }
+func (i *Injector) Over() bool {
+	paused := slices.ContainsFunc(i.kernel.Machines(), (*sim.Machine).Paused)
+	return i.healed && i.env.Clock.Now() >= i.stuck && !paused
+}

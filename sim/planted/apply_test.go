@@ -1,6 +1,7 @@
 package planted_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,5 +42,21 @@ func overlay(t *testing.T, b planted.Bug) string {
 func TestEveryPlantedBugFitsTheCodeAsItIs(t *testing.T) {
 	for _, b := range planted.Bugs {
 		t.Run(b.Name, func(t *testing.T) { overlay(t, b) })
+	}
+}
+
+func TestEachOfTheTwentyWaysHasAPlantedBug(t *testing.T) {
+	known := map[string]bool{}
+	for _, b := range planted.Bugs {
+		known[b.Name] = true
+	}
+	page, err := os.ReadFile(filepath.Join(root(t), "sim", "README.md"))
+	require.NoError(t, err)
+	for number := 1; number <= 20; number++ {
+		_, row, found := strings.Cut(string(page), fmt.Sprintf("\n| %d | ", number))
+		require.True(t, found, "number %d is not in the table", number)
+		row, _, _ = strings.Cut(row, " |\n")
+		name := row[strings.LastIndex(row, "| ")+2:]
+		require.True(t, known[name], "number %d: there is no planted bug %q", number, name)
 	}
 }

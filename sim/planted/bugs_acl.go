@@ -20,7 +20,7 @@ var aclBugs = []Bug{
 	},
 	{
 		Name:     "carry out what was denied",
-		Edits:    []Edit{{"node/broker/fast.go", "\tif b.guard.Admit(in) {\n\t\tb.serve(in)\n\t}\n", "\tb.guard.Admit(in)\n\tb.serve(in)\n"}},
+		Edits:    []Edit{{"node/broker/fast.go", "if b.guard.Admit(in) && !b.offMaster(in)", "b.guard.Admit(in)\n\tif !b.offMaster(in)"}},
 		Scenario: "acl", Seeds: 30,
 	},
 	{

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gantrymq/gantry/client"
@@ -12,6 +14,7 @@ import (
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/sim"
 	"github.com/gantrymq/gantry/sim/oracle"
+	"github.com/gantrymq/gantry/transport/proto"
 )
 
 // permReadWrite lets clients send to a topic and pull from it.
@@ -90,7 +93,8 @@ func (c *pubsubClient) createTopics() error {
 
 func (c *pubsubClient) onAllBrokers(admin *client.Admin, topic string) bool {
 	route, err := admin.Route(context.Background(), topic)
-	return err == nil && len(route.Brokers) == len(c.p.cluster.Brokers)
+	headless := func(b proto.BrokerRoute) bool { return len(b.Addresses) == 0 || b.Addresses[0].ID != proto.MasterID }
+	return err == nil && len(route.Brokers) == len(c.p.cluster.Groups) && !slices.ContainsFunc(route.Brokers, headless)
 }
 
 // startClients begins the work of all clients. The tasks of one client share its connections; in the history each
@@ -211,6 +215,9 @@ func (c *pubsubClient) ended(pending linearizability.Pending, queue client.Queue
 	default:
 		k.Mark("send without an answer")
 	}
+	if err != nil && strings.Contains(err.Error(), "minInSyncReplicas") {
+		k.Mark("copies were too few")
+	}
 	return false
 }
 
@@ -275,7 +282,7 @@ func (c *pubsubClient) consume() {
 	next := map[client.Queue]client.QueueOffset{}
 	for !c.p.stopped {
 		queue := c.queue()
-		if c.random.Chance(c.p.work.rewinds) {
+		if !c.p.uncommitted && c.random.Chance(c.p.work.rewinds) {
 			if offset, ok := c.fetchCommitted(queue); ok {
 				next[queue] = offset
 			}
@@ -283,7 +290,7 @@ func (c *pubsubClient) consume() {
 		offset, ok := c.read(queue, next[queue])
 		if ok && offset != next[queue] {
 			next[queue] = offset
-			if c.random.Chance(0.5) {
+			if !c.p.uncommitted && c.random.Chance(0.5) {
 				c.commit(queue, offset)
 			}
 		}
@@ -311,7 +318,9 @@ func (c *pubsubClient) read(queue client.Queue, from client.QueueOffset) (client
 	end := linearizability.OffsetNone
 	switch result.Status {
 	case client.NoNewMessages:
-		end = int64(from)
+		if !c.p.stale {
+			end = int64(from)
+		}
 		c.p.kernel.Mark("pull was held")
 	case client.OffsetMoved:
 		c.p.failSafety("%v: offset %d was said to be outside [%d, %d), though everything before it was read", queue, from, result.Min, result.Max)

@@ -31,6 +31,8 @@
 //	             whether it may be done; acl_admin.go: who changes accounts; acl_workers.go: who uses the library; acl_forge.go, acl_grab.go: who writes
 //	             requests by hand; acl_quiet.go: what is demanded at the end
 //	retry.go     handlers that fail by a plan; retry_ledger.go: each copy of a message and why there is one; retry_quiet.go: delays to the moment
+//	controller.go controllers and the brokers that they command; controller_group.go: what is known of a group, and what may not be; controller_replica.go,
+//	             controller_master.go: brokers made by hand; controller_tools.go: tools; controller_judge.go: what is demanded at the end
 //	fleet_await.go  small things that both need
 //	flow.go      producers that overload brokers; flow_limits.go: limits of brokers and consumers; flow_last.go: pressure without faults
 package scenario

@@ -87,7 +87,9 @@ func (c *pubsubClient) demand() {
 		c.demandWake(queue, end)
 		c.readAll(queue)
 	}
-	c.demandDeadBrokerLeaves()
+	if len(c.p.cluster.Groups) == len(c.p.cluster.Brokers) {
+		c.demandDeadBrokerLeaves()
+	}
 }
 
 // deadWithin is how long a name server may route to a broker that went silent: the time-out of a registration, and a scan.

@@ -41,6 +41,9 @@ type pubsub struct {
 	observer     env.Env
 	storeOptions store.Options
 	crowded      bool // too many clients send to one queue at once for the search of linearizability
+	// stale says that reads may come from a slave, which knows the end of a queue later than its master; uncommitted that offsets are not judged as
+	// registers, because a slave that becomes master may know older ones.
+	stale, uncommitted bool
 }
 
 // workload is what the clients do, drawn from the seed.
@@ -198,9 +201,9 @@ func (p *pubsub) createTopics() bool {
 		return false
 	}
 	for _, topic := range p.topics {
-		for _, n := range p.cluster.Brokers {
+		for _, name := range p.cluster.Groups {
 			for id := range p.work.queuesPerTopic {
-				p.queues = append(p.queues, client.Queue{Topic: topic, BrokerName: n.String(), QueueID: int32(id)})
+				p.queues = append(p.queues, client.Queue{Topic: topic, BrokerName: name, QueueID: int32(id)})
 			}
 		}
 	}

@@ -19,6 +19,8 @@ type Scenario struct {
 	About string
 	// Marks are places that some seed must reach; a hunt reports those that none did.
 	Marks []string
+	// Costly scenarios take much longer than others: tests run fewer seeds of them.
+	Costly bool
 	// secret, if it is not empty, is in no line of a log or a trace.
 	secret string
 	run    func(r *run)
@@ -26,7 +28,7 @@ type Scenario struct {
 
 // All lists the scenarios.
 func All() []Scenario {
-	return []Scenario{pubsubScenario, storeCrashScenario, diskFaultsScenario, damagedFilesScenario, orderlyScenario, filtersScenario, broadcastScenario, longpollScenario, flowScenario, groupsScenario, litePullScenario, retryScenario, timerScenario, transactionScenario, delayScenario, popScenario, popPushScenario, dedupScenario, aclScenario}
+	return []Scenario{pubsubScenario, storeCrashScenario, diskFaultsScenario, damagedFilesScenario, orderlyScenario, filtersScenario, broadcastScenario, longpollScenario, flowScenario, groupsScenario, litePullScenario, retryScenario, timerScenario, transactionScenario, delayScenario, popScenario, popPushScenario, dedupScenario, aclScenario, replicationScenario, failoverScenario, splitBrainScenario, rollingRestartScenario, replaceDiskScenario, migrateScenario, controllerScenario}
 }
 
 // Find returns a scenario by name.
