@@ -9,11 +9,13 @@ FUZZTIME ?= 300
 # How often `bench` repeats each benchmark: benchstat wants ten for a verdict.
 # With GANTRY_BENCH=full in the environment, those of the store take the sizes that a broker is meant for, and minutes.
 COUNT ?= 10
+# A file for the figures of `chaos` and `bench-copies`, for scripts.
+JSON ?=
 # More arguments for `run`, such as ARGS=--help.
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race crash sim hunt meta planted fuzz e2e bench rewrite interop interop-table check clean
+.PHONY: help run build test race crash sim hunt meta planted fuzz e2e chaos chaos-short bench bench-copies rewrite interop interop-table check clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -58,8 +60,17 @@ fuzz: ## Fuzz every target, FUZZTIME seconds in all
 e2e: ## Run real processes on loopback, kill them, start them again
 	GANTRY_E2E=all go test -count=1 -timeout 20m -run '^TestEndToEnd' ./cmd/gantry ./cmd/gantry/acceptance
 
+chaos: ## Break real processes in network namespaces, in every way, and measure fail-over (root; about 8 minutes)
+	go test -c -o bin/chaos.test ./cmd/gantry/chaos && GANTRY_CHAOS=whole bin/chaos.test -test.run '^TestChaos$$' -test.timeout 60m $(if $(JSON),-results $(JSON))
+
+chaos-short: ## The same with kill -9 of the master only (root; about 2 minutes)
+	go test -c -o bin/chaos.test ./cmd/gantry/chaos && GANTRY_CHAOS=short bin/chaos.test -test.run '^TestChaos$$' -test.timeout 10m $(if $(JSON),-results $(JSON))
+
 bench: ## Run the benchmarks COUNT times, in the form that benchstat reads
 	go test -run '^$$' -bench . -benchmem -count $(COUNT) -timeout 0 ./...
+
+bench-copies: ## Measure a single broker and elected ones with two and three copies by gantry bench, and how fast a new copy catches up
+	GANTRY_BENCH_COPIES=all go test -count=1 -v -timeout 20m -run '^(TestThroughputWithCopies|TestCatchUp)$$' ./cmd/gantry/acceptance
 
 rewrite: ## Write the expected output of script tests anew; review the diff
 	go test $$(grep -rlE --include='*_test.go' 'flag\.Bool\("rewrite"' . | xargs -r dirname | sort -u) -rewrite

@@ -48,6 +48,11 @@
 // TestOurClientAtApache is the other direction: Apache's name server and broker are started from the same jars, and Gantry's client
 // library and `gantry admin` do to them what the Java client does to ours, with the Java client as a second judge.
 //
+// # Masters and slaves
+//
+// In copies_test.go a slave of ours follows a master of Apache's, and the other way round; then the master is killed and the slave, started as a
+// master on its directory, takes its place. The logs are compared byte by byte, and a group goes on where it was, with what was delayed.
+//
 // # The table
 //
 // A test says with covers which rows (capabilities_test.go) it shows for which column. What became of it goes to results/results.jsonl
@@ -56,7 +61,7 @@
 //
 // # What is not covered
 //
-// The broker does not serve these yet, so nothing here asks for them: transactional and recalled messages, slaves.
+// The broker does not serve these yet, so nothing here asks for them: transactional and recalled messages.
 //
 // # Who owns what
 //
@@ -96,6 +101,7 @@
 //	ourmember_test.go   the same: push consumers
 //	ourpull_test.go     the same: the others, queries, encryption
 //	ourpop_test.go      the same: consumers that pop
+//	copies_test.go      masters and slaves, ours and Apache's
 //	popdirectory_test.go one directory with messages in flight, our broker and Apache's in turn
 //	ouradmin_test.go    our admin commands there
 //	results_test.go     noting results, writing the table

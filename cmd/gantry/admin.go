@@ -43,7 +43,7 @@ take the keys below.`,
 	for _, cmd := range []*cobra.Command{
 		newUpdateTopic(flags), newUpdateTopicList(flags), newDeleteTopic(flags), newUpdateTopicPerm(flags), newUpdateOrderConf(flags),
 		newTopicList(flags), newTopicRoute(flags), newTopicStatus(flags), newTopicClusterList(flags),
-		newClusterList(flags), newBrokerStatus(flags), newGetBrokerConfig(flags), newUpdateBrokerConfig(flags),
+		newClusterList(flags), newBrokerStatus(flags), newHAStatus(flags), newGetBrokerConfig(flags), newUpdateBrokerConfig(flags),
 		newWipeWritePerm(flags), newAddWritePerm(flags), newSendMsgStatus(flags), newClusterRT(flags), newStatsAll(flags), newBrokerConsumeStats(flags),
 		newUpdateSubGroup(flags), newUpdateSubGroupList(flags), newSetConsumeMode(flags), newDeleteSubGroup(flags), newGetConsumerConfig(flags), newConsumerProgress(flags),
 		newConsumerStatus(flags), newConsumerConnection(flags), newProducerConnection(flags), newProducer(flags),
@@ -51,6 +51,7 @@ take the keys below.`,
 		newSendMessage(flags), newConsumeMessage(flags), newCheckMsgSendRT(flags), newPrintMsg(flags), newPrintMsgByQueue(flags),
 		newQueryByID(flags), newQueryByKey(flags), newQueryByUniqueKey(flags), newQueryByOffset(flags), newQueryCq(flags),
 		newGetNamesrvConfig(flags), newUpdateNamesrvConfig(flags), newUpdateKvConfig(flags), newDeleteKvConfig(flags),
+		newGetControllerMetaData(flags), newGetSyncStateSet(flags), newElectMaster(flags), newDrain(flags), newGetBrokerEpoch(flags), newCleanBrokerMetadata(flags), newGetControllerConfig(flags), newUpdateControllerConfig(flags),
 		newCreateUser(flags), newUpdateUser(flags), newDeleteUser(flags), newGetUser(flags), newListUser(flags), newCopyUser(flags),
 		newCreateACL(flags), newUpdateACL(flags), newDeleteACL(flags), newGetACL(flags), newListACL(flags), newCopyACL(flags),
 		newUpdateACLConfig(flags), newDeleteACLConfig(flags), newGetACLConfig(flags), newClusterACLConfigVersion(flags), newUpdateGlobalWhiteAddr(flags),
@@ -70,6 +71,11 @@ func (f *adminFlags) with(cmd *cobra.Command, run func(ctx context.Context, s *s
 	if err != nil {
 		return err
 	}
+	return f.withNames(cmd, names, run)
+}
+
+// withNames is with for commands that may do without name servers.
+func (f *adminFlags) withNames(cmd *cobra.Command, names string, run func(ctx context.Context, s *session) error) error {
 	log, err := f.log.logger(f.console)
 	if err != nil {
 		return err

@@ -21,8 +21,8 @@ func (t *authTarget) add(cmd *cobra.Command, does string) {
 	cmd.Flags().BoolVar(&t.names, "nameServers", false, does+" the name servers of -n as well; an option of Gantry's own")
 }
 
-// servers are the masters of the target, and the name servers if they are asked for.
-func (t *authTarget) servers(ctx context.Context, s *session) ([]client.Broker, error) {
+// servers are the brokers of the target, or their masters only, and the name servers if they are asked for.
+func (t *authTarget) servers(ctx context.Context, s *session, mastersOnly bool) ([]client.Broker, error) {
 	var servers []client.Broker
 	if t.names {
 		names, err := s.nameServers(ctx)
@@ -34,8 +34,8 @@ func (t *authTarget) servers(ctx context.Context, s *session) ([]client.Broker, 
 	if t.broker == "" && t.cluster == "" {
 		return servers, nil
 	}
-	masters, err := t.members(ctx, s, true)
-	return append(servers, masters...), err
+	brokers, err := t.members(ctx, s, mastersOnly)
+	return append(servers, brokers...), err
 }
 
 // check wants one of -b and -c, or the name servers alone.
@@ -61,7 +61,8 @@ func newAuthChange(f *adminFlags, cmd *cobra.Command, does string, c authChange)
 			return err
 		}
 		return f.with(cmd, func(ctx context.Context, s *session) error {
-			servers, err := at.servers(ctx, s)
+			// Slaves are told, too: they do not copy accounts from their masters.
+			servers, err := at.servers(ctx, s, false)
 			if err != nil {
 				return err
 			}
@@ -91,7 +92,7 @@ func newAuthLook[T any](f *adminFlags, cmd *cobra.Command, c authLook[T]) *cobra
 			return err
 		}
 		return f.with(cmd, func(ctx context.Context, s *session) error {
-			servers, err := at.servers(ctx, s)
+			servers, err := at.servers(ctx, s, true)
 			if err != nil {
 				return err
 			}

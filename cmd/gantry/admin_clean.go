@@ -53,7 +53,7 @@ func newCleaning(f *adminFlags, c cleaning) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&broker, "brokerAddr", "b", "", "tell the broker with this `address`, host:port")
-	cmd.Flags().StringVarP(&cluster, "cluster", "c", "", "tell all masters of this `cluster`; without -b and -c those of all clusters")
+	cmd.Flags().StringVarP(&cluster, "cluster", "c", "", "tell all brokers of this `cluster`, masters and slaves; without -b and -c those of all clusters")
 	return cmd
 }
 
@@ -62,7 +62,7 @@ func (f *adminFlags) clean(ctx context.Context, s *session, c cleaning, broker, 
 	addresses := []string{broker}
 	if broker == "" {
 		var err error
-		if addresses, err = s.masters(ctx, cluster); err != nil {
+		if addresses, err = s.addresses(ctx, cluster); err != nil {
 			return err
 		}
 	}
@@ -82,23 +82,17 @@ func (f *adminFlags) clean(ctx context.Context, s *session, c cleaning, broker, 
 	return errors.Join(err, f.show(v))
 }
 
-// masters lists the masters of a cluster, or of all if it is "".
-func (s *session) masters(ctx context.Context, cluster string) ([]string, error) {
-	if cluster != "" {
-		return s.admin.Masters(ctx, cluster)
-	}
-	info, err := s.admin.Cluster(ctx)
+// addresses lists the brokers of a cluster, or of all if it is "".
+func (s *session) addresses(ctx context.Context, cluster string) ([]string, error) {
+	brokers, err := s.admin.Brokers(ctx, cluster)
 	if err != nil {
 		return nil, err
 	}
-	var masters []string
-	for i := range info.Brokers {
-		if address, ok := info.Brokers[i].Master(); ok && !slices.Contains(masters, address) {
-			masters = append(masters, address)
+	var addresses []string
+	for _, b := range brokers {
+		if !slices.Contains(addresses, b.Address) {
+			addresses = append(addresses, b.Address)
 		}
 	}
-	if len(masters) == 0 {
-		return nil, &failure{cause: errors.New("the name servers know no broker"), code: exitFailed, advice: "see them with clusterList"}
-	}
-	return masters, nil
+	return addresses, nil
 }

@@ -58,15 +58,30 @@ func (b *benchmark) makeTopic(ctx context.Context) error {
 	}
 	topic := proto.NewTopicConfig(b.options.Topic)
 	topic.ReadQueues, topic.WriteQueues = int32(b.options.Queues), int32(b.options.Queues)
+	patient, stop := context.WithTimeout(ctx, registeredWithin)
+	defer stop()
+	err = until(patient, client.ErrNoBroker, func() error { return makeTopicEverywhere(patient, admin, topic) })
+	return errors.Join(err, admin.Close(ctx))
+}
+
+// registeredWithin is how long brokers may take that have just started, or whose group elects its first master.
+const registeredWithin = 10 * time.Second
+
+// makeTopicEverywhere makes a topic in all clusters.
+func makeTopicEverywhere(ctx context.Context, admin *client.Admin, topic client.TopicConfig) error {
 	info, err := admin.Cluster(ctx)
-	if err == nil {
-		for _, cluster := range info.Clusters {
-			if _, err = admin.UpdateTopicInCluster(ctx, cluster.Name, topic); err != nil {
-				break
-			}
+	if err != nil {
+		return err
+	}
+	if len(info.Clusters) == 0 {
+		return fmt.Errorf("%w: no broker has registered with the name servers: start one with gantry broker -n and the same addresses", client.ErrNoBroker)
+	}
+	for _, cluster := range info.Clusters {
+		if _, err := admin.UpdateTopicInCluster(ctx, cluster.Name, topic); err != nil {
+			return err
 		}
 	}
-	return errors.Join(err, admin.Close(ctx))
+	return nil
 }
 
 func (b *benchmark) addClients(number int) error {

@@ -33,6 +33,8 @@ then from the command line; name servers that neither names from NAMESRV_ADDR.
 		Example: `  gantry broker -n localhost:9876
   gantry broker -n 'host1:9876;host2:9876' -c broker.conf
   gantry broker --brokerName broker-b --listenPort 10921 --storePathRootDir /data/store
+  gantry broker -n localhost:9876 --brokerName broker-a --brokerRole SYNC_MASTER
+  gantry broker -n localhost:9876 --brokerName broker-a --brokerRole SLAVE --brokerId 1
   gantry broker -c broker.conf -m`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -81,10 +83,10 @@ func runBroker(ctx context.Context, settings config.Broker, out Output, save bro
 	return err
 }
 
-func stopBroker(node *running[*broker.Broker]) error { return node.stop((*broker.Broker).Close) }
+func stopBroker(node *running[anyBroker]) error { return node.stop(anyBroker.Close) }
 
 // startBroker starts the node; at holds the names of options for its advice, and save, which may be nil, keeps changes of settings.
-func startBroker(settings config.Broker, out Output, at place, save broker.SaveSettings) (*running[*broker.Broker], error) {
+func startBroker(settings config.Broker, out Output, at place, save broker.SaveSettings) (*running[anyBroker], error) {
 	options, err := brokerOptions(settings)
 	if err != nil {
 		return nil, wrongUsage("%w", err)
@@ -93,8 +95,8 @@ func startBroker(settings config.Broker, out Output, at place, save broker.SaveS
 	out.watch.Subject(brokerNode).Starting(recovering.String)
 	options.Store.Progress, options.SaveSettings = recovering.watched(recoveryProgress(out.Log)), save
 	at.listen, at.directory = options.Listen, settings.StorePathRootDir
-	node, err := start(world(osenv.Options{Node: settings.BrokerName, Root: at.directory, Log: out.Log}, settings.TLS), func(e env.Env) (*broker.Broker, error) {
-		return broker.New(e, options)
+	node, err := start(world(osenv.Options{Node: settings.BrokerName, Root: at.directory, Log: out.Log}, settings.TLS), func(e env.Env) (anyBroker, error) {
+		return makeBroker(e, options)
 	})
 	if err == nil {
 		out.watch.Subject(brokerNode).Serves(brokerSource{node})
@@ -119,10 +121,12 @@ func announceBroker(settings config.Broker, address netip.AddrPort, out Output) 
 		out.Log.Warn("clients are told a loopback address, which only this machine reaches: set brokerIP1 to let others in")
 	}
 	warnIfOpen(settings.Access, settings.BindAddress, out)
+	warnOfOpenCopies(settings, out)
 	out.say(boot,
 		fact("listens on", net.JoinHostPort(settings.BindAddress, strconv.Itoa(int(address.Port())))),
 		fact("data", settings.StorePathRootDir),
 		fact("flush", flushPromise(settings.FlushDiskType)),
+		fact("copies", copiesPromise(settings)),
 		accessFact(settings.Access, settings.BindAddress),
 		fact("next", next))
 }
@@ -201,6 +205,19 @@ func brokerOptions(s config.Broker) (broker.Options, error) {
 		Measuring:             broker.DefaultMeasureLimits(),
 	}
 	options.Measuring.Series = s.SeriesMax
+	if options.Membership, err = membership(s); err != nil {
+		return options, fmt.Errorf("controllerAddr: %w", err)
+	}
+	return withPeers(options, s)
+}
+
+// withPeers adds what is about others: copies, and who may do what.
+func withPeers(options broker.Options, s config.Broker) (broker.Options, error) {
+	var err error
+	options.Role = roles[s.BrokerRole]
+	if options.Replication, err = replication(s); err != nil {
+		return options, err
+	}
 	if options.Access, err = accessOptions(s.Access); err != nil {
 		return options, err
 	}
@@ -241,6 +258,7 @@ func storeOptions(s config.Broker, memory int64) (store.Options, error) {
 		CheckpointBytes:     s.CheckpointLogBytes,
 		OpenFilesMax:        s.OpenQueueFilesMax,
 		BusyAfter:           s.BusyTimeout,
+		ReplicaTimeout:      s.SlaveTimeout,
 		Cached:              memory / 100 * int64(s.MemoryRatio),
 		ColdCountMax:        s.ColdMessagesMax,
 		ColdBytesMax:        s.ColdBytesMax,

@@ -92,7 +92,7 @@ func checkMasters(x *examination) []finding {
 	}
 	for name, has := range masters {
 		if !has {
-			found = append(found, finding{broken, "brokers", fmt.Sprintf("%s has no master: nobody can send to it", name), "start its master again (brokerId=0), and look at its log"})
+			found = append(found, finding{broken, "brokers", fmt.Sprintf("%s has no master: nobody can send to it", name), "start its master again (brokerId=0), and look at its log; if its disk is lost, start the slave with the longest log (haStatus) as the master, with brokerId=0 and brokerRole=SYNC_MASTER or ASYNC_MASTER"})
 		}
 	}
 	slices.SortFunc(found, func(a, b finding) int { return strings.Compare(a.what, b.what) })

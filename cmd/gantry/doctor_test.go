@@ -52,7 +52,7 @@ func TestADoctorFindsNothingInAHealthyCluster(t *testing.T) {
 		require.Equal(t, fine, f.Level, f.What)
 		require.Empty(t, f.Fix)
 	}
-	require.Len(t, v.Findings, 11, "each check says what it has seen")
+	require.Len(t, v.Findings, 12, "each check says what it has seen")
 	require.NoError(t, v.verdict())
 	require.Contains(t, shown(t, v, false), "\nnothing is wrong\n")
 }

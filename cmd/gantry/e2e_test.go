@@ -114,13 +114,13 @@ func TestEndToEndMistakesAreNamed(t *testing.T) {
 	endToEnd(t)
 	directory := t.TempDir()
 	file := filepath.Join(directory, "broker.conf")
-	require.NoError(t, os.WriteFile(file, []byte("brokerName=a\nbrokerRole=SLAVE\nlistenProt=10911\n"), 0o644))
+	require.NoError(t, os.WriteFile(file, []byte("brokerName=a\nenableSlaveActingMaster=true\nlistenProt=10911\n"), 0o644))
 	for line, want := range map[string][]string{
 		"gantry standalone --address here": {"gantry: --address: \"here\" is not an IP address, such as 192.168.1.2\n"},
 		"mqbroker --listenProt 1":          {"mqbroker: there is no option --listenProt: did you mean --listenPort? (see mqbroker -h)\n"},
 		"mqbroker -c " + file: {
 			"mqbroker: 2 mistakes\n",
-			file + ": brokerRole=SLAVE is refused, because this version keeps one copy of each message",
+			file + ": enableSlaveActingMaster=true is refused, because no slave does a master's work beside being a slave",
 			file + ": listenProt is not a key: did you mean listenPort?\n",
 		},
 	} {
@@ -143,7 +143,8 @@ func TestEndToEndTwoBrokersCannotShare(t *testing.T) {
 	second := launch(t, "mqbroker", "-n", names, "--bindAddress", loopback, "--listenPort", "0", "--storePathRootDir", directory)
 	require.Equal(t, exitFailed, second.code(t))
 	require.Contains(t, second.Err.String(), "to fix it: another process uses the directory "+directory)
-	third := launch(t, "mqbroker", "-n", names, "--bindAddress", loopback, "--listenPort", port, "--storePathRootDir", t.TempDir())
+	// The next port may be another test's.
+	third := launch(t, "mqbroker", "-n", names, "--bindAddress", loopback, "--listenPort", port, "--haListenPort", "0", "--storePathRootDir", t.TempDir())
 	require.Equal(t, exitFailed, third.code(t))
 	require.Contains(t, third.Err.String(), "to fix it: another process listens on "+address)
 }

@@ -58,6 +58,8 @@ func (p place) explainStart(err error) error {
 		failed.advice = "name PEM files that this user can read, with tls.server.certPath, tls.server.keyPath and the other keys that begin with tls; -h lists them"
 	case errors.Is(err, broker.ErrFastListen):
 		failed.advice = fmt.Sprintf("stop the process that listens there (ss -ltnp shows it), choose another port with %s, which also moves the fast port, or do without the fast port by fastListenEnable=false", p.listenOption)
+	case errors.Is(err, broker.ErrReplicationListen):
+		failed.advice = fmt.Sprintf("stop the process that listens there (ss -ltnp shows it), choose another port with --haListenPort or %s, or do without slaves by --haListenPort 0", p.listenOption)
 	case errors.Is(err, env.ErrAddressInUse):
 		failed.advice = fmt.Sprintf("another process listens on %s; stop it (ss -ltnp shows which), or choose another port with %s", p.listen, p.listenOption)
 	case errors.Is(err, env.ErrLocked):

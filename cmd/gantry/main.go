@@ -1,9 +1,9 @@
-// Gantry is a message broker that speaks RocketMQ's protocol: name server, broker and tools in one
-// binary. Called as mqnamesrv, mqbroker or mqadmin it behaves as that tool.
+// Gantry is a message broker that speaks RocketMQ's protocol: name server, broker, controller and tools in
+// one binary. Called as mqnamesrv, mqbroker, mqcontroller or mqadmin it behaves as that tool.
 //
 // # Who owns what
 //
-// Each node (name server, broker, the client behind a tool) lives in a world of its own,
+// Each node (name server, broker, controller, the client behind a tool) lives in a world of its own,
 // made here with node/env/osenv. This package reads the command line and the
 // configuration, starts nodes, waits for a signal, and prints. It is the only place that
 // does: nodes log, and return errors.
@@ -39,6 +39,7 @@
 //	node.go          what all nodes need: flags, start, stop, Output
 //	namesrv.go       gantry namesrv, RunNameServer
 //	broker.go        gantry broker, RunBroker
+//	controller.go    gantry controller, RunController, and the controller in a name server's process
 //	watch.go         the port by which a process is watched: monitor, with the nodes that it visits
 //	settings_file.go what tools change of a running broker's settings
 //	standalone.go    gantry standalone, RunStandalone

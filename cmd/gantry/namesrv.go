@@ -24,12 +24,14 @@ func newNameServer(c *console) *cobra.Command {
 		Short: "Run a name server",
 		Long: `Runs a name server: it knows which brokers there are and which topics they have, and tells
 clients. Name servers do not know of each other; brokers register with all of them. Keys are
-taken from the file, then from the command line.
+taken from the file, then from the command line. With enableControllerInNamesrv=true a controller runs in the same
+process, see gantry controller.
 
 ` + signalHelp,
 		Example: `  gantry namesrv
   gantry namesrv --listenPort 9877 --kvConfigPath /data/namesrv/kvConfig.json
-  gantry namesrv -c namesrv.properties -p`,
+  gantry namesrv -c namesrv.properties -p
+  gantry namesrv --enableControllerInNamesrv=true --controllerDLegerPeers n0-localhost:9878 --controllerDLegerSelfId n0`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sources, err := flags.sources(cmd, &settings)
@@ -60,12 +62,16 @@ taken from the file, then from the command line.
 // failed says what to do.
 func RunNameServer(ctx context.Context, settings config.NameServer, out Output) error {
 	var err error
-	if out.watch, err = watch(settings.Metrics, settings.MetricsPort, out, watchedNameServer(settings.BindAddress, settings.ListenPort)); err != nil {
+	if out.watch, err = watch(settings.Metrics, settings.MetricsPort, out, watchedNodes(&settings)...); err != nil {
 		return err
 	}
 	node, err := startNameServer(settings, out, place{listenOption: "--listenPort", directoryOption: "--kvConfigPath"})
 	if err != nil {
 		return errors.Join(err, out.watch.Close())
+	}
+	own, err := startOwnController(&settings, out)
+	if err != nil {
+		return errors.Join(err, stopNameServer(node), out.watch.Close())
 	}
 	address := node.node.Addr().String()
 	warnIfOpen(settings.Access, settings.BindAddress, out)
@@ -74,10 +80,14 @@ func RunNameServer(ctx context.Context, settings config.NameServer, out Output) 
 		fact("data", filepath.Dir(settings.KVConfigPath)),
 		accessFact(settings.Access, settings.BindAddress),
 		fact("next", "gantry broker -n "+reachable(node.node.Addr())))
+	if own != nil {
+		announceController("The ControllerManager boot success. serializeType=JSON, address ", own, &settings.ControllerKeys, out)
+	}
 	announceWatch(out.watch, out)
 	<-ctx.Done()
 	out.watch.Subject(nameServerNode).Stops()
-	err = errors.Join(stopNameServer(node), out.watch.Close())
+	out.watch.Subject(controllerNode).Stops()
+	err = errors.Join(stopOwnController(own), stopNameServer(node), out.watch.Close())
 	out.say("The Name Server has stopped.")
 	return err
 }

@@ -101,7 +101,7 @@ func TestToolsLookAtAClusterAndChangeIt(t *testing.T) {
 	require.Contains(t, tool(0, "topicList -n "+names), "\nordered\norders\n")
 	require.Contains(t, tool(0, "topicList -c -n "+names), "DefaultCluster  orders\n")
 	require.Regexp(t, `DefaultCluster  broker-a  0=127\.0\.0\.1:\d+ +4 +2  RW-\n`, tool(0, "topicRoute -l -t orders -n "+names))
-	require.Contains(t, tool(0, "clusterList -m -n "+names), "DefaultCluster  broker-a   0  127.0.0.1:")
+	require.Contains(t, tool(0, "clusterList -m -n "+names), "DefaultCluster  broker-a   0  ASYNC_MASTER  127.0.0.1:")
 
 	require.Contains(t, tool(0, "sendMessage -n "+names+" -t orders -p first -k 7 -c paid -b broker-a -i 1"), "broker-a      1       0  SEND_OK")
 	require.Contains(t, tool(0, "sendMessage -n "+names+" -t orders -p second -b broker-a -i 1"), "broker-a      1       1  SEND_OK")

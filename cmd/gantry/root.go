@@ -9,8 +9,8 @@ func newGantry(c *console) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "gantry",
 		Short: "A message broker that speaks RocketMQ's protocol",
-		Long: `Gantry is a message broker that speaks RocketMQ's protocol: name server, broker and admin
-tools in one binary. Called as mqnamesrv, mqbroker or mqadmin (a link is enough) it
+		Long: `Gantry is a message broker that speaks RocketMQ's protocol: name server, broker, controller and admin
+tools in one binary. Called as mqnamesrv, mqbroker, mqcontroller or mqadmin (a link is enough) it
 behaves as that tool.`,
 		Example: `  gantry standalone                                 a name server and a broker, to try it out
   gantry namesrv                                    a name server on port 9876
@@ -19,7 +19,7 @@ behaves as that tool.`,
   gantry inspect check --dir ~/store                verify the files of a broker that is stopped`,
 	}
 	setUsage(root, "")
-	root.AddCommand(newStandalone(c), newNameServer(c), newBroker(c), newAdmin(c), newInspect(c), newBench(c), newVersion(c))
+	root.AddCommand(newStandalone(c), newNameServer(c), newBroker(c), newController(c), newAdmin(c), newInspect(c), newBench(c), newVersion(c))
 	return asRoot(root, c)
 }
 

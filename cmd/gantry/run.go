@@ -40,6 +40,8 @@ func toolFor(program string, c *console) *cobra.Command {
 		root = newNameServer(c)
 	case "mqbroker":
 		root = newBroker(c)
+	case "mqcontroller":
+		root = newController(c)
 	case "mqadmin":
 		root = newAdmin(c)
 	default:

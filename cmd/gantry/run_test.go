@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -21,6 +23,8 @@ import (
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // called runs the program as a shell would, and returns what it printed.
@@ -33,7 +37,7 @@ func called(t *testing.T, line ...string) (code int, out, err string) {
 
 func TestTheNameOfTheProgramChoosesTheTool(t *testing.T) {
 	for program, want := range map[string]string{
-		"gantry": "gantry COMMAND", "/opt/bin/mqadmin": "mqadmin COMMAND", "./MQBROKER.exe": "mqbroker [flags]", "mqnamesrv": "mqnamesrv [flags]",
+		"gantry": "gantry COMMAND", "/opt/bin/mqadmin": "mqadmin COMMAND", "./MQBROKER.exe": "mqbroker [flags]", "mqnamesrv": "mqnamesrv [flags]", "mqcontroller": "mqcontroller [flags]",
 	} {
 		code, out, _ := called(t, program, "-h")
 		require.Zero(t, code, program)
@@ -157,6 +161,7 @@ func TestAFailedStartSaysHowToFixIt(t *testing.T) {
 		"choose another directory with --storePathRootDir":  env.ErrLocked,
 		"choose another port with --listenPort":             env.ErrAddressInUse,
 		"change its owner (chown), or choose another with ": fs.ErrPermission,
+		"do without slaves by --haListenPort 0":             fmt.Errorf("%w: %w", broker.ErrReplicationListen, env.ErrAddressInUse),
 	} {
 		err := at.explainStart(cause)
 		require.ErrorContains(t, err, "to fix it: ")
@@ -196,12 +201,75 @@ func TestDefaultsAreThoseOfTheNodes(t *testing.T) {
 	// What no key sets is left to the node.
 	want.HeldPullsMax, want.TopicsMax, want.GroupsMax, want.ShutdownGrace, want.TimersMax, want.TransactionsMax = 0, 0, 0, 0, 0, 0
 	want.Settings = got.Settings
+	want.Replication = broker.DefaultReplication()
+	want.Replication.Listen, want.Replication.TryAgainAfter = "0.0.0.0:10912", 0
 	require.Equal(t, want, got)
 
 	store := store.DefaultOptions()
 	store.WaitingMax, store.ReplayMax = 0, 0
 	store.Cached, store.Zone = osenv.Memory()/100*40, time.Local
 	require.Equal(t, store, got.Store)
+}
+
+func TestKeysOfCopiesReachTheNode(t *testing.T) {
+	load := func(keys map[string]string) broker.Options {
+		settings, _, err := config.LoadBroker(config.Machine{HostName: "broker-a", Home: "/home/me", Address: "10.0.0.1", NameServers: "10.0.0.9:9876"},
+			config.Source{Name: "test", Keys: keys})
+		require.NoError(t, err)
+		options, err := brokerOptions(settings)
+		require.NoError(t, err)
+		return options
+	}
+	master := load(map[string]string{
+		"brokerRole": "SYNC_MASTER", "haListenPort": "7000", "brokerIP2": "10.1.0.1", "inSyncReplicas": "3", "minInSyncReplicas": "2", "totalReplicas": "4",
+		"enableAutoInSyncReplicas": "true", "slaveTimeout": "700", "haMaxGapNotInSync": "1000", "haTransferBatchSize": "2000", "haFlowControlEnable": "true",
+		"maxHaTransferByteInSecond": "3000", "haSendHeartbeatInterval": "100", "haHousekeepingInterval": "400",
+	})
+	require.Equal(t, broker.SyncMaster, master.Role)
+	require.Equal(t, 700*time.Millisecond, master.Store.ReplicaTimeout)
+	require.Equal(t, broker.Replication{
+		Listen: "0.0.0.0:7000", AdvertisedIP: netip.MustParseAddr("10.1.0.1"), InSync: 3, MinInSync: 2, Total: 4, AutoInSync: true, GapMax: 1000, BatchBytes: 2000,
+		BytesPerSecond: 3000, SignOfLife: 100 * time.Millisecond, SilenceMax: 400 * time.Millisecond, CopyTables: time.Second,
+		BehindFor: 2 * time.Second, WaitFor: 700 * time.Millisecond,
+	}, master.Replication)
+	slave := load(map[string]string{"brokerRole": "SLAVE", "brokerId": "2", "haMasterAddress": "m:10912", "copyTablesInterval": "50", "maxHaTransferByteInSecond": "3000"})
+	require.Equal(t, broker.Slave, slave.Role)
+	require.EqualValues(t, 2, slave.ID)
+	require.Equal(t, "m:10912", slave.Replication.Master)
+	require.Empty(t, slave.Replication.Listen, "a slave has no slaves")
+	require.Equal(t, 50*time.Millisecond, slave.Replication.CopyTables)
+	require.Zero(t, slave.Replication.BytesPerSecond, "the speed counts only with haFlowControlEnable")
+	require.Equal(t, "0.0.0.0:0", load(map[string]string{"listenPort": "0"}).Replication.Listen)
+}
+
+func TestABrokerSaysWhatItsRoleMeansForAMessage(t *testing.T) {
+	says := func(change func(*config.Broker)) string {
+		s := config.Broker{BrokerName: "broker-a", BrokerRole: "SYNC_MASTER"}
+		s.InSyncReplicas, s.MinInSyncReplicas = 3, 2
+		change(&s)
+		return copiesPromise(s)
+	}
+	require.Equal(t, "SYNC_MASTER: an acknowledged message has 3 copies", says(func(*config.Broker) {}))
+	require.Contains(t, says(func(s *config.Broker) { s.AutoInSync = true }), "but 2 at least")
+	require.Contains(t, says(func(s *config.Broker) { s.BrokerRole = "ASYNC_MASTER" }), "an acknowledged message is here")
+	require.Contains(t, says(func(s *config.Broker) { s.BrokerRole, s.BrokerID = "SLAVE", 2 }), "SLAVE 2 of broker-a")
+}
+
+func TestAnOpenReplicationPortIsSaidToBeOne(t *testing.T) {
+	warned := func(change func(*config.Broker)) int {
+		seen, logs := observer.New(zap.WarnLevel)
+		s := config.Broker{BindAddress: "0.0.0.0"}
+		s.HAListenPort, s.Authentication = 10912, true
+		change(&s)
+		warnOfOpenCopies(s, Output{Log: zap.New(seen)})
+		return logs.Len()
+	}
+	require.Equal(t, 1, warned(func(*config.Broker) {}))
+	require.Equal(t, 1, warned(func(s *config.Broker) { s.Mode = "enforcing" }), "whoever can encrypt may read")
+	require.Zero(t, warned(func(s *config.Broker) { s.Mode, s.NeedClientAuth = "enforcing", "require" }))
+	require.Zero(t, warned(func(s *config.Broker) { s.HAListenPort = 0 }))
+	require.Zero(t, warned(func(s *config.Broker) { s.BindAddress = "127.0.0.1" }))
+	require.Zero(t, warned(func(s *config.Broker) { s.Authentication = false }), "of that warnIfOpen warns")
 }
 
 func TestAQueueIsChosenOnlyAtTheBrokerThatWasNamed(t *testing.T) {
@@ -259,4 +327,77 @@ func TestSettingsOfTheStoreAreInItsOwnWords(t *testing.T) {
 	unknown, err := storeOptions(settings, 0)
 	require.NoError(t, err)
 	require.Zero(t, unknown.Cached, "where the memory is not known all is taken to be in it")
+}
+
+func TestAControllerRunsInAProcessOfItsOwnAndInThatOfANameServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("uses real ports and disks")
+	}
+	address := freeAddress(t)
+	keys := config.ControllerKeys{
+		Group: "g", Peers: "n0-" + address, Self: "n0", StorePath: filepath.Join(t.TempDir(), "ctrl"),
+		HeartbeatInterval: 50 * time.Millisecond, ElectionTimeout: 200 * time.Millisecond, BrokerTimeout: time.Second, NotifyRoles: true,
+	}
+	alone, _, err := config.LoadController(thisMachine(), config.Source{Keys: map[string]string{"controllerDLegerPeers": keys.Peers, "controllerDLegerSelfId": "n0"}})
+	require.NoError(t, err)
+	alone.ControllerKeys, alone.BindAddress = keys, loopback
+	announced, stop := inBackground(t, func(ctx context.Context, out Output) error { return RunController(ctx, alone, out) })
+	announced.waitFor(t, `The Controller Server boot success\. serializeType=JSON, address (\S+)`)
+	requireController(t, address)
+	require.NoError(t, stop())
+
+	names, _, err := config.LoadNameServer(thisMachine(), config.Source{Keys: map[string]string{
+		"kvConfigPath": filepath.Join(t.TempDir(), "kv.json"), "listenPort": "0", "bindAddress": loopback, "enableControllerInNamesrv": "true",
+		"controllerDLegerPeers": keys.Peers, "controllerDLegerSelfId": "n0",
+	}})
+	require.NoError(t, err)
+	names.StorePath = keys.StorePath
+	names.Group = "g"
+	announced, stop = inBackground(t, func(ctx context.Context, out Output) error { return RunNameServer(ctx, names, out) })
+	announced.waitFor(t, `The ControllerManager boot success\. serializeType=JSON, address (\S+)`)
+	requireController(t, address)
+	require.NoError(t, stop())
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", loopback+":0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// requireController uses every admin command of controllers on one that leads.
+func requireController(t *testing.T, address string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		_, out, _ := called(t, "mqadmin", "getControllerMetaData", "-a", address)
+		return strings.Contains(out, "#ControllerLeaderId\tn0\n#ControllerLeaderAddress\t"+address+"\n#Peer:\tn0:"+address)
+	}, 10*time.Second, 20*time.Millisecond)
+	code, out, errText := called(t, "mqadmin", "updateControllerConfig", "-a", address, "-k", "enableElectUncleanMaster", "-v", "true")
+	require.Zero(t, code, errText)
+	require.Contains(t, out, "update controller config success!["+address+"]\nenableElectUncleanMaster : true\n")
+	_, out, _ = called(t, "mqadmin", "getControllerConfig", "-a", address, "--json")
+	require.Contains(t, out, `"enableElectUncleanMaster": "true"`)
+	_, _, errText = called(t, "mqadmin", "updateControllerConfig", "-a", address, "-k", "controllerStorePath", "-v", "/")
+	require.Contains(t, errText, "controllerStorePath cannot be changed while the controller runs")
+	_, _, errText = called(t, "mqadmin", "getSyncStateSet", "-a", address, "-b", "broker-a")
+	require.Contains(t, errText, "no controller knows of broker-a")
+	_, _, errText = called(t, "mqadmin", "electMaster", "-a", address, "-c", "c", "-bn", "broker-a", "-b", "1")
+	require.Contains(t, errText, "CONTROLLER_BROKER_METADATA_NOT_EXIST")
+	_, _, errText = called(t, "mqadmin", "cleanBrokerMetadata", "-a", address, "-c", "c", "-bn", "broker-a", "-b", "1;2")
+	require.Contains(t, errText, "CONTROLLER_INVALID_CLEAN_BROKER_METADATA")
+}
+
+func TestWrongPeersOfAControllerAreUsageErrors(t *testing.T) {
+	for line, want := range map[string]string{
+		"mqcontroller": "controllerDLegerPeers and controllerDLegerSelfId: a controller needs both",
+		"mqcontroller --controllerDLegerPeers here --controllerDLegerSelfId n0":               `controllerDLegerPeers: "here": write id-host:port`,
+		"mqcontroller --controllerDLegerPeers n0-a:1 --controllerDLegerSelfId n1":             `"n1" is none of the peers n0-a:1`,
+		"gantry controller --controllerDLegerPeers n0-a:1;n0-b:1 --controllerDLegerSelfId n0": "n0 is there twice",
+	} {
+		code, _, errText := called(t, strings.Fields(line)...)
+		require.Equal(t, exitUsage, code, line)
+		require.Contains(t, errText, want, line)
+	}
 }

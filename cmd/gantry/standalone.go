@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"github.com/gantrymq/gantry/cmd/gantry/config"
-	"github.com/gantrymq/gantry/node/broker"
 	"github.com/gantrymq/gantry/node/env/osenv"
 	"github.com/gantrymq/gantry/node/guard"
 	"github.com/gantrymq/gantry/node/namesrv"
@@ -103,7 +102,7 @@ const ownBroker = "broker-a"
 // standalone is the two nodes.
 type standalone struct {
 	names    *running[*namesrv.Server]
-	broker   *running[*broker.Broker]
+	broker   *running[anyBroker]
 	settings config.Broker
 }
 
@@ -185,7 +184,7 @@ func startStandaloneWith(options StandaloneOptions, out Output, change func(*con
 	settings, err := standaloneBroker(options, data, names.node.Addr())
 	if err == nil {
 		change(&settings)
-		var node *running[*broker.Broker]
+		var node *running[anyBroker]
 		if node, err = startBroker(settings, out, place{listenOption: "--brokerPort", directoryOption: "--data"}, nil); err == nil {
 			return &standalone{names, node, settings}, nil
 		}
@@ -208,7 +207,9 @@ func startOwnNameServer(options StandaloneOptions, data string, out Output) (*ru
 func standaloneBroker(options StandaloneOptions, data string, names netip.AddrPort) (config.Broker, error) {
 	settings, _, err := config.LoadBroker(thisMachine(), config.Source{Name: "the command line", Keys: map[string]string{
 		"bindAddress": options.Address, "listenPort": strconv.Itoa(options.BrokerPort),
-		"brokerName": ownBroker, "namesrvAddr": names.String(), "storePathRootDir": filepath.Join(data, "store"),
+		// It keeps one copy: there is nobody else.
+		"haListenPort": "0",
+		"brokerName":   ownBroker, "namesrvAddr": names.String(), "storePathRootDir": filepath.Join(data, "store"),
 	}})
 	if err != nil {
 		return settings, wrongUsage("%w", err)

@@ -135,7 +135,7 @@ func TestAFastPortThatIsTakenIsExplained(t *testing.T) {
 	port := taken.Addr().(*net.TCPAddr).Port + 2
 	broker := func(more ...string) (int, string) {
 		code, out, errors := called(t, append([]string{"mqbroker", "--brokerName", "broker-a", "--bindAddress", loopback, "--listenPort", strconv.Itoa(port),
-			"--storePathRootDir", t.TempDir()}, more...)...)
+			"--haListenPort", "0", "--storePathRootDir", t.TempDir()}, more...)...)
 		return code, out + errors
 	}
 	code, said := broker()

@@ -47,7 +47,7 @@ func newClusterView(info *proto.ClusterInfo, cluster string) *clusterView {
 }
 
 func (v *clusterView) write(out io.Writer, width int) error {
-	titles := []string{"Cluster", "Broker", ">ID", "Address", "Version", ">In TPS", ">Out TPS", ">Disk used", "Started"}
+	titles := []string{"Cluster", "Broker", ">ID", "Role", "Address", "Version", ">In TPS", ">Out TPS", ">Disk used", "Started"}
 	if v.moreStats {
 		titles = append(titles, ">Stored", ">Delivered", ">Connections", ">Topics", ">Groups")
 	}
@@ -61,7 +61,7 @@ func (v *clusterView) write(out io.Writer, width int) error {
 // cells are those of one row. The keys of the status are the protocol's; brokers of other
 // makers leave some out.
 func (e *clusterEntry) cells(moreStats bool) []string {
-	cells := []string{e.Cluster, e.Broker, number(e.ID), e.Address}
+	cells := []string{e.Cluster, e.Broker, number(e.ID), e.role(), e.Address}
 	if e.Error != "" {
 		return append(cells, "no answer")
 	}
@@ -73,6 +73,17 @@ func (e *clusterEntry) cells(moreStats bool) []string {
 		}
 	}
 	return cells
+}
+
+// role is what the broker calls itself; only Gantry's do.
+func (e *clusterEntry) role() string {
+	if role := e.Status["brokerRole"]; role != "" {
+		return role
+	}
+	if e.ID == proto.MasterID {
+		return "master"
+	}
+	return "slave"
 }
 
 // firstRate is that of the last ten seconds, out of three.

@@ -87,14 +87,14 @@ func TestAClusterShowsWhoDoesNotAnswer(t *testing.T) {
 	v := newClusterView(twoBrokers(), "east")
 	require.Len(t, v.Brokers, 2)
 	v.Brokers[0].Status = map[string]string{
-		"brokerVersionDesc": "V5_3_2", "commitLogDiskRatio": "0.4213", "bootTimestamp": number(int64(noon())),
+		"brokerRole": "SYNC_MASTER", "brokerVersionDesc": "V5_3_2", "commitLogDiskRatio": "0.4213", "bootTimestamp": number(int64(noon())),
 		"msgPutTotalTodayNow": "12", "connections": "3", "putTps": "12.50 3.00 1.00", "getTransferredTps": "0.0 0.0 0.0",
 	}
 	v.Brokers[1].Error = "connection refused"
 	require.Equal(t, lines(
-		"Cluster  Broker    ID  Address         Version    In TPS  Out TPS  Disk used  Started",
-		"east     broker-a   0  10.0.0.1:10911  V5_3_2      12.50     0.00        42%  2026-11-21 12:00:00,005",
-		"east     broker-a   1  10.0.0.2:10911  no answer",
+		"Cluster  Broker    ID  Role         Address         Version    In TPS  Out TPS  Disk used  Started",
+		"east     broker-a   0  SYNC_MASTER  10.0.0.1:10911  V5_3_2      12.50     0.00        42%  2026-11-21 12:00:00,005",
+		"east     broker-a   1  slave        10.0.0.2:10911  no answer",
 	), shown(t, v, false))
 	v.moreStats = true
 	require.Contains(t, shown(t, v, false), "      12          -            3       -       -")

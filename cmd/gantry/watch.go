@@ -19,6 +19,7 @@ import (
 const (
 	brokerNode     = "broker"
 	nameServerNode = "name server"
+	controllerNode = "controller"
 )
 
 // watch opens the port by which a process is watched, before its nodes start. It returns nil, which does nothing, if there is to be none.
@@ -73,7 +74,7 @@ func enter(world *osenv.World, visit func()) {
 }
 
 // brokerSource is a broker that has started.
-type brokerSource struct{ *running[*broker.Broker] }
+type brokerSource struct{ *running[anyBroker] }
 
 // Snapshot formats outside the node what was gathered in it.
 func (s brokerSource) Snapshot() *measure.Snapshot {

@@ -24,6 +24,6 @@ func NameServerOptions(directory string, more ...string) []string {
 // BrokerOptions are those of a broker with a store in a directory. Name servers are joined by ";". Port "0" is a free one.
 func BrokerOptions(name, nameServers, directory, port string, more ...string) []string {
 	return append([]string{"-n", nameServers, "--brokerName", name, "--bindAddress", Loopback, "--listenPort", port, "--storePathRootDir", directory,
-		// Its other port would be the port less 2, which may be another test's.
-		"--fastListenEnable", "false"}, more...)
+		// Its other ports would be the port less 2 and the next one, which may be another test's.
+		"--fastListenEnable", "false", "--haListenPort", "0"}, more...)
 }

@@ -22,6 +22,11 @@ type series struct {
 	value  float64
 }
 
+// And is what both tell.
+func (s *Scrape) And(other *Scrape) *Scrape {
+	return &Scrape{series: slices.Concat(s.series, other.series)}
+}
+
 // ReadScrape reads the text format. Each metric must have a help text.
 func ReadScrape(text io.Reader) (*Scrape, error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)

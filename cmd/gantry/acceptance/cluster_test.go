@@ -38,10 +38,9 @@ func shared(t *testing.T) *cluster {
 	return sharedCluster
 }
 
-// own starts a cluster with broker-a for one test. Options are those of `gantry broker`.
-func own(t *testing.T, options ...string) *cluster {
+// killAtTheEnd kills what still runs when the test is over, and shows what all have said if it has failed.
+func (c *cluster) killAtTheEnd(t *testing.T) {
 	t.Helper()
-	c := &cluster{directory: t.TempDir(), options: options}
 	t.Cleanup(func() {
 		for _, node := range c.nodes {
 			node.Kill()
@@ -50,6 +49,13 @@ func own(t *testing.T, options ...string) *cluster {
 			t.Log(c.transcripts())
 		}
 	})
+}
+
+// own starts a cluster with broker-a for one test. Options are those of `gantry broker`.
+func own(t *testing.T, options ...string) *cluster {
+	t.Helper()
+	c := &cluster{directory: t.TempDir(), options: options}
+	c.killAtTheEnd(t)
 	require.NoError(t, c.startNames())
 	require.NoError(t, c.startBroker("broker-a"))
 	require.NoError(t, c.connect())

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gantrymq/gantry/client"
+	"github.com/gantrymq/gantry/internal/processtest"
 	"github.com/gantrymq/gantry/internal/promtest"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -48,11 +49,41 @@ func TestEndToEndAlertsAndBoardsSpeakOfWhatThereIs(t *testing.T) {
 	endToEnd(t)
 	w, c := watchedStandalone(t)
 	doABitOfEverything(t, w, c)
-	scrape := w.scrape(t)
+	scrape := w.scrape(t).And(copiesScrape(t, c)).And(controllerScrape(t, c))
 	t.Run("alerts", func(t *testing.T) { checkAlerts(t, scrape) })
 	t.Run("board", func(t *testing.T) { checkBoard(t, scrape) })
 	t.Run("page", func(t *testing.T) { checkPage(t, scrape) })
 	stop(t, w.Process)
+}
+
+// copiesScrape is what a master with a slave and this slave tell.
+func copiesScrape(t *testing.T, c *cluster) *promtest.Scrape {
+	t.Helper()
+	start := func(directory string, more ...string) watched {
+		options := processtest.BrokerOptions("broker-b", c.names, filepath.Join(c.directory, directory), "0", slices.Concat(watchedOptions, more)...)
+		return watch(t, append([]string{"broker"}, options...)...)
+	}
+	master := start("master", "--haListenPort", "-1")
+	slave := start("slave", "--brokerRole", "SLAVE", "--brokerId", "1")
+	master.shows(t, 1, "gantry_replication_copies_in_sync")
+	slave.shows(t, 1, "gantry_replication_following")
+	return master.scrape(t).And(slave.scrape(t))
+}
+
+// controllerScrape is what a controller tells that has elected a master.
+func controllerScrape(t *testing.T, c *cluster) *promtest.Scrape {
+	t.Helper()
+	address := freeAddresses(t, 1)[0]
+	controller := watch(t, append([]string{"controller", "--bindAddress", processtest.Loopback, "--controllerDLegerPeers", "n0-" + address,
+		"--controllerDLegerSelfId", "n0", "--controllerStorePath", filepath.Join(c.directory, "controller")}, watchedOptions...)...)
+	controller.shows(t, 1, "gantry_controller_leads")
+	listen := freeAddresses(t, 2)
+	port := func(i int) string { return listen[i][strings.LastIndexByte(listen[i], ':')+1:] }
+	broker := watch(t, append([]string{"broker"}, processtest.BrokerOptions("broker-c", c.names, filepath.Join(c.directory, "elected"), port(0), slices.Concat(watchedOptions,
+		[]string{"--haListenPort", port(1), "--enableControllerMode", "true", "--controllerAddr", address})...)...)...)
+	controller.shows(t, 1, "gantry_controller_groups")
+	soon(t, func() bool { return slices.Contains(controller.scrape(t).Names(), "gantry_controller_elections_total") }, "no master was elected")
+	return controller.scrape(t).And(broker.scrape(t))
 }
 
 // doABitOfEverything sends, commits, consumes, fails, and waits for a dead letter.

@@ -43,6 +43,8 @@
 //	request_test.go      requests and replies
 //	delay_test.go        delay levels
 //	reset_test.go        moving groups that run
+//	copies_test.go       what copies cost
+//	elected_test.go      controllers, and brokers that follow a master that is killed or stops
 //	metrics_test.go      scrapes before and after, readiness, ports that are taken
 //	deploy_test.go       alerts and boards against a live scrape
 //	watchit_test.go      README.md's "Watch it"

@@ -186,7 +186,7 @@ func TestEndToEndABrokerThatReadsItsLogIsHealthyAndNotReady(t *testing.T) {
 	slowly := []string{"--data", directory, "--namesrvPort", "0", "--brokerPort", "0", "--skipSelfTest"}
 	w, c := watchedStandalone(t)
 	p := c.producer(t)
-	for range 40 {
+	for range 200 {
 		send(t, p, client.NewMessage("large", make([]byte, 1<<20)))
 	}
 	w.Kill()

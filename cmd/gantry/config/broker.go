@@ -14,8 +14,8 @@ type Broker struct {
 	NamesrvAddr       string `key:"namesrvAddr" short:"n" unset:"NAMESRV_ADDR" important:"yes" doc:"name servers to register with, host:port;host:port"`
 	BrokerClusterName string `key:"brokerClusterName" default:"DefaultCluster" important:"yes" doc:"the cluster it belongs to"`
 	BrokerName        string `key:"brokerName" unset:"the host's name" important:"yes" doc:"its name, which routes carry"`
-	BrokerID          int64  `key:"brokerId" default:"0" range:"0 0" important:"yes" doc:"0, the master"`
-	BrokerRole        string `key:"brokerRole" default:"ASYNC_MASTER" oneof:"ASYNC_MASTER" important:"yes" doc:"who acknowledges: the master by itself"`
+	BrokerID          int64  `key:"brokerId" default:"0" range:"0 2147483647" important:"yes" doc:"0 is the master; slaves have greater ones, each its own in its group, the brokers of one brokerName"`
+	BrokerRole        string `key:"brokerRole" default:"ASYNC_MASTER" oneof:"ASYNC_MASTER SYNC_MASTER SLAVE" important:"yes" doc:"ASYNC_MASTER acknowledges by itself; SYNC_MASTER what inSyncReplicas copies have; SLAVE takes the log and the tables of its master, and serves reads"`
 	BrokerIP1         string `key:"brokerIP1" unset:"bindAddress if it is one address, else one of this machine's" important:"yes" doc:"the IP address that clients are told"`
 	ListenPort        int    `key:"listenPort" default:"10911" range:"0 65535" important:"yes" doc:"TCP port; 0 is any free one"`
 	BindAddress       string `key:"bindAddress" default:"0.0.0.0" doc:"the IP address to listen on; 0.0.0.0 is all"`
@@ -23,6 +23,8 @@ type Broker struct {
 	TLS
 	BrokerMetrics
 	Access
+	Copies
+	Elected
 
 	StorePathRootDir                string        `key:"storePathRootDir" unset:"~/store" important:"yes" doc:"the directory of messages and tables"`
 	FlushDiskType                   string        `key:"flushDiskType" default:"SYNC_FLUSH" oneof:"SYNC_FLUSH ASYNC_FLUSH" important:"yes" doc:"SYNC_FLUSH acknowledges a message once it is on the medium; ASYNC_FLUSH before, so that a crash of the machine may lose it"`
@@ -71,7 +73,7 @@ type Broker struct {
 	ColdBytesMax        int           `key:"maxTransferBytesOnMessageInDisk" default:"262144" range:"1024 16000000" doc:"most bytes of one pull of messages that are not in memory"`
 	ColdMessagesMax     int           `key:"maxTransferCountOnMessageInDisk" default:"32" range:"1 100000" doc:"most messages of one pull of messages that are not in memory"`
 	MemoryRatio         int           `key:"accessMessageInMemoryMaxRatio" default:"40" range:"1 100" doc:"percent of the machine's memory that the newest messages are taken to be in"`
-	SlaveReadEnable     bool          `key:"slaveReadEnable" default:"false" doc:"advise consumers of older messages to pull from the slave that their group names (whichBrokerWhenConsumeSlowly)"`
+	SlaveReadEnable     bool          `key:"slaveReadEnable" default:"false" doc:"a master advises consumers of older messages to pull from the slave that their group names (whichBrokerWhenConsumeSlowly); a slave serves what consumers ask besides pulls, such as offsets, so that they go on without a master"`
 	OffsetsInterval     time.Duration `key:"flushConsumerOffsetInterval" unit:"ms" default:"5000" range:"1 3600000" doc:"pause between writes of consumer offsets"`
 	ChannelExpired      time.Duration `key:"channelExpiredTimeout" unit:"ms" default:"120000" range:"1000 86400000" doc:"a client silent for that long has left"`
 	LockMaxLiveTime     time.Duration `key:"lockMaxLiveTime" unit:"ms" default:"60000" range:"1000 3600000" doc:"ms that a lock of a queue lasts which its owner does not renew (ordered consumption)"`
@@ -122,6 +124,7 @@ func (b *Broker) complete(machine Machine) {
 	fill(&b.NamesrvAddr, machine.NameServers)
 	fill(&b.StorePathRootDir, filepath.Join(machine.Home, "store"))
 	b.RegisterPeriod = min(max(b.RegisterPeriod, 10*time.Second), time.Minute)
+	b.completeCopies()
 }
 
 func (b *Broker) validate() error {
@@ -150,7 +153,7 @@ func (b *Broker) validate() error {
 	if room := b.MappedFileSizeCommitLog - recordRoom; int64(b.MaxMessageSize) > room {
 		mistakes = append(mistakes, fmt.Errorf("maxMessageSize: %d does not fit into a commit log file of %d bytes: lower it to %d or less, or raise mappedFileSizeCommitLog", b.MaxMessageSize, b.MappedFileSizeCommitLog, room))
 	}
-	return errors.Join(append(mistakes, b.TLS.validate(), b.Metrics.validate())...)
+	return errors.Join(append(mistakes, b.validateCopies(), b.TLS.validate(), b.Metrics.validate())...)
 }
 
 const (

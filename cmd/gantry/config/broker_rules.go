@@ -37,13 +37,15 @@ var brokerRules = rules{
 			"revive* retrieveMessageFromPopRetryTopicV1 enableSkipLongAwaitingAck enableRetryTopicV2 appendAckAsync appendCkAsync " +
 			"skipWhenCKRePutReachMaxTimes",
 			"what is popped and not acknowledged stays in its queue, and is handed out from there again"},
-		{"ha[A-Z]* maxHaTransferByteInSecond brokerIP2 slaveTimeout enableAutoInSyncReplicas syncFromLastFile asyncLearner " +
-			"syncMasterFlushOffsetWhenStartup maxSlaveResendLength maxChecksumRange skipPreOnline lockInStrictMode " +
-			"sendHeartbeatTimeoutMillis brokerHeartbeatInterval brokerNotActiveTimeoutMillis compatibleWithOldNameSrv " +
-			"syncBrokerMemberGroupPeriod enableSplitMetadata splitMetadataSize controllerAddr fetchControllerAddrByDnsLookup " +
-			"controllerHeartBeatTimeoutMills syncBrokerMetadataPeriod checkSyncStateSetPeriod syncControllerMetadataPeriod " +
-			"brokerElectionPriority dLegerGroup dLegerPeers dLegerSelfId disappearTimeAfterStart",
-			"this version keeps one copy of each message: there is no slave to speak with"},
+		{"maxSlaveResendLength maxChecksumRange compatibleWithOldNameSrv enableSplitMetadata splitMetadataSize " +
+			"sendHeartbeatTimeoutMillis brokerNotActiveTimeoutMillis syncMasterFlushOffsetWhenStartup",
+			"copies are counted by what they report to have on their disks, and tables are copied whole"},
+		{"syncFromLastFile", "a slave always wants all that its master has"},
+		{"skipPreOnline lockInStrictMode syncBrokerMemberGroupPeriod",
+			"no slave acts as master, so a master has nothing to take back from one"},
+		{"syncBrokerMetadataPeriod checkSyncStateSetPeriod syncControllerMetadataPeriod",
+			"it hears what the controllers have decided with each heartbeat, and looks after the in-sync set all the time"},
+		{"dLegerGroup dLegerPeers dLegerSelfId disappearTimeAfterStart", "this version does not speak the protocol of DLedger"},
 		{"rmqAddressServerDomain rmqAddressServerSubGroup fetchNamesrvAddrInterval updateNameServerAddrPeriod",
 			"it takes name servers from namesrvAddr only"},
 		{"forceRegister compressedRegister enableSplitRegistration splitRegistrationSize enableSingleTopicRegister",
@@ -66,13 +68,10 @@ var brokerRules = rules{
 		{"configBlackList", "what tools may change of a broker is fixed: updateBrokerConfig says which keys"},
 	},
 	promises: []promise{
-		{"brokerRole", "ASYNC_MASTER", "this version keeps one copy of each message and has neither slaves nor masters that wait for them"},
-		{"brokerId", "0", "this version can only be a master, and only masters have the id 0"},
-		{"enableControllerMode", "false", "this version cannot be elected by a controller"},
-		{"enableDLegerCommitLog", "false", "its commit log is not replicated"},
-		{"totalReplicas", "1", oneCopy}, {"inSyncReplicas", "1", oneCopy}, {"minInSyncReplicas", "1", oneCopy},
-		{"allAckInSyncStateSet", "false", oneCopy}, {"duplicationEnable", "false", oneCopy},
-		{"enableSlaveActingMaster", "false", oneCopy}, {"enableRemoteEscape", "false", oneCopy},
+		{"fetchControllerAddrByDnsLookup", "false", "it would use only one of the addresses that a name has: list them in controllerAddr"},
+		{"enableDLegerCommitLog", "false", "this version does not speak the protocol of DLedger: set brokerRole of a master and its slaves"},
+		{"duplicationEnable", "false", "copies are made by slaves: set brokerRole=SLAVE for them"},
+		{"enableSlaveActingMaster", "false", noActing}, {"enableRemoteEscape", "false", noActing},
 		{"storeType", "default", "it keeps queues and tables in files, not in RocksDB"},
 		{"configManagerVersion", "v1", "it keeps tables in files, not in RocksDB"},
 		{"replicasPerDiskPartition", "1", "it looks at how full its disk is, whoever has filled it"},
@@ -93,6 +92,6 @@ var brokerRules = rules{
 }
 
 const (
-	oneCopy       = "this version keeps one copy of each message"
+	noActing      = "no slave does a master's work beside being a slave: to let it take over, start it as the master, with brokerRole=SYNC_MASTER or ASYNC_MASTER and brokerId=0"
 	noLightQueues = "it has no light queues"
 )

@@ -93,8 +93,8 @@ func TestLaterSourcesWinAndWarningsAreGivenOnce(t *testing.T) {
 
 func TestPromisesThatAreNotKeptAreRefused(t *testing.T) {
 	for _, line := range []string{
-		"brokerRole=SYNC_MASTER", "brokerRole=SLAVE", "brokerId=1", "enableControllerMode=true", "enableDLegerCommitLog=true",
-		"authenticationProvider=com.example.Own", "duplicationEnable=TRUE", "inSyncReplicas=2", "storeType=defaultRocksDB", "metricsInDelta=true",
+		"enableDLegerCommitLog=true", "enableSlaveActingMaster=true", "enableRemoteEscape=true",
+		"authenticationProvider=com.example.Own", "duplicationEnable=TRUE", "storeType=defaultRocksDB", "metricsInDelta=true",
 		"storePathCommitLog=/disk1,/disk2", "storePathIndex=/elsewhere",
 	} {
 		require.Contains(t, mistakeIn(t, line), line+" is refused, because ", line)
@@ -103,7 +103,7 @@ func TestPromisesThatAreNotKeptAreRefused(t *testing.T) {
 		_, warnings := loadText(t, line)
 		require.Empty(t, warnings, line)
 	}
-	require.Equal(t, "broker.conf: duplicationEnable=true is refused, because this version keeps one copy of each message; remove the key or set it to false",
+	require.Equal(t, "broker.conf: duplicationEnable=true is refused, because copies are made by slaves: set brokerRole=SLAVE for them; remove the key or set it to false",
 		mistakeIn(t, "duplicationEnable=true"))
 }
 

@@ -1,7 +1,7 @@
-// Package config reads the configuration of name servers and brokers: Apache's properties
+// Package config reads the configuration of name servers, controllers and brokers: Apache's properties
 // files, flags of the same names, and the machine's defaults.
 //
-// One struct for each kind of node, NameServer and Broker, says all there is to know of its
+// One struct for each kind of node, NameServer, Controller and Broker, says all there is to know of its
 // keys, in the tags of its fields. Defaults, files, flags, checks, the lists that -p
 // and -m print, help texts and the tables of CONFIG.md are all made from them.
 //
@@ -26,8 +26,10 @@
 //	source.go         files and flags as layers
 //	load.go           layers applied to a struct
 //	broker.go         the keys of a broker
+//	copies.go         of them, those of masters and slaves
 //	broker_rules.go   Apache's other keys of a broker
 //	name_server.go    the keys of a name server, and Apache's others
+//	controller.go     the keys of a controller, and Apache's others
 //	tls.go            the keys of encryption, of nodes and tools
 //	metrics.go        the keys of the port by which a process is watched
 //	address.go        lists of name servers

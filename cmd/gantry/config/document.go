@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Document is the text of CONFIG.md: all keys of both kinds of nodes, in Markdown.
+// Document is the text of CONFIG.md: all keys of all kinds of nodes, in Markdown.
 func Document() string {
 	var text strings.Builder
 	text.WriteString(`# Configuration
@@ -21,7 +21,8 @@ its default. ` + "`-p`" + ` prints what would be used. Unknown keys are refused.
 		known    rules
 	}{
 		{"Broker (`gantry broker`, `mqbroker`)", new(Broker), brokerRules.with(tlsRules).with(metricsRules).with(accessRules)},
-		{"Name server (`gantry namesrv`, `mqnamesrv`)", new(NameServer), nameServerRules.with(tlsRules).with(metricsRules).with(accessRules)},
+		{"Name server (`gantry namesrv`, `mqnamesrv`)", new(NameServer), nameServerRules.with(controllerRules).with(tlsRules).with(metricsRules).with(accessRules)},
+		{"Controller (`gantry controller`, `mqcontroller`)", new(Controller), controllerNodeRules()},
 	} {
 		fmt.Fprintf(&text, "\n## %s\n\n%s", node.title, keyTable(node.settings))
 		fmt.Fprintf(&text, "\nKeys of Apache's that are accepted only with a value that asks for nothing:\n\n%s", node.known.promiseTable())

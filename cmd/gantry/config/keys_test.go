@@ -13,7 +13,7 @@ import (
 )
 
 func TestTagsOfAllKeysAreWhole(t *testing.T) {
-	for _, settings := range []any{new(Broker), new(NameServer)} {
+	for _, settings := range []any{new(Broker), new(NameServer), new(Controller)} {
 		setDefaults(settings)
 		seen := map[string]bool{}
 		for _, f := range fieldsOf(settings) {
@@ -33,7 +33,7 @@ func TestTagsOfAllKeysAreWhole(t *testing.T) {
 }
 
 func TestNoKeyIsBothHonouredAndIdle(t *testing.T) {
-	for settings, known := range map[any]rules{new(Broker): brokerRules.with(tlsRules).with(metricsRules).with(accessRules), new(NameServer): nameServerRules.with(tlsRules).with(metricsRules).with(accessRules)} {
+	for settings, known := range map[any]rules{new(Broker): brokerRules.with(tlsRules).with(metricsRules).with(accessRules), new(NameServer): nameServerRules.with(controllerRules).with(tlsRules).with(metricsRules).with(accessRules), new(Controller): controllerNodeRules()} {
 		var honoured []string
 		for _, f := range fieldsOf(settings) {
 			honoured = append(honoured, f.key())
@@ -68,6 +68,7 @@ func drawBroker(t *rapid.T) Broker {
 			}
 		}
 	}
+	drawCopies(t, &b)
 	b.BrokerName = strings.TrimSpace(rapid.StringMatching(`[ -~\t]{1,12}`).Draw(t, "brokerName"))
 	b.StorePathRootDir = "/" + strings.TrimSpace(rapid.StringMatching(`[ -~éß]{1,12}`).Draw(t, "storePathRootDir"))
 	b.ServerCert = "/server.pem"
@@ -75,6 +76,27 @@ func drawBroker(t *rapid.T) Broker {
 	b.MapperFileSizeBatchConsumeQueue -= b.MapperFileSizeBatchConsumeQueue % 46
 	b.complete(testMachine)
 	return b
+}
+
+// drawCopies draws what goes together.
+func drawCopies(t *rapid.T, b *Broker) {
+	b.BrokerRole = rapid.SampledFrom([]string{asyncMaster, syncMaster, slave}).Draw(t, "brokerRole")
+	b.BrokerID, b.InSyncReplicas, b.MinInSyncReplicas, b.TotalReplicas = 0, 0, 1, 0
+	if b.BrokerRole == slave {
+		b.BrokerID = rapid.Int64Range(1, 9).Draw(t, "brokerId")
+	}
+	if b.BrokerRole == syncMaster {
+		b.InSyncReplicas = rapid.IntRange(2, 5).Draw(t, "inSyncReplicas")
+		b.MinInSyncReplicas = rapid.IntRange(1, b.InSyncReplicas).Draw(t, "minInSyncReplicas")
+	}
+	b.ListenPort = rapid.IntRange(0, 60_000).Draw(t, "listenPort")
+	b.HAListenPort = rapid.SampledFrom([]int{-1, 60_001, 65_535}).Draw(t, "haListenPort")
+	if b.ControllerMode {
+		b.BrokerRole, b.BrokerID, b.ControllerAddr = asyncMaster, 0, "10.0.0.1:9878"
+		b.InSyncReplicas, b.MinInSyncReplicas, b.TotalReplicas = 1, 1, 1
+		b.DeadAfter = max(b.DeadAfter, 3*b.BeatInterval)
+	}
+	b.AllAck = b.AllAck && b.ControllerMode
 }
 
 func TestWhatIsPrintedReadsBackAsTheSame(t *testing.T) {

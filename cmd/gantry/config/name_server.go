@@ -17,6 +17,7 @@ type NameServer struct {
 	TLS
 	NameServerMetrics
 	Access
+	ControllerKeys
 
 	OrderMessageEnable     bool          `key:"orderMessageEnable" default:"false" doc:"routes carry the order config of topics"`
 	ReturnOrderTopic       bool          `key:"returnOrderTopicConfigToBroker" default:"true" doc:"brokers that register are told the order config"`
@@ -29,6 +30,7 @@ type NameServer struct {
 	WaitForService         time.Duration `key:"waitSecondsForService" unit:"s" default:"45" range:"1 86400" doc:"for how long"`
 	ScanInterval           time.Duration `key:"scanNotActiveBrokerInterval" unit:"ms" default:"5000" range:"100 3600000" doc:"pause between searches for silent brokers"`
 	MaxIdle                time.Duration `key:"serverChannelMaxIdleTimeSeconds" unit:"s" default:"120" range:"1 86400" doc:"connections without traffic for that long are closed"`
+	ControllerInNameServer bool          `key:"enableControllerInNamesrv" default:"false" doc:"run a controller in the same process, with the keys that begin with controller"`
 	ConfigurationBlackList string        `key:"configBlackList" default:"configBlackList;configStorePath;kvConfigPath" doc:"keys that tools must not change, with ; between them"`
 }
 
@@ -36,7 +38,7 @@ type NameServer struct {
 // tell of keys without effect. The error names every key that is wrong, and what to do.
 func LoadNameServer(machine Machine, sources ...Source) (NameServer, []string, error) {
 	var n NameServer
-	warnings, err := read(&n, nameServerRules.with(tlsRules).with(metricsRules).with(accessRules), sources)
+	warnings, err := read(&n, nameServerRules.with(controllerRules).with(tlsRules).with(metricsRules).with(accessRules), sources)
 	if err != nil {
 		return n, warnings, err
 	}
@@ -45,6 +47,9 @@ func LoadNameServer(machine Machine, sources ...Source) (NameServer, []string, e
 	}
 	if n.ConfigStorePath == "" {
 		n.ConfigStorePath = filepath.Join(filepath.Dir(n.KVConfigPath), "namesrv.properties")
+	}
+	if n.StorePath == "" {
+		n.StorePath = filepath.Join(filepath.Dir(n.KVConfigPath), "controller")
 	}
 	return n, warnings, n.validate()
 }
@@ -59,6 +64,9 @@ func (n *NameServer) validate() error {
 	}
 	if n.ConfigStorePath == n.KVConfigPath {
 		mistakes = append(mistakes, fmt.Errorf("configStorePath: %q is kvConfigPath too: give each its own file", n.ConfigStorePath))
+	}
+	if n.ControllerInNameServer {
+		mistakes = append(mistakes, n.ControllerKeys.validate())
 	}
 	return errors.Join(append(mistakes, n.TLS.validate(), n.Metrics.validate())...)
 }
@@ -75,7 +83,6 @@ var nameServerRules = rules{
 		{"rocketmqHome productEnvName", "it reads no file beside those named here"},
 	},
 	promises: []promise{
-		{"enableControllerInNamesrv", "false", "this version has no controller"},
 		{"clusterTest", "false", "it does not ask another environment for routes"},
 	},
 }

@@ -29,8 +29,8 @@ func TestANameServerKeepsItsFilesInOneDirectory(t *testing.T) {
 }
 
 func TestANameServerRefusesWhatItDoesNotDo(t *testing.T) {
-	_, _, err := nameServerFrom(t, "enableControllerInNamesrv=true")
-	require.ErrorContains(t, err, "this version has no controller")
+	_, _, err := nameServerFrom(t, "clusterTest=true")
+	require.ErrorContains(t, err, "it does not ask another environment for routes")
 	_, _, err = nameServerFrom(t, "listenPorts=1")
 	require.ErrorContains(t, err, "did you mean listenPort?")
 	_, _, err = nameServerFrom(t, "bindAddress=localhost")

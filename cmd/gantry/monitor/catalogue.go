@@ -25,11 +25,11 @@ func Document(sections ...Section) string {
 	var text strings.Builder
 	text.WriteString(`# Metrics
 
-Made from the lists in node/broker, node/namesrv and cmd/gantry/monitor by ` + "`make rewrite`" + `; do not edit.
+Made from the lists in node/broker, node/namesrv, node/controller and cmd/gantry/monitor by ` + "`make rewrite`" + `; do not edit.
 
 ` + "`--metricsExporterType PROM`" + ` serves them at ` + "`/metrics`" + `. Those that begin with ` + "`rocketmq_`" + ` have the names, units and labels of RocketMQ 5; the others are
-Gantry's own. A histogram ` + "`x`" + ` is ` + "`x_bucket`, `x_sum` and `x_count`" + `. Besides its own labels each metric of a node has ` + "`cluster`, `node_type`" + ` (broker, namesrv) and
-` + "`node_id`" + ` (the name of the broker, the address of the name server), and those of the key metricsLabel.
+Gantry's own. A histogram ` + "`x`" + ` is ` + "`x_bucket`, `x_sum` and `x_count`" + `. Besides its own labels each metric of a node has ` + "`cluster`, `node_type`" + ` (broker, namesrv, controller) and
+` + "`node_id`" + ` (the name of the broker, the address of the name server, the id of the controller), and those of the key metricsLabel.
 `)
 	told := map[*measure.Metric]bool{}
 	for _, section := range sections {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gantrymq/gantry/cmd/gantry/monitor"
 	"github.com/gantrymq/gantry/node/broker"
+	"github.com/gantrymq/gantry/node/controller"
 	"github.com/gantrymq/gantry/node/measure"
 	"github.com/gantrymq/gantry/node/namesrv"
 	"github.com/stretchr/testify/require"
@@ -20,6 +21,7 @@ var metricSections = []monitor.Section{
 	{Title: "Every node", Metrics: append(measure.Shared(), monitor.Process()...)},
 	{Title: "Brokers", Metrics: broker.Metrics()},
 	{Title: "Name servers", Metrics: namesrv.Metrics()},
+	{Title: "Controllers", Metrics: controller.Metrics()},
 }
 
 func TestThePageOfMetricsIsThatOfTheLists(t *testing.T) {

@@ -1,0 +1,26 @@
+package config
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const electedBroker = "namesrvAddr=10.0.0.9:9876\nenableControllerMode=true\ncontrollerAddr=10.0.0.1:9878;10.0.0.2:9878\n"
+
+func TestABrokerThatControllersElectNeedsTheirAddresses(t *testing.T) {
+	b, warnings := loadText(t, electedBroker+"minInSyncReplicas=2\nallAckInSyncStateSet=true")
+	require.Empty(t, warnings)
+	require.True(t, b.ControllerMode)
+	require.Equal(t, 10912, b.HAListenPort)
+	for line, want := range map[string]string{
+		"enableControllerMode=true":                                  "controllerAddr: ",
+		electedBroker + "brokerId=1\nbrokerRole=SLAVE":               "the controllers give ids and roles",
+		electedBroker + "haListenPort=0":                             "haListenPort: 0 with enableControllerMode=true",
+		electedBroker + "controllerHeartBeatTimeoutMills=500":        "less than three times brokerHeartbeatInterval",
+		"allAckInSyncStateSet=true":                                  "set enableControllerMode=true and controllerAddr",
+		"enableControllerMode=true\ncontrollerAddr=10.0.0.1:9878:10": "is not host:port;host:port",
+	} {
+		require.Contains(t, mistakeIn(t, line), want, line)
+	}
+}
