@@ -33,20 +33,23 @@ func TestEveryScenarioKeepsItsPromisesWithAFewSeeds(t *testing.T) {
 		seeds = 3
 	}
 	for _, s := range scenario.All() {
-		reached, seeds := map[string]int{}, seeds
-		if s.Costly {
-			seeds = min(seeds, 12)
-		}
-		for seed := range seeds {
-			for mark, n := range must(t, s.Name, 1000+seed).Marks {
-				reached[mark] += n
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			reached, seeds := map[string]int{}, seeds
+			if s.Costly {
+				seeds = min(seeds, 12)
 			}
-		}
-		for _, mark := range s.Marks {
-			if !testing.Short() && reached[mark] == 0 {
-				t.Errorf("%s: no seed reached %q", s.Name, mark)
+			for seed := range seeds {
+				for mark, n := range must(t, s.Name, 1000+seed).Marks {
+					reached[mark] += n
+				}
 			}
-		}
+			for _, mark := range s.Marks {
+				if !testing.Short() && reached[mark] == 0 {
+					t.Errorf("%s: no seed reached %q", s.Name, mark)
+				}
+			}
+		})
 	}
 }
 
@@ -61,17 +64,23 @@ func TestEverySeedThatEverFailedPassesNow(t *testing.T) {
 		var seed uint64
 		_, err := fmt.Sscan(line, &name, &seed)
 		require.NoError(t, err, "line %q: want scenario, seed and what was wrong", line)
-		t.Run(fmt.Sprint(name, " ", seed), func(t *testing.T) { must(t, name, seed) })
+		t.Run(fmt.Sprint(name, " ", seed), func(t *testing.T) {
+			t.Parallel()
+			must(t, name, seed)
+		})
 	}
 }
 
 func TestOneSeedGivesOneHistory(t *testing.T) {
 	for _, s := range scenario.All() {
-		first, second := must(t, s.Name, 7), must(t, s.Name, 7)
-		require.Equal(t, first.TraceHash, second.TraceHash)
-		require.Equal(t, first.History, second.History)
-		require.Equal(t, first.Faults, second.Faults)
-		require.NotEqual(t, first.TraceHash, must(t, s.Name, 8).TraceHash, "another seed gives another history")
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			first, second := must(t, s.Name, 7), must(t, s.Name, 7)
+			require.Equal(t, first.TraceHash, second.TraceHash)
+			require.Equal(t, first.History, second.History)
+			require.Equal(t, first.Faults, second.Faults)
+			require.NotEqual(t, first.TraceHash, must(t, s.Name, 8).TraceHash, "another seed gives another history")
+		})
 	}
 }
 
