@@ -69,8 +69,8 @@ chaos-short: ## The same with kill -9 of the master only (root; about 2 minutes)
 bench: ## Run the benchmarks COUNT times, in the form that benchstat reads
 	go test -run '^$$' -bench . -benchmem -count $(COUNT) -timeout 0 ./...
 
-bench-copies: ## Measure a single broker and elected ones with two and three copies by gantry bench, and how fast a new copy catches up
-	GANTRY_BENCH_COPIES=all go test -count=1 -v -timeout 20m -run '^(TestThroughputWithCopies|TestCatchUp)$$' ./cmd/gantry/acceptance
+bench-copies: ## Measure a single broker and elected ones with two and three copies by gantry bench, how fast a new copy catches up, and elections
+	GANTRY_BENCH_COPIES=all go test -count=1 -v -timeout 20m -run '^(TestThroughputWithCopies|TestCatchUp|TestElectionTime)$$' ./cmd/gantry/acceptance
 
 rewrite: ## Write the expected output of script tests anew; review the diff
 	go test $$(grep -rlE --include='*_test.go' 'flag\.Bool\("rewrite"' . | xargs -r dirname | sort -u) -rewrite

@@ -26,7 +26,13 @@ const electedBroker = "broker-a"
 // startElected starts them, and waits until all brokers are in sync.
 func startElected(t *testing.T, brokers ...string) *elected {
 	t.Helper()
-	c := &elected{cluster: &cluster{directory: t.TempDir(), nodes: map[string]*processtest.Process{}, addresses: map[string]string{}}}
+	return startElectedWith(t, nil, brokers...)
+}
+
+// startElectedWith gives the brokers more options.
+func startElectedWith(t *testing.T, options []string, brokers ...string) *elected {
+	t.Helper()
+	c := &elected{cluster: &cluster{directory: t.TempDir(), options: options, nodes: map[string]*processtest.Process{}, addresses: map[string]string{}}}
 	c.killAtTheEnd(t)
 	c.startNameServers(t)
 	for _, node := range brokers {
@@ -78,9 +84,10 @@ func (c *elected) startElectedBroker(t *testing.T, node string) {
 	}
 	_, port, err := net.SplitHostPort(c.addresses[node])
 	require.NoError(t, err)
-	p, err := launch(c.directory, "broker", "--brokerName", electedBroker, "-n", c.names, "--bindAddress", processtest.Loopback, "--listenPort", port,
+	options := []string{"broker", "--brokerName", electedBroker, "-n", c.names, "--bindAddress", processtest.Loopback, "--listenPort", port,
 		"--haListenPort", freePort(t), "--fastListenEnable", "false", "--storePathRootDir", filepath.Join(c.directory, node), "--mappedFileSizeCommitLog", "33554432",
-		"--log-level", "warn", "--enableControllerMode", "true", "--controllerAddr", strings.Join(c.controllers, ";"))
+		"--log-level", "warn", "--enableControllerMode", "true", "--controllerAddr", strings.Join(c.controllers, ";")}
+	p, err := launch(c.directory, append(options, c.options...)...)
 	require.NoError(t, err)
 	c.nodes[node] = p
 	_, err = p.Says(processtest.BrokerStarted(electedBroker))

@@ -1,6 +1,7 @@
 package acceptance_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,15 +16,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// How much gantry bench sends in each turn, and how often each number of copies has its turn. The turns alternate, so that all see the same
-// machine, and the median counts.
-const (
-	benchMessages = "20000"
-	benchTurns    = 3
-)
+// benchTurns is how often each number of copies has its turn, with brokers of its own. The turns alternate, so that all see the same machine, and the median
+// counts.
+const benchTurns = 3
 
-// throughput is messages per second: sent and acknowledged, and consumed.
-type throughput struct{ sent, consumed float64 }
+// benchLoads are what gantry bench does in a turn: few sends at once, which wait for syncs of the disk most of the time, and as many as a broker
+// takes to be busy.
+var benchLoads = []struct{ inFlight, messages int }{{32, 20_000}, {128, 100_000}}
+
+// throughput is messages per second, sent and acknowledged and consumed, and how long a send takes, in microseconds.
+type throughput struct{ sent, consumed, p50, p99 float64 }
 
 // TestThroughputWithCopies measures what copies cost: SYNC_FLUSH, and each acknowledged message at all copies. All of them share this machine's disk and
 // processors, so it is an upper bound of the price. `make bench-copies` runs it.
@@ -31,23 +33,95 @@ func TestThroughputWithCopies(t *testing.T) {
 	if os.Getenv("GANTRY_BENCH_COPIES") == "" {
 		t.Skip("measures for a minute or two: make bench-copies runs it")
 	}
-	names := []string{"1 broker", "2 copies", "3 copies"}
-	groups := []string{own(t).names, startElected(t, "one", "two").names, startElected(t, "one", "two", "three").names}
-	measured := make([][]throughput, len(groups))
+	// Files of the log have their usual size: tests have smaller ones, and each new one takes time.
+	usual := []string{"--mappedFileSizeCommitLog", "1073741824"}
+	groups := []struct {
+		name  string
+		start func(t *testing.T) (names string)
+	}{
+		{"1 broker", func(t *testing.T) string { return own(t, usual...).names }},
+		{"2 copies", func(t *testing.T) string { return startElectedWith(t, usual, "one", "two").names }},
+		{"3 copies", func(t *testing.T) string { return startElectedWith(t, usual, "one", "two", "three").names }},
+	}
+	measured := make([][][]throughput, len(benchLoads))
+	for i := range measured {
+		measured[i] = make([][]throughput, len(groups))
+	}
 	for range benchTurns {
-		for i, group := range groups {
-			measured[i] = append(measured[i], measure(t, group))
+		for g, group := range groups {
+			// Nobody else runs meanwhile: a sync waits for what others on the disk have written.
+			t.Run(group.name, func(t *testing.T) {
+				names := group.start(t)
+				measure(t, names, benchLoads[0].inFlight, benchLoads[0].messages)
+				for i, load := range benchLoads {
+					measured[i][g] = append(measured[i][g], measure(t, names, load.inFlight, load.messages))
+				}
+			})
 		}
 	}
-	single := median(measured[0])
-	load, err := os.ReadFile("/proc/loadavg")
-	require.NoError(t, err)
-	fmt.Printf("%s messages of 1024 bytes, SYNC_FLUSH, minInSyncReplicas 1, median of %d turns, load %s\n", benchMessages, benchTurns, strings.Fields(string(load))[0])
-	fmt.Printf("%-10s %12s %7s %12s %7s\n", "", "sent/s", "ratio", "consumed/s", "ratio")
-	for i, name := range names {
-		m := median(measured[i])
-		fmt.Printf("%-10s %12.0f %7.2f %12.0f %7.2f\n", name, m.sent, m.sent/single.sent, m.consumed, m.consumed/single.consumed)
+	for i, load := range benchLoads {
+		fmt.Printf("\n%d messages of 1024 bytes, 2 connections with %d sends under way, SYNC_FLUSH, minInSyncReplicas 1, median of %d turns\n", load.messages, load.inFlight, benchTurns)
+		fmt.Printf("%-10s %10s %7s %10s %10s %12s %7s\n", "", "sent/s", "ratio", "p50 ms", "p99 ms", "consumed/s", "ratio")
+		single := median(measured[i][0])
+		for g, group := range groups {
+			m := median(measured[i][g])
+			fmt.Printf("%-10s %10.0f %7.2f %10.2f %10.2f %12.0f %7.2f\n", group.name, m.sent, m.sent/single.sent, m.p50/1000, m.p99/1000, m.consumed, m.consumed/single.consumed)
+		}
 	}
+}
+
+// elections is how often TestElectionTime has a master killed.
+const elections = 10
+
+// TestElectionTime measures how long a group has no master when its master is killed, and what a hand-over takes. `make bench-copies` runs it. What clients see
+// of it, `make chaos` measures.
+func TestElectionTime(t *testing.T) {
+	if os.Getenv("GANTRY_BENCH_COPIES") == "" {
+		t.Skip("measures for a minute or two: make bench-copies runs it")
+	}
+	c := startElected(t, "one", "two", "three")
+	var killed, drained []time.Duration
+	for range elections {
+		victim := c.master(t)
+		c.nodes[victim].Kill()
+		killed = append(killed, c.untilElected(t, victim))
+		c.startElectedBroker(t, victim)
+		soon(t, func() bool { return c.inSync(t) == 3 }, "the broker that was killed does not come back")
+	}
+	for range elections {
+		master := c.master(t)
+		// A broker that has just been elected opens its port again.
+		soon(t, func() bool {
+			code, said := c.run(t, "haStatus", "-b", c.addresses[master])
+			return code == 0 && strings.Contains(said, "elected master")
+		}, "the broker that was elected does not serve")
+		began := time.Now()
+		code, said := c.run(t, "drain", "-b", c.addresses[master])
+		require.Zero(t, code, said)
+		require.NotEqual(t, master, c.master(t))
+		drained = append(drained, time.Since(began))
+		stop(t, c.nodes[master])
+		// Started again it may be elected again.
+		c.startElectedBroker(t, master)
+		soon(t, func() bool { return c.inSync(t) == 3 }, "the broker that was drained does not come back")
+	}
+	slices.Sort(killed)
+	slices.Sort(drained)
+	fmt.Printf("\nthree brokers, %d times each: after kill -9 another one is elected in %v (median, at worst %v); a drained master has handed over in %v (at worst %v)\n",
+		elections, killed[elections/2].Round(time.Millisecond), killed[elections-1].Round(time.Millisecond),
+		drained[elections/2].Round(time.Millisecond), drained[elections-1].Round(time.Millisecond))
+}
+
+// untilElected waits until the controllers have elected another broker than one that is dead.
+func (c *elected) untilElected(t *testing.T, dead string) time.Duration {
+	t.Helper()
+	began := time.Now()
+	admin := c.newAdmin(t)
+	require.Eventually(t, func() bool {
+		sets, err := admin.ReplicaSets(background, c.controllers[0], []string{electedBroker})
+		return err == nil && len(sets.Groups) > 0 && sets.Groups[0].MasterAddress != "" && sets.Groups[0].MasterAddress != c.addresses[dead]
+	}, 10*time.Second, time.Millisecond, "nobody is elected")
+	return time.Since(began)
 }
 
 // TestCatchUp measures how fast a broker with an empty directory gets the log of its master, compared with reading the master's files and with writing as many
@@ -109,27 +183,28 @@ func writeAnew(t *testing.T, path string, bytes int64) time.Duration {
 }
 
 // measure is one turn of gantry bench.
-func measure(t *testing.T, names string) throughput {
+func measure(t *testing.T, names string, inFlight, messages int) throughput {
 	t.Helper()
-	p, err := launch(filepath.Join(t.TempDir(), "bench"), "bench", "-n", names, "--messages", benchMessages, "--connections", "2", "--json")
+	p, err := launch(filepath.Join(t.TempDir(), "bench"), "bench", "-n", names, "--messages", fmt.Sprint(messages), "--connections", "2", "--inFlight", fmt.Sprint(inFlight), "--json")
 	require.NoError(t, err)
 	code, err := p.Code()
 	require.NoError(t, err)
 	require.Zero(t, code, p)
 	var result struct {
-		Send, Consume struct{ MessagesPerSecond float64 }
+		Send, Consume struct{ MessagesPerSecond, P50Micros, P99Micros float64 }
 	}
 	require.NoError(t, json.Unmarshal([]byte(p.Out.String()), &result))
-	return throughput{result.Send.MessagesPerSecond, result.Consume.MessagesPerSecond}
+	return throughput{result.Send.MessagesPerSecond, result.Consume.MessagesPerSecond, result.Send.P50Micros, result.Send.P99Micros}
 }
 
 // median takes each column by itself.
-func median(all []throughput) throughput {
-	var sent, consumed []float64
-	for _, m := range all {
-		sent, consumed = append(sent, m.sent), append(consumed, m.consumed)
+func median(all []throughput) (m throughput) {
+	column := func(of func(throughput) float64) float64 {
+		slices.SortFunc(all, func(a, b throughput) int { return cmp.Compare(of(a), of(b)) })
+		return of(all[len(all)/2])
 	}
-	slices.Sort(sent)
-	slices.Sort(consumed)
-	return throughput{sent[len(sent)/2], consumed[len(consumed)/2]}
+	return throughput{
+		column(func(t throughput) float64 { return t.sent }), column(func(t throughput) float64 { return t.consumed }),
+		column(func(t throughput) float64 { return t.p50 }), column(func(t throughput) float64 { return t.p99 }),
+	}
 }
