@@ -6,9 +6,9 @@
 //
 // One task runs at a time. Tasks are coroutines; the kernel resumes the one whose event
 // comes next, and the seed decides between events of one instant. One seed gives one
-// history: the trace hash covers every scheduling decision, delivered byte range, disk effect
-// and log line, and is equal on every machine, at every GOMAXPROCS, with and without the race
-// detector.
+// history: the trace hash covers every scheduling decision, delivered byte range and disk effect,
+// and is equal on every machine, at every GOMAXPROCS, with and without the race detector, and whether or not
+// somebody reads the trace and the logs.
 //
 // Random values come from streams named by purpose (Kernel.Stream), so that a draw more in one place does
 // not shift the others.

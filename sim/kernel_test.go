@@ -196,7 +196,10 @@ func TestOneSeedGivesOneHistoryAtEveryGOMAXPROCS(t *testing.T) {
 
 func TestListeningToATraceDoesNotChangeIt(t *testing.T) {
 	var lines bytes.Buffer
-	require.Equal(t, runBusyWorld(t, 3, sim.Options{}).TraceHash(), runBusyWorld(t, 3, sim.Options{Trace: &lines}).TraceHash())
+	unheard, heard := runBusyWorld(t, 3, sim.Options{}), runBusyWorld(t, 3, sim.Options{Trace: &lines, Logging: true})
+	require.Equal(t, unheard.TraceHash(), heard.TraceHash())
+	require.Equal(t, unheard.Step(), heard.Step())
+	require.Contains(t, lines.String(), "s log ", "nobody has logged")
 }
 
 func TestDifferentSeedsGiveDifferentHistories(t *testing.T) {

@@ -10,8 +10,9 @@ import (
 )
 
 // trace is the running fingerprint of a run: every scheduling decision, delivered
-// byte range, disk effect and log line goes in. Two runs of one seed must
-// agree in it.
+// byte range and disk effect goes in. Two runs of one seed must
+// agree in it, whether or not somebody listens: so log lines, which are made only for
+// listeners, are printed and do not count.
 type trace struct {
 	hash  uint64
 	step  uint64 // number of entries so far
@@ -65,7 +66,6 @@ type logSink struct{ kernel *Kernel }
 
 func (s logSink) Write(p []byte) (int, error) {
 	k := s.kernel
-	k.trace.add(k.now, traceLog, hashBytes(p), uint64(len(p)))
 	k.trace.line(k.now, traceLog, "%s", strings.TrimSuffix(string(p), "\n"))
 	if k.options.Log != nil {
 		return k.options.Log.Write(p)
