@@ -88,6 +88,9 @@ func (s *Store) cutLog(at message.LogOffset) error {
 			return err
 		}
 	}
+	if err := s.eraseArrivals(); err != nil {
+		return err
+	}
 	if err := s.log.Cut(int64(at)); err != nil {
 		s.fail("cutting off the end of the log", err)
 		return err
@@ -102,6 +105,29 @@ func (s *Store) cutLog(at message.LogOffset) error {
 		return true
 	})
 	s.appended, s.written, s.flushed = at, at, at
+	return nil
+}
+
+// eraseArrivals erases what the files of queues may say of records that are not confirmed: before a crash they may have been, and of the entries that were
+// written then, the last ones may have reached the medium without those in front of them. Nobody would write over them any more.
+func (s *Store) eraseArrivals() error {
+	var queues []*queueLog
+	entries := map[*queueLog]int64{}
+	for n := range s.arrivals.len() {
+		a := s.arrivals.at(n)
+		if a.queue == nil {
+			continue
+		}
+		if _, known := entries[a.queue]; !known {
+			queues = append(queues, a.queue)
+		}
+		entries[a.queue] += int64(a.count) + a.jump
+	}
+	for _, q := range queues {
+		if err := q.eraseBehind(entries[q]); err != nil {
+			return fmt.Errorf("queue %s: %w", q.key, err)
+		}
+	}
 	return nil
 }
 

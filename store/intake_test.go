@@ -200,6 +200,53 @@ func TestASlaveThatWasMasterTakesTheLogOfTheNewOne(t *testing.T) {
 	}
 }
 
+// A master whose power went had written entries of messages that were confirmed since the last checkpoint, and of those only the last ones have reached its
+// medium. The next master, which somebody has had elected all the same, has none of those messages.
+func TestWhatQueuesSayOfMessagesThatAreCutOffIsErased(t *testing.T) {
+	master, end := written(t, 1, 60)
+	start, log := logOf(master)
+	w := newWorld(2, slaveOptions(true))
+	t.Cleanup(w.kernel.Close)
+	w.options.CheckpointEvery, w.options.CheckpointBytes = time.Hour, 1<<40
+	random := w.kernel.Stream("test")
+	require.NoError(t, w.do(func(e env.Env) error {
+		s, err := store.Open(e, w.options)
+		if err != nil {
+			return err
+		}
+		e.Tasks.Sleep(time.Second) // for the first checkpoint, which comes soon
+		s.Allow(end)
+		if err := errors.Join(feed(s, random, start, log, end), s.Flush()); err != nil {
+			return err
+		}
+		e.Tasks.Sleep(time.Second)
+		return nil
+	}))
+	w.machine.Crash(sim.KillProcess)
+	require.NoError(t, w.do(func(e env.Env) error {
+		for _, name := range filesBelow(w, "consumequeue/") {
+			f, err := e.Disk.Open(name)
+			if err != nil {
+				return err
+			}
+			if err := errors.Join(f.WriteAt(make([]byte, 20), 0), f.Close()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+		if s.End() != end || s.Confirmed() != 0 {
+			return fmt.Errorf("the log ends at %d and is confirmed up to %d, want %d and 0", s.End(), s.Confirmed(), end)
+		}
+		return s.CutLog(0)
+	}))
+	for _, name := range filesBelow(w, "consumequeue/") {
+		require.Empty(t, bytes.Trim(w.content(name), "\x00"), name)
+	}
+	require.NoError(t, w.expectOrder())
+}
+
 func TestNothingIsShownBeforeItIsAllowed(t *testing.T) {
 	options := small(store.SyncFlush)
 	options.Replicated = true

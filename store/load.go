@@ -13,18 +13,25 @@ import (
 	"go.uber.org/zap"
 )
 
-// eraseBehind erases what the files say behind the last entry, if there is anything: of records that the log has
-// lost although they were durable. A Java broker would take it for messages.
-func (q *queueLog) eraseBehind() error {
-	offset := q.byteOf(q.end)
-	if !q.row.Has(offset) {
+// eraseBehind erases what the files say behind the last entry, if there is anything in the places of the next entries: of records that the log has
+// lost although they were durable, or confirmed. A Java broker would take it for messages.
+func (q *queueLog) eraseBehind(entries int64) error {
+	from := q.byteOf(q.end)
+	if !q.row.Has(from) {
 		return nil
 	}
-	p := make([]byte, q.layout.size)
-	if err := q.row.ReadAt(p, offset); err != nil || len(bytes.Trim(p, "\x00")) == 0 {
-		return err
+	to := min(from+entries*q.layout.size, q.row.End())
+	for at := from; at < to; {
+		p := make([]byte, min(to, q.row.FileStart(at)+q.row.SegmentSize())-at)
+		if err := q.row.ReadAt(p, at); err != nil {
+			return err
+		}
+		if len(bytes.Trim(p, "\x00")) > 0 {
+			return q.row.Cut(from)
+		}
+		at += int64(len(p))
 	}
-	return q.row.Cut(offset)
+	return nil
 }
 
 // queueDirectory is where the files of a queue are.

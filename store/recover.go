@@ -157,7 +157,7 @@ func (s *Store) settle(r *replay) error {
 		return err
 	}
 	for _, q := range s.order {
-		if err := q.eraseBehind(); err != nil {
+		if err := q.eraseBehind(1); err != nil {
 			return fmt.Errorf("queue %s: %w", q.key, err)
 		}
 	}

@@ -28,6 +28,7 @@ type slave struct {
 	master    string // address of the master's main port, "" if it is not known
 	move      env.Cond
 	wake      env.Cond
+	dialled   env.Cond // a dial has ended, or the slave is closing
 	tasks     *env.Group
 	closing   bool
 	copied    tableCopy
@@ -35,7 +36,7 @@ type slave struct {
 }
 
 func newSlave(b *Broker) *slave {
-	return &slave{broker: b, move: b.env.Tasks.NewCond(), wake: b.env.Tasks.NewCond(), tasks: env.NewGroup(b.env.Tasks)}
+	return &slave{broker: b, move: b.env.Tasks.NewCond(), wake: b.env.Tasks.NewCond(), dialled: b.env.Tasks.NewCond(), tasks: env.NewGroup(b.env.Tasks)}
 }
 
 func (s *slave) start() {
@@ -51,6 +52,7 @@ func (s *slave) start() {
 func (s *slave) close() {
 	s.closing = true
 	s.wake.Broadcast()
+	s.dialled.Broadcast()
 	s.move.Broadcast()
 	s.hangUp()
 	s.tasks.Wait()
@@ -95,6 +97,41 @@ func (s *slave) run() {
 	}
 }
 
+// dialled is the outcome of a dial.
+type dialled struct {
+	conn env.Conn
+	err  error
+}
+
+// dial connects to the master's replication port. A machine that is gone answers nobody, so who closes the slave does not wait for that: this copy may have
+// been elected in its place.
+func (s *slave) dial(address string) (env.Conn, error) {
+	b := s.broker
+	var d *dialled
+	left := false
+	b.env.Tasks.Go("connect to the master", func() {
+		conn, err := b.env.Network.Dial(address, b.env.Clock.Now().Add(b.options.RegisterTimeout))
+		if left && err == nil {
+			err = conn.Close()
+		}
+		d = &dialled{conn, err}
+		s.dialled.Broadcast()
+	})
+	for d == nil && !s.closing {
+		s.dialled.Wait()
+	}
+	switch {
+	case d == nil:
+		left = true
+		return nil, io.EOF
+	case d.err != nil:
+		return nil, fmt.Errorf("the master's replication port %s: %w", address, d.err)
+	case s.closing:
+		return nil, errors.Join(io.EOF, d.conn.Close())
+	}
+	return d.conn, nil
+}
+
 // errNoMaster: nobody has told where the master is.
 var errNoMaster = errors.New("no name server knows a master of this group, and haMasterAddress is not set")
 
@@ -113,9 +150,9 @@ func (s *slave) follow() error {
 	if err != nil {
 		return err
 	}
-	conn, err := b.env.Network.Dial(address, b.env.Clock.Now().Add(b.options.RegisterTimeout))
+	conn, err := s.dial(address)
 	if err != nil {
-		return fmt.Errorf("the master's replication port %s: %w", address, err)
+		return err
 	}
 	s.conn = conn
 	s.seen.address = address

@@ -65,9 +65,9 @@ func (s *slave) followElected() error {
 	if err := b.store.Flush(); err != nil {
 		return err
 	}
-	conn, err := b.env.Network.Dial(e.MasterHA, b.env.Clock.Now().Add(b.options.Replication.SilenceMax))
+	conn, err := s.dial(e.MasterHA)
 	if err != nil {
-		return fmt.Errorf("the master's replication port %s: %w", e.MasterHA, err)
+		return err
 	}
 	s.conn, s.seen.address = conn, e.MasterHA
 	link := &electedLink{slave: s, conn: conn, input: frameReader{conn: conn}, tables: tableWriter{broker: b}}

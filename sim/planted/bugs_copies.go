@@ -76,4 +76,24 @@ var copiesBugs = []Bug{
 		},
 		Scenario: "failover", Seeds: 40,
 	},
+	{
+		Name:     "elect a broker that lacks messages though nobody asks for it",
+		Edits:    []Edit{{"node/controller/decide.go", "\tif d.candidate == nil && r.unclean {\n", "\tif d.candidate == nil {\n"}},
+		Scenario: "unclean-election", Seeds: 10,
+	},
+	{
+		Name:     "let an elected copy wait for its dial to the master that is dead",
+		Edits:    []Edit{{"node/broker/slave.go", "\tfor d == nil && !s.closing {\n", "\tfor d == nil {\n"}},
+		Scenario: "unclean-election", Seeds: 20,
+	},
+	{
+		Name:     "leave in the files of queues what a new master does not have",
+		Edits:    []Edit{{"store/confirm.go", "\tif err := s.eraseArrivals(); err != nil {\n", "\tif err := error(nil); err != nil {\n"}},
+		Scenario: "unclean-election", Seeds: 60,
+	},
+	{
+		Name:     "cut off what consumers have seen as if nobody had",
+		Edits:    []Edit{{"store/confirm.go", "\tcase at < s.Confirmed():\n", "\tcase at < 0:\n"}},
+		Scenario: "unclean-election", Seeds: 60,
+	},
 }

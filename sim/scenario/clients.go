@@ -323,6 +323,10 @@ func (c *pubsubClient) read(queue client.Queue, from client.QueueOffset) (client
 		}
 		c.p.kernel.Mark("pull was held")
 	case client.OffsetMoved:
+		if c.p.mayMove {
+			c.p.kernel.Mark("a consumer was sent back")
+			return result.Next, true
+		}
 		c.p.failSafety("%v: offset %d was said to be outside [%d, %d), though everything before it was read", queue, from, result.Min, result.Max)
 	case client.NewMessages:
 		c.p.kernel.Mark("pull found messages")

@@ -76,10 +76,13 @@ type failover struct {
 	*pubsub
 	kinds      []fault.Kind
 	operate    func(f *failover) // what the operator does meanwhile, or nil
+	operated   bool              // he has done
 	configured bool              // the group begins with roles that are configured
 	masters    map[int32]string  // by epoch: who was seen as master
 	minInSync  int
 	migrating  bool
+	unclean    bool   // for a time only one broker is left: it must be enough, and the run waits for the operator
+	verdict    func() // judges the history, if not nil
 }
 
 func runElected(r *run, f *failover) {
@@ -104,10 +107,14 @@ func runElected(r *run, f *failover) {
 		f.busy++
 		f.observer.Tasks.Go("operator", func() {
 			f.operate(f)
+			f.operated = true
 			f.busy--
 		})
 	}
 	f.until("safety", f.work.for_, func() bool { return false })
+	if f.unclean && !f.until("operator", 3*time.Minute, func() bool { return f.operated }) {
+		f.failLiveness("the operator does not come to an end: %s", f.describe())
+	}
 	f.stopped = true
 	f.injector.Heal()
 	f.Faults = f.injector.Log
@@ -121,7 +128,11 @@ func runElected(r *run, f *failover) {
 		f.demandEqual()
 	}
 	f.Faults = f.injector.Log
-	if f.kernel.Failure() == nil {
+	switch {
+	case f.kernel.Failure() != nil:
+	case f.verdict != nil:
+		f.verdict()
+	default:
 		f.judge()
 	}
 }
@@ -146,7 +157,7 @@ func (f *failover) buildFailover() {
 	options, flush := f.brokerOptions()
 	options.Replication = broker.Replication{
 		BatchBytes: int(d.number("bytes of a frame", 1024, 64<<10)),
-		MinInSync:  int(d.number("copies that must be in sync", 1, int64(min(copies, 3)))),
+		MinInSync:  int(d.number("copies that must be in sync", 1, f.minInSyncMax(copies))),
 		BehindFor:  d.duration("behind for", 500*time.Millisecond, 3*time.Second),
 		SilenceMax: 6 * time.Second,
 	}
@@ -174,6 +185,13 @@ func (f *failover) buildFailover() {
 		Kinds: f.mayHappen(flush), Every: d.duration("time between faults", 200*time.Millisecond, 3*time.Second),
 		Within: f.work.for_, Drop: f.run.options.Drop,
 	})
+}
+
+func (f *failover) minInSyncMax(copies int) int64 {
+	if f.unclean {
+		return 1
+	}
+	return int64(min(copies, 3))
 }
 
 // mayHappen are the kinds of faults of this scenario that may happen in this run.

@@ -44,6 +44,7 @@ type pubsub struct {
 	// stale says that reads may come from a slave, which knows the end of a queue later than its master; uncommitted that offsets are not judged as
 	// registers, because a slave that becomes master may know older ones.
 	stale, uncommitted bool
+	mayMove            bool // the end of the log may be lost, and then consumers are sent back
 }
 
 // workload is what the clients do, drawn from the seed.

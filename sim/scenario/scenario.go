@@ -28,7 +28,7 @@ type Scenario struct {
 
 // All lists the scenarios.
 func All() []Scenario {
-	return []Scenario{pubsubScenario, storeCrashScenario, diskFaultsScenario, damagedFilesScenario, orderlyScenario, filtersScenario, broadcastScenario, longpollScenario, flowScenario, groupsScenario, litePullScenario, retryScenario, timerScenario, transactionScenario, delayScenario, popScenario, popPushScenario, dedupScenario, aclScenario, replicationScenario, failoverScenario, splitBrainScenario, rollingRestartScenario, replaceDiskScenario, migrateScenario, controllerScenario}
+	return []Scenario{pubsubScenario, storeCrashScenario, diskFaultsScenario, damagedFilesScenario, orderlyScenario, filtersScenario, broadcastScenario, longpollScenario, flowScenario, groupsScenario, litePullScenario, retryScenario, timerScenario, transactionScenario, delayScenario, popScenario, popPushScenario, dedupScenario, aclScenario, replicationScenario, failoverScenario, splitBrainScenario, rollingRestartScenario, replaceDiskScenario, migrateScenario, uncleanScenario, controllerScenario}
 }
 
 // Find returns a scenario by name.

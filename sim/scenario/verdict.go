@@ -4,14 +4,17 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gantrymq/gantry/linearizability"
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/sim/cluster"
 	"github.com/gantrymq/gantry/sim/oracle"
 )
 
-// judge compares what the clients saw with what may be, and then looks at the disks.
-func (p *pubsub) judge() {
-	p.History = p.recorder.History()
+func (p *pubsub) judge() { p.judgeHistory(p.recorder.History()) }
+
+// judgeHistory compares what the clients saw with what may be, and then looks at the disks.
+func (p *pubsub) judgeHistory(history linearizability.History) {
+	p.History = history
 	check := oracle.History
 	if p.crowded {
 		check = oracle.CrowdedHistory
