@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -59,13 +60,14 @@ func (c *Client) Conn(call *env.Call, address string, deadline env.Instant) (*Co
 		return conn, nil
 	}
 	if c.closed {
-		return nil, fmt.Errorf("dial %s: %w: this client is closed", address, ErrNotSent)
+		return nil, fmt.Errorf("dial %s: %w: %w", address, ErrNotSent, errClosed)
 	}
 	pending := c.dials[address]
 	if pending == nil {
 		pending = env.NewFuture[dialled](c.env.Tasks)
 		c.dials[address] = pending
-		c.tasks.Go("dial "+address, func() { c.dial(address, pending) })
+		// Not one of the tasks that Close waits for: a machine that is gone answers nobody, and nobody can end a dial before its time.
+		c.env.Tasks.Go("dial "+address, func() { c.dial(address, pending) })
 	}
 	result, ok := pending.Wait(call, deadline)
 	switch {
@@ -82,9 +84,11 @@ func (c *Client) Conn(call *env.Call, address string, deadline env.Instant) (*Co
 func (c *Client) dial(address string, pending *env.Future[dialled]) {
 	raw, err := c.env.Network.Dial(address, c.env.Clock.Now().Add(c.options.DialTimeout))
 	delete(c.dials, address)
-	if err == nil && c.closed {
-		_ = raw.Close()
-		err = errors.New("this client is closed")
+	if c.closed {
+		if err == nil {
+			_ = raw.Close()
+		}
+		return
 	}
 	if err != nil {
 		pending.Set(dialled{err: err})
@@ -152,9 +156,16 @@ func (c *Client) Addresses() []string {
 	return addresses
 }
 
-// Close ends all connections and returns when all the client's tasks have ended.
+// errClosed is the outcome of what Close ends.
+var errClosed = errors.New("this client is closed")
+
+// Close ends all connections and returns when all the client's tasks have ended, but for dials: those are not waited for. They end at the latest after
+// DialTimeout, and their connections are closed at once.
 func (c *Client) Close() {
 	c.closed = true
+	for _, address := range slices.Sorted(maps.Keys(c.dials)) {
+		c.dials[address].Set(dialled{err: errClosed})
+	}
 	for _, conn := range slices.Clone(c.open) {
 		conn.Close()
 	}

@@ -96,4 +96,9 @@ var copiesBugs = []Bug{
 		Edits:    []Edit{{"store/confirm.go", "\tcase at < s.Confirmed():\n", "\tcase at < 0:\n"}},
 		Scenario: "unclean-election", Seeds: 60,
 	},
+	{
+		Name:     "wait for peers that may never answer when a client is closed",
+		Edits:    []Edit{{"transport/client.go", "\t\tc.env.Tasks.Go(\"dial \"+address", "\t\tc.tasks.Go(\"dial \"+address"}},
+		Scenario: "failover", Seeds: 60,
+	},
 }

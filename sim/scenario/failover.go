@@ -18,6 +18,7 @@ import (
 // electedMarks are places that each of the scenarios here must reach.
 var electedMarks = []string{
 	"send acknowledged", "send refused", "pull found messages", "commit acknowledged", "a second master was elected", "a copy was taken into the in-sync set",
+	"a master was followed at once",
 }
 
 var failoverScenario = Scenario{
@@ -120,6 +121,9 @@ func runElected(r *run, f *failover) {
 	f.Faults = f.injector.Log
 	if f.kernel.Failure() == nil {
 		f.demandMaster()
+	}
+	if f.kernel.Failure() == nil && !f.configured {
+		f.demandFailOver()
 	}
 	if f.kernel.Failure() == nil {
 		f.demandProgress()
@@ -267,6 +271,40 @@ func (f *failover) demandMaster() {
 	}
 	if !f.until("master", masterWithin, func() bool { return f.serving() != nil }) {
 		f.failLiveness("%s after all nodes run, no broker serves: %s", masterWithin, f.describe())
+	}
+}
+
+// demandFailOver lets the machines of a name server and then of the master lose their power, and demands that a copy takes over soon. Nobody there answers
+// any more, not even that the port is closed.
+func (f *failover) demandFailOver() {
+	if f.minInSync > len(f.cluster.Brokers)-1 {
+		return
+	}
+	// What the master asked for while it did not hear the copies may still be under way: then the controllers think it alone in sync.
+	f.until("requests under way", time.Second, func() bool { return false })
+	if !f.until("copies in sync", copiesWithin, f.whole) {
+		f.failLiveness("after everything healed, not all copies are in sync within %s: %s", copiesWithin, f.describe())
+		return
+	}
+	random := f.kernel.Stream("fail-over")
+	f.cluster.NameServers[random.IntN(len(f.cluster.NameServers))].Crash(sim.PowerLoss)
+	// By and by brokers notice, and dial it in vain.
+	f.until("silence of a name server", time.Duration(random.Between(0, int64(12*time.Second))), func() bool { return false })
+	master := f.serving()
+	if master == nil {
+		f.failLiveness("a name server is gone, and no broker serves any more: %s", f.describe())
+		return
+	}
+	f.kernel.Note("fault the machine of %s is gone, as that of a name server is", master)
+	f.kernel.Mark("a master was followed at once")
+	master.Crash(sim.PowerLoss)
+	if !f.until("fail-over", masterWithin, func() bool { return f.serving() != nil }) {
+		f.failLiveness("%s after the machines of the master and of a name server were gone, no broker serves: %s", masterWithin, f.describe())
+		return
+	}
+	f.cluster.Start()
+	if !f.until("restart", restartWithin, f.allReady) {
+		f.failLiveness("after everything healed, nodes do not run within %s: %v", restartWithin, f.notReady())
 	}
 }
 
