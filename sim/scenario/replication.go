@@ -126,7 +126,8 @@ func (p *replication) copiesOptions(o broker.Options, slaves int) broker.Options
 		SignOfLife: d.duration("sign of life", 50*time.Millisecond, 2*time.Second),
 		CopyTables: d.duration("tables copied every", 50*time.Millisecond, 2*time.Second),
 	}
-	o.Replication.SilenceMax = 3 * o.Replication.SignOfLife
+	// Links lose pieces all the time, and send them again after 200 ms: that is no silence.
+	o.Replication.SilenceMax = 3*o.Replication.SignOfLife + 500*time.Millisecond
 	if d.chance("the master waits for copies", 0.7) {
 		o.Role = broker.SyncMaster
 		o.Replication.InSync = int(d.number("copies of what is acknowledged", 2, int64(slaves)+1))
