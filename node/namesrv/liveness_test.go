@@ -211,5 +211,6 @@ func TestANoticeToABrokerThatCannotBeReachedHoldsNothingUp(t *testing.T) {
 	master.mustRegister(master.broker(0, "TBW102", "orders"))
 	w.do(w.nsEnv, w.server.Close)
 	require.Zero(t, w.server.Status().Counts.Notices)
+	w.wait(5 * time.Second) // until the dial gives up
 	require.Empty(t, w.ns.TaskNames())
 }

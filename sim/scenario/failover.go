@@ -306,6 +306,8 @@ func (f *failover) demandFailOver() {
 	if !f.until("restart", restartWithin, f.allReady) {
 		f.failLiveness("after everything healed, nodes do not run within %s: %v", restartWithin, f.notReady())
 	}
+	// A name server that was told by the old master only may have told clients, who look again after a second.
+	f.until("routes", 2*time.Second, func() bool { return false })
 }
 
 func (f *failover) describe() string {
