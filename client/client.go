@@ -182,7 +182,7 @@ func (k *core) lastVisit(ctx context.Context) (*env.Call, env.Instant, error) {
 	return call, patience, err
 }
 
-// close leaves the groups, ends all connections and returns when all tasks have ended.
+// close leaves the groups, ends all connections and returns when all tasks have ended, but for dials that nobody answers (transport.Client.Close).
 func (k *core) close(call *env.Call, patience env.Instant) {
 	if k.state >= closing {
 		// Another call closes: wait for it.
