@@ -152,6 +152,10 @@ func (x *Index) rollBack(mark Mark) error {
 	if err := x.last().remake(mark); err != nil {
 		return err
 	}
+	// A process that was killed may have removed files without making that durable. They must not come back behind one whose end is being erased.
+	if err := x.disk.SyncDir(Dir); err != nil {
+		return err
+	}
 	if err := x.last().rewrite(); err != nil {
 		// What the file holds is in doubt, and the next start would not see it.
 		return errors.Join(err, x.removeLast())
