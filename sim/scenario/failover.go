@@ -174,21 +174,7 @@ func (f *failover) buildFailover() {
 		NameServers: 2, Controllers: int(d.number("controllers", 1, 2))*2 - 1, Brokers: 1, Slaves: copies, Elected: !f.configured, Broker: options,
 		Vary: f.vary, Controller: controller.Options{},
 	})
-	links := sim.DefaultLinks()
-	links.Pieces = d.share("writes in pieces", 0.5)
-	links.Loss = d.share("loss", 0.02)
-	f.kernel.Network().SetLinks(links)
-	f.addClients()
-	f.observer = f.kernel.AddMachine("observer", observerAddress).Boot("observer")
-	var machines []*sim.Machine
-	for _, c := range f.clients {
-		machines = append(machines, c.machine)
-	}
-	f.injector = fault.NewInjector(f.cluster, machines, f.observer, links, sim.DefaultDisk())
-	f.Schedule = fault.Draw(f.kernel.Stream("schedule of faults"), fault.Options{
-		Kinds: f.mayHappen(flush), Every: d.duration("time between faults", 200*time.Millisecond, 3*time.Second),
-		Within: f.work.for_, Drop: f.run.options.Drop,
-	})
+	f.populate(f.mayHappen(flush), d.duration("time between faults", 200*time.Millisecond, 3*time.Second))
 }
 
 func (f *failover) minInSyncMax(copies int) int64 {

@@ -112,22 +112,23 @@ func (p *pubsub) build() {
 	options, flush := p.brokerOptions()
 	p.storeOptions = options.Store
 	p.cluster = cluster.New(p.kernel, cluster.Config{NameServers: 2, Brokers: 2, Broker: options})
+	p.populate(p.faultKinds(flush), d.duration("time between faults", 100*time.Millisecond, 2*time.Second))
+}
+
+// populate adds the clients, who observes all, and the faults to the cluster.
+func (p *pubsub) populate(kinds []fault.Kind, every time.Duration) {
 	links := sim.DefaultLinks()
-	links.Pieces = d.share("writes in pieces", 0.5)
-	links.Loss = d.share("loss", 0.02)
+	links.Pieces = p.draw.share("writes in pieces", 0.5)
+	links.Loss = p.draw.share("loss", 0.02)
 	p.kernel.Network().SetLinks(links)
 	p.addClients()
-	observer := p.kernel.AddMachine("observer", observerAddress)
-	p.observer = observer.Boot("observer")
+	p.observer = p.kernel.AddMachine("observer", observerAddress).Boot("observer")
 	var machines []*sim.Machine
 	for _, c := range p.clients {
 		machines = append(machines, c.machine)
 	}
 	p.injector = fault.NewInjector(p.cluster, machines, p.observer, links, sim.DefaultDisk())
-	p.Schedule = fault.Draw(p.kernel.Stream("schedule of faults"), fault.Options{
-		Kinds: p.faultKinds(flush), Every: d.duration("time between faults", 100*time.Millisecond, 2*time.Second),
-		Within: p.work.for_, Drop: p.options.Drop,
-	})
+	p.Schedule = fault.Draw(p.kernel.Stream("schedule of faults"), fault.Options{Kinds: kinds, Every: every, Within: p.work.for_, Drop: p.run.options.Drop})
 }
 
 func (p *pubsub) brokerOptions() (broker.Options, store.FlushMode) {

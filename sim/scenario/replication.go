@@ -13,7 +13,6 @@ import (
 	"github.com/gantrymq/gantry/node/broker"
 	"github.com/gantrymq/gantry/sim"
 	"github.com/gantrymq/gantry/sim/cluster"
-	"github.com/gantrymq/gantry/sim/fault"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/transport/message"
 )
@@ -100,21 +99,7 @@ func (p *replication) buildReplication() {
 	options = p.copiesOptions(options, slaves)
 	p.storeOptions = options.Store
 	p.cluster = cluster.New(p.kernel, cluster.Config{NameServers: 2, Brokers: 1, Slaves: slaves, Broker: options, Vary: p.vary})
-	links := sim.DefaultLinks()
-	links.Pieces = d.share("writes in pieces", 0.5)
-	links.Loss = d.share("loss", 0.02)
-	p.kernel.Network().SetLinks(links)
-	p.addClients()
-	p.observer = p.kernel.AddMachine("observer", observerAddress).Boot("observer")
-	var machines []*sim.Machine
-	for _, c := range p.clients {
-		machines = append(machines, c.machine)
-	}
-	p.injector = fault.NewInjector(p.cluster, machines, p.observer, links, sim.DefaultDisk())
-	p.Schedule = fault.Draw(p.kernel.Stream("schedule of faults"), fault.Options{
-		Kinds: p.faultKinds(flush), Every: d.duration("time between faults", 100*time.Millisecond, 2*time.Second),
-		Within: p.work.for_, Drop: p.run.options.Drop,
-	})
+	p.populate(p.faultKinds(flush), d.duration("time between faults", 100*time.Millisecond, 2*time.Second))
 }
 
 // copiesOptions draws what the group promises.
