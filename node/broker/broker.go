@@ -287,7 +287,7 @@ func (b *Broker) resign() error {
 const resignGrace = 100 * time.Millisecond
 
 // Close stops a broker that Start has started, in order: leave the name servers, let requests under way end, save
-// everything, close the store. It returns when all tasks have ended. A second call does nothing.
+// everything, close the store. It returns when all tasks have ended, but for dials that nobody answers (transport.Client.Close). A second call does nothing.
 func (b *Broker) Close() error {
 	if b.closing {
 		return nil
