@@ -79,8 +79,8 @@ func listTopic(disk env.Disk, l *layout, topic string, found []queueDirectory) (
 	return found, nil
 }
 
-// loadQueues opens the files of all queues and keeps the entries of records that end at or before limit.
-// A queue that is to be built again from its first message in the log may contradict itself: then nothing of it is kept.
+// loadQueues opens the files of all queues and keeps the entries of records that end at or before limit. Of queues that are to be built
+// again it keeps those of messages that are gone from the log.
 func (s *Store) loadQueues(limit message.LogOffset, rebuild bool) error {
 	directories, err := listQueues(s.env.Disk)
 	if err != nil {
@@ -111,13 +111,10 @@ func (s *Store) openQueue(d queueDirectory, limit message.LogOffset, rebuild boo
 			zap.Stringer("queue", d.key), zap.String("files", d.path()), zap.Stringer("expected", s.options.layoutOf(d.key.Topic)))
 	}
 	s.addQueue(q)
-	err = s.loadQueue(q, limit)
-	if rebuild && err == nil {
-		err = s.mendGone(q)
-	}
-	if rebuild && errors.Is(err, errContradiction) {
-		q.begin(0)
-		err = q.row.RemoveAll()
+	if rebuild {
+		err = s.loadGone(q)
+	} else {
+		err = s.loadQueue(q, limit)
 	}
 	if err != nil {
 		return err
@@ -170,41 +167,6 @@ func (s *Store) loadQueue(q *queueLog, limit message.LogOffset) error {
 		}
 	}
 	return q.beginLoaded(start, first, end)
-}
-
-// mendGone puts fillers in the place of entries of messages that are gone, where they are damaged: nothing in the log tells what they were, and
-// they keep the numbers of the queue.
-func (s *Store) mendGone(q *queueLog) error {
-	start, _ := q.rowRange()
-	for at := start; at < q.end; at++ {
-		e, err := q.fileEntry(at)
-		switch {
-		case err != nil:
-			return err
-		case e.filler() || e.possible() && e.end() <= s.Start():
-			continue
-		case q.layout.batch:
-			return fmt.Errorf("%w: queue %s: the entry %v is not of a message that is gone", errContradiction, q.key, e)
-		}
-		if err := q.row.WriteAt(q.layout.append(nil, entry{size: fillerSize}), q.byteOf(at)); err != nil {
-			return err
-		}
-	}
-	return q.secureGone(start)
-}
-
-// secureGone makes durable what the files say in front of the first message in the log. A start that was interrupted may have mended
-// it in the cache only.
-func (q *queueLog) secureGone(start position) error {
-	for at := start; at < q.end; at = min(q.fileEnd(at), q.end) {
-		if err := q.row.Rewrite(q.byteOf(at), int(q.byteOf(min(q.fileEnd(at), q.end)-at))); err != nil {
-			return err
-		}
-	}
-	if start == q.end {
-		return nil
-	}
-	return q.row.Sync(q.byteOf(start), q.byteOf(q.end))
 }
 
 // beginLoaded makes the entries [first, end) of the files those of the queue; the ones from start on are of messages that are gone.

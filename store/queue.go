@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -144,11 +143,10 @@ func (q *queueLog) createFile(at position) error {
 		return err
 	}
 	start := q.row.FileStart(offset)
-	fillers := bytes.Repeat(q.layout.append(nil, entry{size: fillerSize}), int((offset-start)/q.layout.size))
-	if len(fillers) == 0 {
+	if start == offset {
 		return nil
 	}
-	err := q.row.WriteAt(fillers, start)
+	err := q.writeFillers(position(start/q.layout.size), at, message.QueueOffset(at))
 	if err == nil {
 		// Nothing tells them from a hole, should a loss of power take them and leave what stands behind.
 		err = q.row.Sync(start, offset)
