@@ -37,11 +37,13 @@ func (p *Producer) isAlone(s *sending, brokerName string) bool {
 	return true
 }
 
-// route finds the route of the topic. While its brokers have no master it waits for one.
+// route finds the route of the topic. While its brokers have no master it waits for one, also if a name server, which may have been started again just now, does
+// not know the topic any more.
 func (p *Producer) route(call *env.Call, s *sending, o order) (*topic, error) {
 	for {
 		t, err := p.core.routes.forProducer(call, s.header.Topic, o.deadline)
-		if err == nil || o.retries == 0 || t == nil || t.route == nil || !errors.Is(err, ErrNoBroker) {
+		known := p.core.routes.topics[s.header.Topic]
+		if err == nil || o.retries == 0 || known == nil || known.route == nil || !errors.Is(err, ErrNoBroker) && !errors.Is(err, ErrTopicNotFound) {
 			return t, err
 		}
 		until := p.core.env.Clock.Now().Add(awayFor)

@@ -24,7 +24,7 @@ func (p *Producer) SendBatch(ctx context.Context, messages []*Message) ([]SendRe
 	o := p.order(call, p.config.retries, p.config.retryCodes)
 	s := p.take()
 	defer p.give(s)
-	uniqueIDs, err := p.prepareBatch(call, s, messages, o.deadline)
+	uniqueIDs, err := p.prepareBatch(call, s, messages, o)
 	if err != nil {
 		return nil, err
 	}
@@ -36,14 +36,14 @@ func (p *Producer) SendBatch(ctx context.Context, messages []*Message) ([]SendRe
 }
 
 // prepareBatch checks the messages, makes the request, and returns their unique ids.
-func (p *Producer) prepareBatch(call *env.Call, s *sending, messages []*Message, deadline env.Instant) ([]string, error) {
+func (p *Producer) prepareBatch(call *env.Call, s *sending, messages []*Message, o order) ([]string, error) {
 	if err := p.checkBatch(messages); err != nil {
 		return nil, err
 	}
 	first := messages[0]
 	s.message, s.uniqueID, s.began, s.body = first, first.UniqueID(), p.core.env.Clock.Now(), s.body[:0]
 	s.fill(p, p.topicOf(first))
-	if _, err := p.core.routes.forProducer(call, s.header.Topic, deadline); err != nil {
+	if _, err := p.route(call, s, o); err != nil {
 		return nil, p.failed(s, err)
 	}
 	uniqueIDs := make([]string, len(messages))

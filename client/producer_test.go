@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -317,6 +318,42 @@ func TestASendGoesOnWhenTheOnlyBrokerIsBack(t *testing.T) {
 			c.run(5*time.Second, func() { result, err = c.producer().Send(background, hello()) })
 			require.NoError(t, err)
 			require.Equal(t, 1, result.Tries, "a try that found nobody does not count")
+		})
+	}
+}
+
+func TestSendsOfAllKindsWaitForTheNextMaster(t *testing.T) {
+	for name, send := range map[string]func(p *client.Producer) error{
+		"a batch": func(p *client.Producer) error {
+			_, err := p.SendBatch(background, []*client.Message{hello(), hello()})
+			return err
+		},
+		"a half message": func(p *client.Producer) error {
+			_, err := p.Transaction(background, hello(), committing)
+			return err
+		},
+		"a request": func(p *client.Producer) error {
+			_, err := p.Request(background, hello(), 2*time.Second)
+			if errors.Is(err, client.ErrNoReply) {
+				return nil // nobody answers in this test
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, _ := newTransactions(t)
+			whole := c.names.routes["orders"]
+			c.names.routes["orders"] = route(2, newBroker(c.app, "a", 1))
+			c.app.Tasks.Go("elect", func() {
+				c.app.Tasks.Sleep(500 * time.Millisecond)
+				delete(c.names.routes, "orders") // as if the name server had been started again
+				c.app.Tasks.Sleep(500 * time.Millisecond)
+				c.names.routes["orders"] = whole
+			})
+			var err error
+			c.run(5*time.Second, func() { err = send(c.producer()) })
+			require.NoError(t, err)
+			require.Len(t, c.a.sends, 1)
 		})
 	}
 }

@@ -127,7 +127,7 @@ func (p *Producer) admitRequest(m *Message, timeout time.Duration) error {
 // converse sends a request and waits for its reply. A reply counts even if it seems that the send has failed: somebody must have got the message.
 func (p *Producer) converse(call *env.Call, s *sending, m *Message, o order) (*Received, error) {
 	defer func() { p.requests.open-- }()
-	w, err := p.expect(call, s, m, o.deadline)
+	w, err := p.expect(call, s, m, o)
 	if err != nil {
 		return nil, err
 	}
@@ -147,9 +147,9 @@ func (p *Producer) converse(call *env.Call, s *sending, m *Message, o order) (*R
 
 // expect prepares a request and begins to expect its reply. It waits for the route first: this client knows its own id only when it has a
 // connection.
-func (p *Producer) expect(call *env.Call, s *sending, m *Message, deadline env.Instant) (*waiting, error) {
+func (p *Producer) expect(call *env.Call, s *sending, m *Message, o order) (*waiting, error) {
 	s.header.Topic, s.began = p.topicOf(m), p.core.env.Clock.Now()
-	t, err := p.core.routes.forProducer(call, s.header.Topic, deadline)
+	t, err := p.route(call, s, o)
 	if err != nil {
 		return nil, p.failed(s, err)
 	}
@@ -159,7 +159,7 @@ func (p *Producer) expect(call *env.Call, s *sending, m *Message, deadline env.I
 	asked.Properties = m.Properties.Clone()
 	asked.Properties.Set(message.PropertyCorrelation, w.correlation)
 	asked.Properties.Set(message.PropertyReplyToClient, p.core.ids.clientID())
-	asked.Properties.Set(message.PropertyTimeToLiveMillis, strconv.FormatInt(max(1, p.core.left(deadline).Milliseconds()), 10))
+	asked.Properties.Set(message.PropertyTimeToLiveMillis, strconv.FormatInt(max(1, p.core.left(o.deadline).Milliseconds()), 10))
 	if err := p.prepare(s, &asked); err != nil {
 		return nil, err
 	}

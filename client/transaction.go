@@ -210,7 +210,7 @@ func (p *Producer) beginTransaction(call *env.Call, m *Message) (*Tx, error) {
 	s, o := p.take(), p.order(call, p.config.retries, p.config.retryCodes)
 	defer p.give(s)
 	s.header.Topic, s.began = p.topicOf(half), p.core.env.Clock.Now()
-	if _, err := p.core.routes.forProducer(call, s.header.Topic, o.deadline); err != nil {
+	if _, err := p.route(call, s, o); err != nil {
 		return nil, p.failed(s, err)
 	}
 	if half.UniqueID() == "" {

@@ -61,19 +61,21 @@ func (n *Node) MemberID() int64 {
 }
 
 // Drain has the node's broker hand over and be elected last, as an operator would before maintenance. It waits until the broker has answered, which it
-// does not if it is stopped meanwhile, and reports whether another one was elected.
-func (n *Node) Drain(e env.Env, deadline env.Instant) bool {
-	m, ok := n.service.(member)
-	if !ok || !n.Ready() {
-		return false
+// does not if it is stopped meanwhile, and returns who was elected; false if nobody was.
+func (n *Node) Drain(e env.Env, deadline env.Instant) (elected int64, ok bool) {
+	m, isMember := n.service.(member)
+	if !isMember || !n.Ready() {
+		return 0, false
 	}
-	elected, answered := false, false
+	answered := false
 	n.Machine.Node(n.Machine.Name(), ".").Tasks.Go("drain", func() {
 		now, err := m.Drain(true)
-		elected, answered = err == nil && now.BrokerID.Set, true
+		if answered = true; err == nil {
+			elected, ok = now.BrokerID.Value, now.BrokerID.Set
+		}
 	})
 	n.await(e, deadline, &answered)
-	return elected
+	return elected, ok
 }
 
 // StartTwice starts the node's program once more on its machine, over the same directory, as an operator may by mistake. It waits until that has failed or

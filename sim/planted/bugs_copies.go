@@ -101,4 +101,19 @@ var copiesBugs = []Bug{
 		Edits:    []Edit{{"transport/client.go", "\t\tc.env.Tasks.Go(\"dial \"+address", "\t\tc.tasks.Go(\"dial \"+address"}},
 		Scenario: "failover", Seeds: 60,
 	},
+	{
+		Name:     "drain a master, and leave it master",
+		Edits:    []Edit{{"node/broker/drain.go", "\tif !on || !m.role.master && !m.wanted.master {\n", "\tif m.drained = on; true {\n"}},
+		Scenario: "rolling-restart", Seeds: 20,
+	},
+	{
+		Name:     "give a send up though its only broker is soon back",
+		Edits:    []Edit{{"client/away.go", "\treturn o.retries > 0 && p.isAlone(s, to.BrokerName)\n", "\treturn o.retries < 0 && p.isAlone(s, to.BrokerName)\n"}},
+		Scenario: "rolling-restart", Seeds: 40,
+	},
+	{
+		Name:     "give a batch up at once if there is no master",
+		Edits:    []Edit{{"client/batch.go", "\tif _, err := p.route(call, s, o); err != nil {\n", "\tif _, err := p.core.routes.forProducer(call, s.header.Topic, o.deadline); err != nil {\n"}},
+		Scenario: "replication", Seeds: 100,
+	},
 }

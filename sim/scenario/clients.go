@@ -55,7 +55,7 @@ func (c *pubsubClient) connect() error {
 		return err
 	}
 	common := []client.ProducerOption{
-		names, client.WithGroup("producers"), client.WithSendTimeout(2 * time.Second), client.WithRequestTimeout(time.Second), client.WithRouteRefresh(time.Second),
+		names, client.WithGroup("producers"), client.WithSendTimeout(sendFor), client.WithRequestTimeout(time.Second), client.WithRouteRefresh(time.Second),
 	}
 	if c.producer, err = client.NewProducer(c.env, append(common, client.WithTryTimeout(700*time.Millisecond))...); err != nil {
 		return err
@@ -227,6 +227,7 @@ func (c *pubsubClient) sendAnywhere() {
 	body := c.body()
 	began := c.now()
 	result, err := c.producer.Send(context.Background(), marked(topic, body))
+	c.p.patient(err)
 	// Tries before the one that was answered may have been stored in any queue.
 	for _, queue := range c.p.queues {
 		if queue.Topic != topic {
@@ -263,6 +264,7 @@ func (c *pubsubClient) sendBatch() {
 	}
 	began := c.now()
 	results, err := c.producer.SendBatch(context.Background(), messages)
+	c.p.patient(err)
 	for i, body := range bodies {
 		for _, queue := range c.p.queues {
 			if queue.Topic != topic {

@@ -127,8 +127,7 @@ func (f *failover) restartAll() {
 			if f.stopped {
 				return
 			}
-			if random.Chance(0.4) && n.Drain(f.observer, f.observer.Clock.Now().Add(5*time.Second)) {
-				f.kernel.Mark("a master was drained")
+			if random.Chance(0.4) && f.drain(n) {
 				f.observer.Tasks.Sleep(time.Duration(random.Between(0, int64(time.Second))))
 			}
 			if random.Chance(0.2) && n.Ready() {
@@ -142,6 +141,19 @@ func (f *failover) restartAll() {
 		}
 		f.kernel.Mark("all brokers were restarted")
 	})
+}
+
+// drain has a broker hand over before it is stopped, and reports whether it did.
+func (f *failover) drain(n *cluster.Node) bool {
+	elected, ok := n.Drain(f.observer, f.observer.Clock.Now().Add(5*time.Second))
+	if !ok {
+		return false
+	}
+	f.kernel.Mark("a master was drained")
+	if elected == n.MemberID() {
+		f.failSafety("%s was drained, and the answer says that it is master", n)
+	}
+	return true
 }
 
 // startTwice starts a broker once more while it runs. The second process must not get beyond the locks.

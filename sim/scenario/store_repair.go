@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -73,7 +74,7 @@ func (c *storeRun) repair() bool {
 		c.failSafety("the repair cannot be planned: %v", err)
 		return false
 	}
-	c.killWhileRepairing(own, choice)
+	c.killWhileRepairing(own, choice, &plan)
 	err = c.do("repair", func(e env.Env) error {
 		_, err := store.Repair(e, c.options, choice, nil)
 		return err
@@ -116,8 +117,9 @@ func (c *storeRun) putAllBack() bool {
 	return back
 }
 
-// killWhileRepairing interrupts a repair, which can be repeated.
-func (c *storeRun) killWhileRepairing(own *sim.Stream, choice store.RepairChoice) {
+// killWhileRepairing interrupts a repair, which can be repeated. What a loss of power brings back, a file that was removed just before and is damaged,
+// comes into the plan.
+func (c *storeRun) killWhileRepairing(own *sim.Stream, choice store.RepairChoice, plan *store.RepairPlan) {
 	for own.Chance(0.3) && c.kernel.Failure() == nil {
 		e := c.machine.Node("store", ".")
 		done := false
@@ -130,9 +132,26 @@ func (c *storeRun) killWhileRepairing(own *sim.Stream, choice store.RepairChoice
 		if !c.until("repair", time.Duration(own.Between(0, int64(8*time.Millisecond))), func() bool { return done }) {
 			c.kernel.Mark("killed while repairing")
 		}
-		c.down(sim.CrashStyle(own.IntN(2)))
+		style := sim.CrashStyle(own.IntN(2))
+		c.down(style)
 		c.machine.Boot("store")
+		if style == sim.PowerLoss && c.kernel.Failure() == nil {
+			c.planAgain(choice, plan)
+		}
 	}
+}
+
+// planAgain adds to a plan what has to be repaired now.
+func (c *storeRun) planAgain(choice store.RepairChoice, plan *store.RepairPlan) {
+	again, err := c.planRepair(choice)
+	if err != nil {
+		c.failSafety("the repair cannot be planned again: %v", err)
+		return
+	}
+	plan.Steps = append(plan.Steps, again.Steps...)
+	plan.Report.Damage = append(plan.Report.Damage, again.Report.Damage...)
+	plan.Report.Lost = append(plan.Report.Lost, again.Report.Lost...)
+	slices.SortFunc(plan.Report.Lost, func(a, b store.DamagedRange) int { return cmp.Compare(a.From, b.From) })
 }
 
 // judgeRepair compares what a repair has announced with what was harmed: it gives up what is gone, and nothing else, and a check finds
