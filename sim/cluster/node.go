@@ -139,6 +139,9 @@ func (n *Node) Start() {
 	e.Tasks.Go("start", func() { n.start(e) })
 }
 
+// Starts counts how often the node was started.
+func (n *Node) Starts() int { return n.starts }
+
 func (n *Node) start(e env.Env) {
 	s, err := n.make(n, e)
 	if err == nil {

@@ -156,17 +156,33 @@ func (p *replication) loseMaster() {
 	old := p.master()
 	old.Crash(sim.PowerLoss)
 	old.Machine.ReplaceDisk()
+	p.kernel.Note("fault the disk of %s is lost", old)
+	for !p.replaceMaster(old) {
+		p.kernel.Mark("the new master lost its power before it served")
+	}
+}
+
+// replaceMaster makes the slave that has the most master, and reports whether it serves. If it loses its power before that, another one may have more.
+func (p *replication) replaceMaster(old *cluster.Node) bool {
 	for _, n := range p.cluster.Brokers {
 		n.Crash(sim.KillProcess)
 	}
-	best := p.longest(old)
-	p.kernel.Note("fault the disk of %s is lost, %s takes its place", old, p.cluster.Brokers[best])
+	best, before := p.longest(old), p.master()
+	chosen := p.cluster.Brokers[best]
+	p.kernel.Note("fault %s takes the place of the master", chosen)
 	p.kernel.Mark("a slave took the place of its master")
-	old.ID, p.cluster.Brokers[best].ID = p.cluster.Brokers[best].ID, old.ID
+	before.ID, chosen.ID = chosen.ID, before.ID
 	p.serving = best
 	for _, n := range p.cluster.Brokers {
 		n.Start()
 	}
+	for starts := chosen.Starts(); chosen.Starts() == starts && chosen.Machine.Up(); {
+		if chosen.Ready() {
+			return true
+		}
+		p.observer.Tasks.Sleep(time.Millisecond)
+	}
+	return false
 }
 
 // longest finds the slave whose log goes furthest, by the bytes of its files.
