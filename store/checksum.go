@@ -35,11 +35,13 @@ func putDigits(digits []byte, checksum uint32) {
 	}
 }
 
-// sealFits reports whether a record ends with the checksum of what stands before, or has none.
+// sealFits reports whether a record ends with the checksum of what stands before, or has none, as those of a Java broker, and the one of its body fits.
 func sealFits(record []byte) bool {
 	covered := len(record) - checksumSize
 	if covered < 0 || string(record[covered:covered+len(checksumName)]) != checksumName {
-		return true
+		var r message.Record
+		_, err := message.DecodeRecord(record, &r, true)
+		return err == nil
 	}
 	var digits [checksumDigits]byte
 	putDigits(digits[:], crc32.ChecksumIEEE(record[:covered]))

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -70,21 +71,20 @@ func (s *Store) cleanRound() error {
 	if s.manual > 0 {
 		s.manual--
 	}
-	if err := s.expireMessages(); err != nil {
-		return err
-	}
+	// What cannot be read of one queue keeps nothing else from being cleaned: the disk would become full.
+	errs := []error{s.moveMinima(fileExpired), s.expireMessages()}
 	before := s.Start()
-	err := s.cleanLog(due)
-	if s.Start() == before || err != nil {
-		return err
+	errs = append(errs, s.cleanLog(due))
+	if s.uncleaned = s.uncleaned || s.Start() > before; !s.uncleaned {
+		return errors.Join(errs...)
 	}
-	if err := s.cleanQueues(); err != nil {
-		return err
-	}
+	err := s.cleanQueues()
 	if s.keys.files != nil {
-		_, err = s.keys.files.RemoveBefore(s.Start())
+		_, indexErr := s.keys.files.RemoveBefore(s.Start())
+		err = errors.Join(err, indexErr)
 	}
-	return err
+	s.uncleaned = err != nil
+	return errors.Join(append(errs, err)...)
 }
 
 // diskUse is the used share of the disk, and whether messages are refused for it.
@@ -136,9 +136,7 @@ func (s *Store) cleanLog(due cleanReason) error {
 		if err := s.removeOldest(reason); err != nil {
 			return err
 		}
-		if err := s.moveMinima(reason); err != nil {
-			return err
-		}
+		s.report("not all queues could be told that their first messages are gone; it is tried again", s.moveMinima(reason))
 		s.stop.WaitUntil(s.env.Clock.Now().Add(s.options.DeletePause))
 		if reason == filePastHope {
 			due = s.due(s.diskUse())
@@ -155,12 +153,9 @@ func (s *Store) mayGo(due cleanReason) (cleanReason, error) {
 		return keepFile, nil
 	}
 	unshown, err := s.shownFrom()
-	if err != nil {
-		return keepFile, err
-	}
-	expired, err := s.expired(end)
-	switch {
-	case err != nil:
+	expired, timeErr := s.expired(end)
+	switch err = errors.Join(err, timeErr); {
+	case err != nil && due < filePastHope:
 		return keepFile, err
 	case end > s.followedTo():
 		// Somebody still derives something from it.
@@ -265,10 +260,11 @@ func (s *Store) removeOldest(reason cleanReason) error {
 func (s *Store) moveMinima(reason cleanReason) error {
 	lost := map[string]int64{}
 	total := int64(0)
+	var errs []error
 	for _, q := range slices.Clone(s.order) {
 		n, err := s.moveMinimum(q)
 		if err != nil {
-			return fmt.Errorf("queue %s: %w", q.key, err)
+			errs = append(errs, fmt.Errorf("queue %s: %w", q.key, err))
 		}
 		if n > 0 {
 			lost[q.key.Topic] += n
@@ -279,7 +275,7 @@ func (s *Store) moveMinima(reason cleanReason) error {
 		s.cleaned.Lost += total
 		s.env.Log.Warn("messages that could still be read were lost with it", zap.Int64("messages", total), zap.Any("of topics", lost))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (s *Store) moveMinimum(q *queueLog) (gone int64, err error) {
@@ -307,11 +303,12 @@ func (s *Store) cleanQueues() error {
 		files int
 	}
 	var all []leaving
+	var errs []error
 	entries := int64(0)
 	for _, q := range slices.Clone(s.order) {
 		n, err := s.removableFiles(q)
 		if err != nil {
-			return fmt.Errorf("queue %s: %w", q.key, err)
+			errs = append(errs, fmt.Errorf("queue %s: %w", q.key, err))
 		}
 		if n > 0 {
 			all = append(all, leaving{q, n})
@@ -319,16 +316,17 @@ func (s *Store) cleanQueues() error {
 		}
 	}
 	if err := s.noteRemoved(entries); err != nil {
-		return err
+		return errors.Join(append(errs, err)...)
 	}
 	for _, l := range all {
 		for range l.files {
 			if err := l.queue.row.RemoveFirst(); err != nil {
-				return fmt.Errorf("queue %s: %w", l.queue.key, err)
+				errs = append(errs, fmt.Errorf("queue %s: %w", l.queue.key, err))
+				break
 			}
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // removableFiles is how many of the first files of a queue are not needed any more. The last file stays.

@@ -95,9 +95,10 @@ func (s *Store) endsEarly(scanner *logScanner, durable message.LogOffset) error 
 }
 
 // durableAfterCrash is how far the log is known to be whole after a crash, or after an orderly end of ours. An entry reaches its
-// file after its record is durable, so it also tells of files of the log that are missing. Queues that are being built again tell nothing.
+// file after its record is durable, so it also tells of files of the log that are missing. Queues that are being built again tell nothing, and neither do those
+// that lack entries: one that is damaged may be the one that goes furthest.
 func (r *replay) durableAfterCrash() (message.LogOffset, error) {
-	if r.clean || !r.state.own || r.rebuild || r.state.entries == entriesUnknown {
+	if r.clean || !r.state.own || r.rebuild || r.state.entries == entriesUnknown || r.before >= 0 && r.before < r.state.entries {
 		return r.state.durable, nil
 	}
 	known, err := r.store.knownEnd()

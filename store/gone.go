@@ -33,12 +33,16 @@ func (s *Store) isGone(e entry) bool {
 // mendGone puts fillers in the place of entries from start on that are damaged: nothing in the log tells what they were, and they keep the
 // numbers of the queue. In the batch layout, where only the entries tell the numbers, fillers stand in front of all others.
 func (s *Store) mendGone(q *queueLog, start position) error {
-	following := q.max
+	following, log := q.max, s.Start()
 	damaged := func(e entry) bool {
-		if !s.isGone(e) || e.next() > following {
+		standsAt := !e.filler() || e.log > 0
+		if !s.isGone(e) || e.next() > following || standsAt && e.end() > log {
 			return true
 		}
 		following = e.number
+		if standsAt {
+			log = e.log
+		}
 		return false
 	}
 	for end := q.end; ; end-- {

@@ -57,19 +57,17 @@ func (in *Intake) Add(p []byte) {
 // is ErrForeignLog, ErrTopicAnew, or says why the store takes nothing. Records in front of a wrong one are taken. It waits for the verification, which runs off
 // the baton.
 func (in *Intake) Take() error {
-	s := in.store
-	switch {
-	case s.closing:
-		return ErrClosed
-	case s.fence != nil:
-		return s.fence
-	case in.at != s.appended && in.skip == 0:
-		return fmt.Errorf("%w: it is at %d, the log ends at %d", ErrForeignLog, in.at, s.appended)
+	if err := in.fits(); err != nil {
+		return err
 	}
 	for len(in.rest) > 0 && in.skip == 0 {
 		var used int
 		var problem error
-		s.env.Tasks.Offload(func() { used, problem = in.verify() })
+		in.store.env.Tasks.Offload(func() { used, problem = in.verify() })
+		// A write that failed meanwhile has taken back what was appended before.
+		if err := in.fits(); err != nil {
+			return err
+		}
 		taken, err := in.keep()
 		if err != nil {
 			return err
@@ -82,6 +80,22 @@ func (in *Intake) Take() error {
 		}
 	}
 	return nil
+}
+
+// fits reports why the bytes cannot be taken now, or nil.
+func (in *Intake) fits() error {
+	s := in.store
+	switch {
+	case s.closing:
+		return ErrClosed
+	case s.fence != nil:
+		return s.fence
+	case in.at == s.appended || in.skip > 0:
+		return nil
+	case s.full != nil:
+		return s.full
+	}
+	return fmt.Errorf("%w: it is at %d, the log ends at %d", ErrForeignLog, in.at, s.appended)
 }
 
 // verify finds the whole records in what was added, up to the end of a file.

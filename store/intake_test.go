@@ -417,30 +417,34 @@ func TestABeginningSurvivesACrashAtEveryOperation(t *testing.T) {
 	master, end := written(t, 3, 150)
 	_, log := logOf(master)
 	const second = message.LogOffset(96 << 10)
-	for call, ended := 1, false; !ended; call++ {
-		w := newWorld(uint64(call), slaveOptions(false))
-		begin := func(e env.Env) error {
-			s, err := store.Open(e, w.options)
-			if err != nil {
-				return err
-			}
-			if s.End() == 0 {
-				if err := s.BeginAt(second); err != nil {
+	for _, replicated := range []bool{false, true} {
+		for call, ended := 1, false; !ended; call++ {
+			w := newWorld(uint64(call), slaveOptions(replicated))
+			begin := func(e env.Env) error {
+				s, err := store.Open(e, w.options)
+				if err != nil {
 					return err
 				}
+				if s.End() == 0 {
+					if err := s.BeginAt(second); err != nil {
+						return err
+					}
+				}
+				err = errors.Join(feed(s, w.kernel.Stream("test"), 0, log, end), s.Flush())
+				s.Allow(s.Flushed())
+				return errors.Join(err, s.Close())
 			}
-			return errors.Join(feed(s, w.kernel.Stream("test"), 0, log, end), s.Close())
+			var err error
+			ended, err = w.runUntil(call, sim.CrashStyle(call%2), begin)
+			require.NoError(t, err)
+			require.NoError(t, w.do(begin), "operation %d, replicated %v", call, replicated)
+			require.NoError(t, w.use(func(_ env.Env, s *store.Store) error {
+				require.Equal(t, second, s.Start(), "operation %d", call)
+				require.Equal(t, end, s.End(), "operation %d", call)
+				return nil
+			}))
+			w.kernel.Close()
 		}
-		var err error
-		ended, err = w.runUntil(call, sim.CrashStyle(call%2), begin)
-		require.NoError(t, err)
-		require.NoError(t, w.do(begin), "operation %d", call)
-		require.NoError(t, w.use(func(_ env.Env, s *store.Store) error {
-			require.Equal(t, second, s.Start(), "operation %d", call)
-			require.Equal(t, end, s.End(), "operation %d", call)
-			return nil
-		}))
-		w.kernel.Close()
 	}
 }
 

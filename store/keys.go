@@ -39,6 +39,8 @@ const retryFull = time.Second
 func (s *Store) openIndex(state checkpointState, clean bool) error {
 	s.keys.mark = state.mark
 	if s.options.DisableIndex {
+		// What a crash has left of it is for the start that uses it again.
+		s.keys.mark.InDoubt = state.mark.InDoubt || !clean && state.mark.Count > 0
 		return nil
 	}
 	files, err := index.Open(s.env.Disk, s.indexOptions(state, clean))

@@ -235,6 +235,9 @@ func (q *queueLog) ordered(at, first, end position, read func(position) (entry, 
 		if err != nil {
 			return err
 		}
+		if e.filler() && e.log == 0 {
+			continue // it stands for one that is gone, wherever that stood
+		}
 		if e.log < before.log || e.log == before.log && !e.filler() || e.number < before.next() {
 			return fmt.Errorf("%w: queue %s: message %d has the entry %v behind %v", errContradiction, q.key, e.number, e, before)
 		}

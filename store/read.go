@@ -63,7 +63,7 @@ func (s *Store) Read(request ReadRequest, buffer []byte) (ReadResult, error) {
 	case err != nil:
 		return ReadResult{}, fmt.Errorf("queue %s from %d: %w", q.key, request.From, err)
 	}
-	picked, err := s.choose(q.layout, entries, at, request, &result)
+	picked, err := s.choose(q, entries, at, request, &result)
 	if err == nil {
 		err = s.readRecords(q.layout, picked, request.From, buffer, &result)
 	}
@@ -173,8 +173,9 @@ func outside(q *queueLog, from message.QueueOffset, result *ReadResult) bool {
 var ErrDamaged = errors.New("the store is damaged: stop the broker, and run gantry inspect check and repair")
 
 // choose picks the entries that match, from those that stand from a position on, up to the limits. Those of records that are gone are passed over.
-func (s *Store) choose(l *layout, entries []byte, at position, request ReadRequest, result *ReadResult) ([]entry, error) {
+func (s *Store) choose(q *queueLog, entries []byte, at position, request ReadRequest, result *ReadResult) ([]entry, error) {
 	var picked []entry
+	l, last := q.layout, message.LogOffset(-1)
 	if request.Matches == nil {
 		// Without a filter all of them are picked, nearly always.
 		picked = make([]entry, 0, int64(len(entries))/l.size)
@@ -198,12 +199,18 @@ func (s *Store) choose(l *layout, entries []byte, at position, request ReadReque
 				return picked, nil
 			}
 			return nil, fmt.Errorf("%w: message %d has the entry %v", ErrDamaged, e.number, e)
-		case len(picked) == 0 && e.log < s.Start():
+		case e.log < s.Start():
+			if len(picked) > 0 {
+				return picked, nil
+			}
+			if err := s.gone(q, at, e, last); err != nil {
+				return nil, err
+			}
 			result.Status = ReadMessageWasRemoving
 			result.Next = e.next()
 			continue
 		case request.Matches != nil && !request.Matches(e.tagHash):
-			result.Next = e.next()
+			result.Next, last = e.next(), e.log
 			continue
 		case len(picked) > 0 && s.enough(count+int(e.count), bytes+int(e.size), e, request):
 			return picked, nil
@@ -216,6 +223,25 @@ func (s *Store) choose(l *layout, entries []byte, at position, request ReadReque
 		result.Status = ReadFound
 	}
 	return picked, nil
+}
+
+// gone reports why an entry of a queue that leads in front of the log is not one of a message that was removed: one before it, at the place last if that is not
+// negative, leads to the log.
+func (s *Store) gone(q *queueLog, at position, e entry, last message.LogOffset) error {
+	start := s.Start()
+	if last < 0 && at > q.first {
+		before, err := q.entryAt(at - 1)
+		if err != nil {
+			return err
+		}
+		if before.possible() {
+			last = before.log
+		}
+	}
+	if last >= start {
+		return fmt.Errorf("%w: message %d has the entry %v, behind one that leads to %d", ErrDamaged, e.number, e, last)
+	}
+	return nil
 }
 
 // enough reports whether a record is one too many: count and bytes are those with it.
@@ -248,8 +274,13 @@ func (s *Store) readRecords(l *layout, picked []entry, from message.QueueOffset,
 		n := int(run[len(run)-1].end() - run[0].log)
 		if err := s.log.ReadAt(rest[:n], int64(run[0].log)); err != nil && run[0].log < s.Start() {
 			// The file was removed meanwhile. The next try passes over what is gone.
-			*result = ReadResult{Status: ReadMessageWasRemoving, Next: from, Min: result.Min, Max: result.Max}
-			return nil
+			if result.Count == 0 {
+				*result = ReadResult{Status: ReadMessageWasRemoving, Next: from, Min: result.Min, Max: result.Max}
+				return nil
+			}
+			result.Next = run[0].number
+			size -= len(rest)
+			break
 		} else if err != nil {
 			return fmt.Errorf("records [%d, %d): %w", run[0].log, run[len(run)-1].end(), err)
 		}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/gantrymq/gantry/store/segment"
@@ -14,7 +15,7 @@ type replay struct {
 	state   checkpointState
 	clean   bool
 	from    message.LogOffset // the log is read from here on
-	before  int64             // queue entries of records before it
+	before  int64             // queue entries of records before it; -1 while that is not known
 	at      message.LogOffset // and up to here
 	secured message.LogOffset // and durable up to here
 	shown   message.LogOffset // records that end behind it are not confirmed
@@ -30,8 +31,8 @@ type replay struct {
 // run loads the queues as they were at from, and replays the log from there.
 func (r *replay) run(from message.LogOffset) error {
 	s := r.store
-	r.at, r.begun, r.whole = from, map[*queueLog]bool{}, int64(from) == s.log.Start()
-	r.last, r.gaps = map[*queueLog]message.LogOffset{}, gap{}
+	r.at, r.begun, r.whole, r.before = from, map[*queueLog]bool{}, int64(from) == s.log.Start(), -1
+	r.last, r.gaps, s.gaps = map[*queueLog]message.LogOffset{}, gap{}, gap{}
 	if err := s.loadQueues(from, r.rebuild); err != nil {
 		return err
 	}
@@ -115,11 +116,11 @@ func (s *Store) knownEnd() (message.LogOffset, error) {
 const missingFilesMax = 1000
 
 // knownEnd is the end of the last record that the queue's files know. An entry that no record of the log could have is damaged and
-// tells nothing: a record lies in one file, and not far behind the others.
+// tells nothing: a record lies in one file, and not far behind the others. Nor does one in whose place the log has had another record.
 func (q *queueLog) knownEnd(log *segment.Row) (message.LogOffset, error) {
 	first, last := q.rowRange()
 	n, err := q.search(first, last, func(e entry) bool { return e.possible() || e.filler() })
-	if err != nil || n == first {
+	if err != nil || n == first || n <= q.end {
 		return 0, err
 	}
 	e, err := q.fileEntry(n - 1)
@@ -196,11 +197,12 @@ func (r *replay) verifyLog(durable message.LogOffset) error {
 func (r *replay) record(record *message.Record) error {
 	s := r.store
 	if r.at > r.shown {
-		return s.take(record, r.at)
+		return r.hidden(record)
 	}
 	s.lastStoredAt, s.shownAt, s.flushedAt = record.StoredAt, record.StoredAt, record.StoredAt
 	if isBridge(record) {
 		r.gaps.note(record)
+		s.gaps.note(record)
 		return r.lost(record)
 	}
 	if !hasEntry(record) || s.isDropped(record) {
@@ -224,6 +226,26 @@ func (r *replay) record(record *message.Record) error {
 		return r.save()
 	}
 	return nil
+}
+
+// hidden takes a record that is not confirmed. If its queue has shown no message of the log, and is built again, it begins with this one.
+func (r *replay) hidden(record *message.Record) error {
+	s := r.store
+	if r.rebuild && hasEntry(record) && !isBridge(record) && !s.isDropped(record) {
+		q := s.queueFor(QueueKey{string(record.Topic), record.QueueID})
+		_, bridged := s.gaps.over(q.layout, 0, record.LogOffset, int64(record.QueueOffset-q.next))
+		if !r.begun[q] && !bridged {
+			if err := r.begin(q, record.QueueOffset, record.LogOffset); err != nil {
+				return err
+			}
+		}
+		r.begun[q] = true
+	}
+	err := s.take(record, r.at)
+	if errors.Is(err, ErrForeignLog) || errors.Is(err, ErrTopicAnew) {
+		err = fmt.Errorf("%w: %w", errContradiction, err)
+	}
+	return err
 }
 
 func (r *replay) add(q *queueLog, e entry) {

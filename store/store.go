@@ -83,9 +83,10 @@ type Store struct {
 	gaps               gap // bridges that a slave has taken
 	keys               keyIndex
 
-	cleaned  Cleaned
-	manual   int // rounds of cleaning for which every hour is one of DeleteAt
-	cleanNow env.Cond
+	cleaned   Cleaned
+	uncleaned bool // files of the log were removed, and not yet all that is derived from them
+	manual    int  // rounds of cleaning for which every hour is one of DeleteAt
+	cleanNow  env.Cond
 
 	lastStoredAt int64 // store time of the newest record, wall milliseconds
 	shownAt      int64 // store time of the newest visible record, wall milliseconds

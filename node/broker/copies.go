@@ -111,8 +111,8 @@ func (c *copies) accept() {
 
 // greet reads how a connection begins, which tells who speaks.
 func (c *copies) greet(conn env.Conn) {
+	defer c.settle(conn)
 	begun, err := c.firstBytes(conn)
-	c.fresh = slices.DeleteFunc(c.fresh, func(other env.Conn) bool { return other == conn })
 	elected := len(begun) >= len(replica.Magic) && [len(replica.Magic)]byte(begun[:len(replica.Magic)]) == replica.Magic
 	switch {
 	case err != nil || c.closing:
@@ -122,6 +122,7 @@ func (c *copies) greet(conn env.Conn) {
 	case elected || c.leader != nil:
 		c.refuse(conn.Remote(), errors.New("of the group, either all brokers have enableControllerMode=true or none: correct it, and start this copy again"))
 	default:
+		c.settle(conn)
 		c.lastID++
 		copy := newClassicCopy(c, conn, c.lastID)
 		c.list = append(c.list, copy)
@@ -131,6 +132,11 @@ func (c *copies) greet(conn env.Conn) {
 	if err := conn.Close(); err != nil {
 		c.broker.env.Log.Debug("closing the connection of a copy", zap.Error(err))
 	}
+}
+
+// settle is for a connection that somebody else ends from now on, or that has ended.
+func (c *copies) settle(conn env.Conn) {
+	c.fresh = slices.DeleteFunc(c.fresh, func(other env.Conn) bool { return other == conn })
 }
 
 // firstBytes waits for as many bytes as tell the two protocols apart.

@@ -104,7 +104,9 @@ func (c *classicCopy) begin(from message.LogOffset) error {
 	c.feed = b.store.Feed("slave "+c.conn.Remote().String(), from, !b.store.AsyncFlush())
 	// The slave need not wait for a message to know that its master is there.
 	if err := c.conn.Write(replica.AppendClassicHead(nil, from, 0)); err != nil {
-		return err
+		c.feed.Close()
+		c.end(err)
+		return nil
 	}
 	b.env.Log.Info("a slave follows", zap.Stringer("address", c.conn.Remote()), zap.Int64("from", int64(from)))
 	c.copies.tasks.Go("send the log to a slave", c.send)

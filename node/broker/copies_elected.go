@@ -60,6 +60,9 @@ func (e *electedCopy) serve() {
 		e.write(replica.AppendFrame(nil, c.leader.Epoch(), &replica.Refusal{Reason: err.Error()}))
 		return
 	}
+	if c.closing {
+		return
+	}
 	e.begin(hello, welcome)
 	defer e.leave()
 	for !e.ended {
@@ -131,6 +134,7 @@ func (e *electedCopy) begin(h *replica.Hello, w *replica.Welcome) {
 	}
 	e.id, e.acked, e.sent = h.ID, w.Point, w.Point
 	c.elected = append(c.elected, e)
+	c.settle(e.conn)
 	// What it lacks now it lacks from now on, for all that is known.
 	c.grew()
 	c.leader.Connect(h.ID, h.Incarnation, h.Learner, c.broker.env.Clock.Now())

@@ -29,7 +29,10 @@ type tableListener struct {
 // listenerBytesMax bounds the changes that wait for one copy.
 const listenerBytesMax = 64 << 20
 
-func newShared(b *Broker) *shared { return &shared{broker: b, moved: b.env.Tasks.NewCond()} }
+// newShared counts from 1: a copy that says 0 has not got the tables yet.
+func newShared(b *Broker) *shared {
+	return &shared{broker: b, number: 1, moved: b.env.Tasks.NewCond()}
+}
 
 // listen begins to gather changes. number is that of the last one before.
 func (s *shared) listen(wake func()) (l *tableListener, number uint64) {

@@ -199,7 +199,11 @@ func (s *slave) prepareEmpty() (message.LogOffset, error) {
 	first, ok := s.masterEnd("commitLogMinOffset")
 	last, known := s.masterEnd("commitLogMaxOffset")
 	switch {
-	case !ok || !known || last <= first || b.store.End() > 0:
+	case b.store.End() > 0:
+		// It has begun where the master's log did, and nothing has come yet.
+		s.follower, s.intake = replica.NewClassicFollowerFrom(b.store.End()), b.store.Intake()
+		return b.store.End(), nil
+	case !ok || !known || last <= first:
 		s.follower, s.intake = replica.NewClassicFollower(nil, 0), b.store.Intake()
 		return 0, nil
 	case first > 0:
@@ -309,6 +313,7 @@ func (s *slave) keep() error {
 // keep puts the records that an intake has into the log. A topic that the master has removed and made again is removed first.
 func (b *Broker) keep(intake *store.Intake) error {
 	for {
+		before := b.store.End()
 		err := intake.Take()
 		var anew *store.TopicAnewError
 		switch {
@@ -324,11 +329,16 @@ func (b *Broker) keep(intake *store.Intake) error {
 		case err != nil:
 			return err
 		}
+		taken := b.store.End() > before
 		b.store.Kick()
-		if b.store.End()-b.store.Durable() > unflushedMax {
+		switch {
+		case b.store.End()-b.store.Durable() > unflushedMax:
 			return b.store.Flush()
+		case taken:
+			return b.store.Health()
 		}
-		return b.store.Health()
+		// Whether there is space again shows only when something is written.
+		return b.store.Fenced()
 	}
 }
 

@@ -19,6 +19,7 @@ type tableCopy struct {
 	log   message.LogOffset
 	files map[string]tableCopyFile // what the master has, nil before the first time
 	in    map[string]uint32        // checksums of what is in force here
+	gone  []string                 // topics that the master has removed, and whose messages are still here
 	java  bool                     // the master does not know the request: it is one of Apache's
 }
 
@@ -142,7 +143,12 @@ func (s *slave) apply(files map[string]tableCopyFile) error {
 	if err != nil || !changed && !gone {
 		return err
 	}
-	return s.reload()
+	if err := s.reload(); err != nil {
+		// What is in the directory is not in force: it must not pass for known.
+		s.copied.in = nil
+		return err
+	}
+	return nil
 }
 
 // removeOthers removes the tables that the master does not have, unless it does not tell.
@@ -180,8 +186,14 @@ func (s *slave) reload() error {
 	}
 	b.names.changed()
 	for _, topic := range before {
-		if b.topics.byName[topic] != nil || b.topics.isSystem(topic) {
-			continue
+		if b.topics.byName[topic] == nil && !b.topics.isSystem(topic) {
+			s.copied.gone = append(s.copied.gone, topic)
+		}
+	}
+	for ; len(s.copied.gone) > 0; s.copied.gone = s.copied.gone[1:] {
+		topic := s.copied.gone[0]
+		if b.topics.byName[topic] != nil {
+			continue // it was made again
 		}
 		end := s.copied.log
 		if b.options.Role == ElectedCopy {

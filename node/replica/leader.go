@@ -113,7 +113,7 @@ func (l *Leader) Connect(id BrokerID, incarnation int64, learner bool, now env.I
 		// From its first connection on it has BehindFor to catch up. One that connects again and again gets no more time for that.
 		current = now
 	}
-	*f = follower{current: current, heard: now, learner: learner, connected: true, incarnation: incarnation, came: true}
+	*f = follower{current: current, heard: now, learner: learner, connected: true, incarnation: incarnation, came: true, target: l.own.End}
 }
 
 // Disconnect notes that a copy follows no more. What it has reported does not count any more: it may come back with less.
