@@ -115,6 +115,7 @@ type checker struct {
 	gaps     gap
 	newestAt int64             // store time of the newest record
 	passed   bool              // a record begins at the checkpoint, or the log ends there
+	javaEnd  message.LogOffset // up to where a Java broker's log goes that ended in order, if a queue tells; otherwise 0
 	excess   map[*[]string]int // findings beyond the limit of a list
 	part     part              // what is being checked
 	hurt     [parts]bool       // what has damage
@@ -173,7 +174,7 @@ func (c *checker) runLog() error {
 		of    part
 		check func() error
 	}{
-		{partQueues, c.openQueues}, {partIndex, c.openIndex}, {partLog, c.checkRecords}, {partLog, c.nameLost},
+		{partQueues, c.openQueues}, {partQueues, c.findJavaEnd}, {partIndex, c.openIndex}, {partLog, c.checkRecords}, {partLog, c.nameLost},
 		{partIndex, c.finishIndex}, {partLog, c.checkMissing}, {partLog, c.checkCheckpoint}, {partQueues, c.finishQueues},
 	} {
 		if err := c.in(step.of, step.check); err != nil {
@@ -222,8 +223,28 @@ func (c *checker) find(at message.LogOffset, format string, args ...any) {
 	c.damage(format, args...)
 }
 
+// excused reports whether the next start puts in order what is wrong at a place: behind the checkpoint of a broker that has crashed, and behind the end of
+// a Java broker's log, which it moves without erasing anything.
 func (c *checker) excused(at message.LogOffset) bool {
-	return !c.report.Clean && at >= c.report.Saved
+	return !c.report.Clean && at >= c.report.Saved || c.javaEnd > 0 && at >= c.javaEnd
+}
+
+// findJavaEnd asks the queues where the log of a Java broker ends.
+func (c *checker) findJavaEnd() error {
+	if !c.report.Clean || c.state.own {
+		return nil
+	}
+	for _, q := range c.order {
+		if !q.hasFiles() {
+			continue
+		}
+		end, err := q.knownEnd(c.log)
+		if err != nil {
+			return err
+		}
+		c.javaEnd = max(c.javaEnd, end)
+	}
+	return nil
 }
 
 func (c *checker) note(list *[]string, format string, args ...any) {

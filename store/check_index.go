@@ -170,7 +170,11 @@ func (c *checker) finishIndex() error {
 		c.damage("the key index lacks keys of records in [%d, %d)", x.absent.from, x.absent.to)
 	}
 	if !x.lost.empty() {
-		c.damage("the key index has keys at [%d, %d) that no record there has", x.lost.from, x.lost.to)
+		note := c.damage
+		if c.javaEnd > 0 && x.lost.from >= c.javaEnd {
+			note = func(format string, args ...any) { c.note(&c.report.Repairs, format, args...) }
+		}
+		note("the key index has keys at [%d, %d) that no record there has", x.lost.from, x.lost.to)
 	}
 	return nil
 }

@@ -518,3 +518,21 @@ func TestADamagedQueueDoesNotHideMessagesWhenTheLogIsCleaned(t *testing.T) {
 		}))
 	}
 }
+
+// A record whose time would have to be known is damaged, and so is the entry of a queue: on a full disk the oldest files go all the same.
+func TestDamageDoesNotKeepAFullDiskFromBeingCleaned(t *testing.T) {
+	w := filled(t)
+	w.tidy()
+	w.logByte(t, secondFile+10, 1)
+	require.NoError(t, w.do(func(e env.Env) error {
+		s, err := store.Open(e, w.options)
+		require.NoError(t, err)
+		require.True(t, w.machine.Disk().Corrupt(firstQueue, 3, 0x7f))
+		w.fillTo(e, 0.88)
+		rounds(e)
+		require.Positive(t, s.Start())
+		require.Positive(t, s.Cleaned().ForcedFiles)
+		w.machine.Disk().SetOptions(sim.DefaultDisk())
+		return s.Close()
+	}))
+}

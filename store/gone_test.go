@@ -64,6 +64,7 @@ func TestDamagedEntriesOfMessagesThatAreGoneLeadNobodyAstray(t *testing.T) {
 				w.overwrite(t, "abort", 0, nil)
 				require.NoError(t, w.repaired(sim.KillProcess))
 				require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+					require.Zero(t, w.log.FilterMessageSnippet("built again").Len(), "byte %d of %v: one start was enough", at, key)
 					_, end := s.Bounds(key)
 					require.Equal(t, endOfQueue(w, key), end, "byte %d of %v", at, key)
 					for _, key := range c.keys {
@@ -86,4 +87,16 @@ func endOfQueue(w *world, key store.QueueKey) (end message.QueueOffset) {
 		}
 	}
 	return end
+}
+
+// After a crash the newest entries tell whether files of the log are missing. One that is damaged, and would have the log go further than it ever did, does not.
+func TestADamagedNewestEntryDoesNotSpeakOfFilesOfTheLogThatNeverWere(t *testing.T) {
+	for file, newest := range map[string]int64{
+		"consumequeue/quiet/0/00000000000000000000": 2, "consumequeue/quiet/11/00000000000000000000": 0, "consumequeue/topic/0/00000000000000000140": 4,
+	} {
+		w := filled(t)
+		w.overwrite(t, "abort", 0, nil)
+		require.True(t, w.machine.Disk().Corrupt(file, newest*20+5, 0x40))
+		require.NoError(t, w.repaired(sim.KillProcess), "%s", file)
+	}
 }

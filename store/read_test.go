@@ -417,3 +417,39 @@ func TestAReadWhoseQueueFileIsRemovedMeanwhileGoesOnBehindIt(t *testing.T) {
 		return s.Close()
 	}))
 }
+
+// An entry that leads in front of the log is not taken for one of a message that was removed if one before it leads to the log.
+func TestADamagedEntryIsNotTakenForOneOfAMessageThatIsGone(t *testing.T) {
+	w := filled(t)
+	w.options.Retention = nil
+	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+		require.NoError(t, store.RemoveLogBefore(s, secondFile))
+		require.True(t, w.machine.Disk().Corrupt("consumequeue/topic/0/00000000000000000140", 5, 2), "the entry of message 7 leads 128 KiB too low")
+		for _, matches := range []func(int64) bool{nil, func(int64) bool { return true }} {
+			result, err := s.Read(store.ReadRequest{Queue: key0, From: 6, CountMax: 10, BytesMax: 1 << 20, Matches: matches}, nil)
+			require.NoError(t, err)
+			require.Equal(t, [2]int{1, 7}, [2]int{result.Count, int(result.Next)}, "what stands before is read")
+			_, err = s.Read(store.ReadRequest{Queue: key0, From: 7, CountMax: 10, BytesMax: 1 << 20, Matches: matches}, nil)
+			require.ErrorIs(t, err, store.ErrDamaged)
+			require.Equal(t, 4, read(t, s, key0, 8).Count)
+		}
+		_, err := s.Read(store.ReadRequest{Queue: key0, From: 6, CountMax: 10, BytesMax: 1 << 20, Matches: func(int64) bool { return false }}, nil)
+		require.ErrorIs(t, err, store.ErrDamaged, "nor by who looks for others")
+		return nil
+	}))
+}
+
+// Records of Java brokers have no checksum of their own, but their bodies have.
+func TestADamagedBodyIsNotDeliveredThoughItsRecordHasNoChecksum(t *testing.T) {
+	w := filled(t)
+	const victim = 1 // message 1 of quiet-0
+	m := w.ledger.Messages[victim]
+	w.logByte(t, w.end(victim)-20, 1) // in the name of the checksum
+	require.NoError(t, w.use(func(_ env.Env, s *store.Store) error {
+		require.Equal(t, 2, read(t, s, quiet0, 1).Count, "it has none now")
+		w.logByte(t, m.Place.Log+90, 1)
+		_, err := s.Read(store.ReadRequest{Queue: quiet0, From: 1, CountMax: 1, BytesMax: 1 << 20}, nil)
+		require.ErrorIs(t, err, store.ErrDamaged)
+		return nil
+	}))
+}

@@ -351,6 +351,7 @@ func TestRecordsThatAJavaBrokerCutOffStayAway(t *testing.T) {
 		for _, m := range w.ledger.Messages[5:] {
 			m.Lost = true
 		}
+		require.NoError(t, w.expectNoDamage("as the Java broker has left it"))
 		require.NoError(t, w.do(func(e env.Env) error {
 			s, err := store.Open(e, w.options)
 			if err == nil {
