@@ -95,7 +95,7 @@ func (s *stage) do(t *testing.T, words []string) string {
 		s.now = s.now.Add(time.Duration(plain[0]) * time.Millisecond)
 	case "leader":
 		s.leader = NewLeader(LeaderOptions{
-			Self: 1, Epoch: Epoch(number("epoch")), Set: setOf(arguments["set"]), SetEpoch: int32(number("setEpoch")), Elected: message.LogOffset(number("elected")),
+			Self: 1, Epoch: Epoch(number("epoch")), Set: setOf(arguments["set"]), SetEpoch: int32(number("setEpoch")), Elected: message.LogOffset(number("elected")), Table: uint64(number("table")),
 			MinInSync: int(number("min")), Written: arguments["written"] == "true", BehindFor: time.Second,
 		}, message.LogOffset(number("confirmed")), s.now)
 	case "own":
