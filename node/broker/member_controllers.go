@@ -333,6 +333,7 @@ func (m *Member) makeRoom() (*proto.MasterInfo, error) {
 	m.discard = m.sentAt
 	response, err := m.ask(&transport.Request{Code: proto.ReqControllerElectMaster, Header: &proto.ElectMaster{
 		ClusterName: m.options.Cluster, BrokerName: m.options.Name, BrokerID: proto.NoBroker, InsteadOf: proto.Some(m.identity.id), SentAt: m.sentAt,
+		Incarnation: proto.Some(m.starts.count),
 	}})
 	if err != nil {
 		return nil, err

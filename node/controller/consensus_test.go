@@ -177,6 +177,29 @@ func TestAControllerThatHasLostItsDiskStops(t *testing.T) {
 	require.ErrorIs(t, w.nodes[lost].server.Failed(), errStopped)
 }
 
+// Leases are only safe if all wait for the same time.
+func TestAControllerWithAnotherElectionTimeoutIsRefused(t *testing.T) {
+	w := newWorld(t, 3, Options{})
+	leader := indexOf(w, w.leader())
+	other := (leader + 1) % 3
+	w.wait(300 * time.Millisecond)
+	term := w.nodes[other].server.consensus.term()
+	sender, receiver := voterID(leader), voterID(other)
+	body, err := protobuf.Marshal(&raftpb.Message{Type: raftpb.MsgHeartbeat.Enum(), From: &sender, To: &receiver, Term: &term})
+	require.NoError(t, err)
+	c := w.nodes[other].server.consensus
+	for election, says := range map[time.Duration]string{c.options.Election: "", 0: "", time.Hour: "controllerElectionTimeout is 1h0m0s at n"} {
+		w.do(w.nodes[other].env, func() {
+			err = c.receive(&proto.RaftMessage{Group: c.options.Group, From: c.options.Peers[leader].ID, To: c.options.Self, Election: int64(election)}, body)
+		})
+		if says == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, says)
+	}
+}
+
 func TestTwoControllersDoNotShareADirectory(t *testing.T) {
 	w := newWorld(t, 1, Options{})
 	n := w.nodes[0]

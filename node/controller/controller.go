@@ -16,22 +16,23 @@ import (
 
 // Server is a controller (class ControllerManager). All methods need the baton of its node; Start and Close wait, the others do not.
 type Server struct {
-	env       env.Env
-	options   Options
-	settings  Settings // in force; those of options and then what was changed while running
-	stored    proto.ConfigText
-	state     *state
-	consensus *consensus
-	server    *transport.Server
-	client    *transport.Client // to the other controllers, and notices to brokers
-	listener  env.Listener      // nil until Start
-	lock      env.Lock
-	tasks     *env.Group
-	wake      env.Cond // closing began
-	startedAt env.Instant
-	closing   bool
-	counts    Counts
-	calls     *measure.Calls // requests, for monitoring
+	env         env.Env
+	options     Options
+	settings    Settings // in force; those of options and then what was changed while running
+	stored      proto.ConfigText
+	state       *state
+	consensus   *consensus
+	server      *transport.Server
+	client      *transport.Client // to the other controllers, and notices to brokers
+	listener    env.Listener      // nil until Start
+	lock        env.Lock
+	tasks       *env.Group
+	wake        env.Cond // closing began
+	startedAt   env.Instant
+	closing     bool
+	counts      Counts
+	refusedLast map[string]string // why messages of other controllers were refused last, by their ids
+	calls       *measure.Calls    // requests, for monitoring
 	// configuring is held while settings are changed.
 	configuring *env.Semaphore
 	guard       *guard.Guard
@@ -62,6 +63,7 @@ func New(e env.Env, options Options) (*Server, error) {
 		calls:       measure.NewCalls(measure.CallScale),
 		configuring: env.NewSemaphore(e.Tasks, 1),
 		longer:      map[longerLease]bool{},
+		refusedLast: map[string]string{},
 	}
 	if err := s.newGuard(); err != nil {
 		return nil, err

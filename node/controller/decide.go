@@ -41,10 +41,18 @@ func (w *watched) decide(g *group, reign env.Instant, now env.Instant, r rules) 
 		return lookAgain(l.heard.Add(l.timeout + 1))
 	}
 	// Whoever leads since a moment ago has heard of few brokers. Silence means nothing yet.
-	if grace := reign.Add(r.timeout); !grace.Reached(now) && (g.Master != nobody || !w.allAlive(g, now)) {
+	if grace := reign.Add(g.silence(r.timeout)); !grace.Reached(now) && (g.Master != nobody || !w.allAlive(g, now)) {
 		return lookAgain(grace)
 	}
 	return w.decideAfter(g, now, r)
+}
+
+// silence is after how long without a heartbeat every member is dead. least is the timeout of those that do not say.
+func (g *group) silence(least time.Duration) time.Duration {
+	for i := range g.Members {
+		least = max(least, time.Duration(g.Members[i].TimeoutMillis)*time.Millisecond)
+	}
+	return least
 }
 
 // decideFirst waits until brokers that start together have had the time to come, and then takes the one with most messages.

@@ -8,6 +8,7 @@ import (
 	"github.com/gantrymq/gantry/node/guard"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
+	"go.uber.org/zap"
 )
 
 // answer is what a handler says. The zero answer means success and nothing more.
@@ -160,6 +161,10 @@ func (s *Server) raftMessage(in *transport.Incoming) answer {
 	}
 	if err != nil {
 		s.counts.BadMessages++
+		if s.refusedLast[header.From] != err.Error() && len(s.refusedLast) <= len(s.options.Peers) {
+			s.refusedLast[header.From] = err.Error()
+			s.env.Log.Warn("messages of another controller are refused", zap.String("from", header.From), zap.Error(err))
+		}
 		return refuse(proto.RespSystemError, err)
 	}
 	return answer{}

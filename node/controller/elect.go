@@ -88,23 +88,37 @@ func refusalOrNil(r *refusal) error {
 	return r
 }
 
+// holding is a change that waits until what the master was promised is over.
+type holding struct {
+	cmd    *command
+	show   func(g *group) answer
+	atOnce bool                                    // the master has given up what it was promised
+	refuse func(g *group, now env.Instant) *answer // why the change may not be made after all, or nil
+}
+
 // hold is for changes that somebody asks for while the master may live. From here on the master is promised nothing; what was promised before is
 // waited for, unless the master has given it up; then the change is proposed. It is the only election of the group under way.
-func (s *Server) hold(reign *reign, w *watched, atOnce bool, cmd *command, show func(g *group) answer) answer {
+func (s *Server) hold(reign *reign, w *watched, h holding) answer {
 	// It counts now, and not when the task begins: a heartbeat may be read before that.
 	w.held++
 	return later(func() answer {
 		defer func() { w.held-- }()
-		for s.consensus.reign == reign && !s.closing && (w.electing || !atOnce && !w.leaseUntil.Reached(s.env.Clock.Now()) && w.leaseUntil != env.Never) {
+		for s.consensus.reign == reign && !s.closing && (w.electing || !h.atOnce && !w.leaseUntil.Reached(s.env.Clock.Now()) && w.leaseUntil != env.Never) {
 			s.env.Tasks.Sleep(holdStep)
 		}
 		if s.consensus.reign != reign || s.closing {
 			return s.notLeader()
 		}
+		if g := s.state.groups[h.cmd.Name]; g != nil && h.refuse != nil {
+			// Somebody may have been heard meanwhile.
+			if a := h.refuse(g, s.env.Clock.Now()); a != nil {
+				return *a
+			}
+		}
 		w.electing = true
-		r, g, err := s.consensus.propose(cmd, env.Never)
+		r, g, err := s.consensus.propose(h.cmd, env.Never)
 		w.electing = false
-		return s.changed(r, g, err, show)
+		return s.changed(r, g, err, h.show)
 	})
 }
 

@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"time"
+
 	"github.com/gantrymq/gantry/node/access"
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport/proto"
@@ -99,15 +101,25 @@ func (s *Server) electDesignated(q *inquiry, h *proto.ElectMaster, g *group, w *
 	if _, r := s.state.checkElect(cmd); r != nil {
 		return refuseAs(r)
 	}
-	return s.hold(q.reign, w, false, cmd, elected)
+	return s.hold(q.reign, w, holding{cmd: cmd, show: elected})
 }
 
 // electUnclean makes a broker master that may lack messages: a tool has said that they may be lost.
 func (s *Server) electUnclean(q *inquiry, h *proto.ElectMaster, g *group, w *watched) answer {
-	for _, id := range g.InSync {
-		if w.isAlive(g.member(id), q.now) {
-			return masterStays(g, "gantryUnclean: %s id %d is in sync and alive: no messages need be lost, elect it", g.Name, id)
+	if r := s.tooEarly(q, g); r != nil {
+		return refuseAs(r)
+	}
+	inSync := func(g *group, now env.Instant) *answer {
+		for _, id := range g.InSync {
+			if w.isAlive(g.member(id), now) {
+				a := masterStays(g, "gantryUnclean: %s id %d is in sync and alive: no messages need be lost, elect it", g.Name, id)
+				return &a
+			}
 		}
+		return nil
+	}
+	if a := inSync(g, q.now); a != nil {
+		return *a
 	}
 	d := w.choose(g, q.now, whyUnclean, func(m *member) bool { return h.BrokerID == proto.NoBroker || m.ID == h.BrokerID })
 	if d.candidate == nil {
@@ -116,12 +128,22 @@ func (s *Server) electUnclean(q *inquiry, h *proto.ElectMaster, g *group, w *wat
 	if len(g.InSync) == 0 {
 		d.why = whyFirst
 	}
-	return s.hold(q.reign, w, false, electionOf(g, &d), elected)
+	return s.hold(q.reign, w, holding{cmd: electionOf(g, &d), show: elected, refuse: inSync})
+}
+
+// tooEarly refuses what is only for brokers that are dead while a leader that has just begun may not have heard of those that live: silence means
+// nothing yet.
+func (s *Server) tooEarly(q *inquiry, g *group) *refusal {
+	if heard := q.reign.watch.since.Add(g.silence(s.options.BrokerTimeout)); !heard.Reached(q.now) {
+		return refused(proto.RespControllerElectMasterFailed, "this controller leads only since a moment ago, and does not know yet who of %s is alive: try again in %s",
+			g.Name, heard.Sub(q.now).Round(time.Millisecond))
+	}
+	return nil
 }
 
 // electInstead lets a master hand over.
 func (s *Server) electInstead(q *inquiry, h *proto.ElectMaster, g *group, w *watched) answer {
-	if g.Master != h.InsteadOf.Value {
+	if m := g.member(g.Master); g.Master != h.InsteadOf.Value || h.Incarnation.Set && m.Incarnation != h.Incarnation.Value {
 		a := elected(g)
 		a.code, a.remark = proto.RespControllerInvalidMaster, "gantryInsteadOf: it is not the master any more"
 		return a
@@ -132,5 +154,5 @@ func (s *Server) electInstead(q *inquiry, h *proto.ElectMaster, g *group, w *wat
 	if d.candidate == nil {
 		return refuseAs(refused(proto.RespControllerMasterNotAvailable, "gantryInsteadOf: %s has nobody else who is in sync and alive: in sync are %v", g.Name, g.InSync))
 	}
-	return s.hold(q.reign, w, w.gaveUp(h.SentAt, q.now), electionOf(g, &d), elected)
+	return s.hold(q.reign, w, holding{cmd: electionOf(g, &d), show: elected, atOnce: w.gaveUp(h.SentAt, q.now)})
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gantrymq/gantry/node/access"
+	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
 )
@@ -43,6 +44,9 @@ func (s *Server) alterSet(q *inquiry) answer {
 func (s *Server) checkAlter(q *inquiry, cmd *command) *refusal {
 	if len(cmd.NewSet) > s.options.Limits.MembersPerGroup {
 		return refused(proto.RespControllerInvalidRequest, "syncStateSet: it has %d members, the limit is %d", len(cmd.NewSet), s.options.Limits.MembersPerGroup)
+	}
+	if n := len(cmd.Incarnations); n > s.options.Limits.MembersPerGroup {
+		return refused(proto.RespControllerInvalidRequest, "gantryIncarnations: it has %d members, the limit is %d", n, s.options.Limits.MembersPerGroup)
 	}
 	g, again, r := s.state.checkAlterSet(cmd)
 	if r != nil || again {
@@ -134,17 +138,30 @@ func (s *Server) cleanBrokerData(q *inquiry) answer {
 		return refuseAs(r)
 	}
 	w := q.reign.watch.of(g, s.options.BrokerTimeout)
-	for i := range g.Members {
-		m := &g.Members[i]
-		if !h.LivingToo && w.isAlive(m, q.now) && (whole || slices.Contains(cmd.IDs, m.ID)) {
-			return refuseAs(refused(proto.RespControllerInvalidCleanBrokerMetadata, "isCleanLivingBroker: %s id %d is alive: stop it first, or set -l", g.Name, m.ID))
+	living := func(g *group, now env.Instant) *answer { return nil }
+	if !h.LivingToo {
+		if r := s.tooEarly(q, g); r != nil {
+			return refuseAs(r)
 		}
+		living = func(g *group, now env.Instant) *answer {
+			for i := range g.Members {
+				m := &g.Members[i]
+				if w.isAlive(m, now) && (whole || slices.Contains(cmd.IDs, m.ID)) {
+					a := refuseAs(refused(proto.RespControllerInvalidCleanBrokerMetadata, "isCleanLivingBroker: %s id %d is alive: stop it first, or set -l", g.Name, m.ID))
+					return &a
+				}
+			}
+			return nil
+		}
+	}
+	if a := living(g, q.now); a != nil {
+		return *a
 	}
 	done := func(*group) answer { return answer{} }
 	if !whole {
 		return later(func() answer { return s.change(cmd, done) })
 	}
-	return s.hold(q.reign, w, false, cmd, done)
+	return s.hold(q.reign, w, holding{cmd: cmd, show: done, refuse: living})
 }
 
 // leader is who leads as far as this controller knows, or nil.

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/transport"
@@ -69,7 +70,7 @@ func (c *consensus) sendAll(messages []*raftpb.Message) {
 
 // envelope tells when a leader has sent a message, or what a follower has heard of its leader.
 func (c *consensus) envelope(m *raftpb.Message, l *link, now env.Instant) wireproto.RaftMessage {
-	h := wireproto.RaftMessage{Group: c.options.Group, From: c.options.Self, To: l.peer.ID}
+	h := wireproto.RaftMessage{Group: c.options.Group, From: c.options.Self, To: l.peer.ID, Election: int64(c.options.Election)}
 	switch m.GetType() {
 	case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap:
 		h.SentAt = int64(now)
@@ -150,6 +151,10 @@ func (c *consensus) checkMessage(h *wireproto.RaftMessage, m *raftpb.Message) er
 	from := m.GetFrom()
 	if from == 0 || from > uint64(len(c.peers)) || c.peers[from-1] == nil || c.peers[from-1].peer.ID != h.From {
 		return fmt.Errorf("gantryFrom: %s is none of the other controllers, or not number %d: all must have the same controllerDLegerPeers", h.From, from)
+	}
+	if h.Election != 0 && h.Election != int64(c.options.Election) {
+		return fmt.Errorf("gantryElectionNanos: controllerElectionTimeout is %s at %s and %s here: it must be the same at all controllers, or two of them may lead",
+			time.Duration(h.Election), h.From, c.options.Election)
 	}
 	if m.GetTo() != c.self || m.GetTerm() == 0 {
 		return fmt.Errorf("%w: a message of raft to number %d of term %d", errDamaged, m.GetTo(), m.GetTerm())

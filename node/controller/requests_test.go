@@ -148,6 +148,9 @@ func TestAMasterHandsOverAtOnceIfItCountsOnNothing(t *testing.T) {
 	brokers[0].beat(1, 90)
 	began := w.kernel.Now()
 	header := &proto.ElectMaster{ClusterName: "c", BrokerName: "broker-a", BrokerID: proto.NoBroker, InsteadOf: proto.Some[int64](1), SentAt: int64(brokers[0].env.Clock.Now())}
+	header.Incarnation = proto.Some[int64](7)
+	require.EqualValues(t, proto.RespControllerInvalidMaster, brokers[0].ask(proto.ReqControllerElectMaster, header, nil).Code, "another start of its process has sent it")
+	header.Incarnation = proto.Some[int64](1)
 	response := brokers[0].mustAsk(proto.ReqControllerElectMaster, header, nil)
 	require.Less(t, w.kernel.Now().Sub(began), 100*time.Millisecond)
 	require.Equal(t, proto.Some[int64](2), masterOf(t, response).BrokerID, "who has most")
@@ -185,6 +188,28 @@ func TestAnUncleanElectionIsRefusedWhileSomebodyInSyncIsAlive(t *testing.T) {
 	response = brokers[1].mustAsk(proto.ReqControllerElectMaster, header, nil)
 	require.Equal(t, proto.Some[int64](2), masterOf(t, response).BrokerID)
 	require.Equal(t, "c/broker-a master 2 epoch 2, in sync [2] set epoch 4, confirmed 80, members [1 2 3], next id 4", w.group().String())
+}
+
+// Whoever leads since a moment ago has heard of few brokers, and must not believe that the others are dead.
+func TestALeaderThatHasJustBegunTakesNobodyForDead(t *testing.T) {
+	w := newWorld(t, 3, Options{})
+	brokers, stops := trio(t, w)
+	brokers[0].mustAsk(proto.ReqControllerAlterSyncStateSet, &proto.AlterSyncStateSet{BrokerName: "broker-a", MasterID: 1, MasterEpoch: 1},
+		(&proto.SyncStateSet{BrokerIDs: []int64{1, 2}, Epoch: 2}).Marshal())
+	stops[0]()
+	stops[1]()
+	w.leader().machine.Crash(sim.PowerLoss)
+	w.leader()
+	w.wait(300 * time.Millisecond)
+	unclean := &proto.ElectMaster{ClusterName: "c", BrokerName: "broker-a", BrokerID: 3, Designated: true, Unclean: true}
+	response := brokers[2].ask(proto.ReqControllerElectMaster, unclean, nil)
+	require.EqualValues(t, proto.RespControllerElectMasterFailed, response.Code)
+	require.Contains(t, response.Remark, "does not know yet who of broker-a is alive: try again in")
+	response = brokers[2].ask(proto.ReqCleanBrokerData, &proto.CleanBrokerData{ClusterName: "c", BrokerName: "broker-a"}, nil)
+	require.Contains(t, response.Remark, "try again in")
+	w.wait(2 * time.Second)
+	brokers[2].mustAsk(proto.ReqControllerElectMaster, unclean, nil)
+	require.Equal(t, int64(3), w.group().Master)
 }
 
 func TestWithTheSettingAnUncleanElectionNeedsNobody(t *testing.T) {
@@ -281,6 +306,7 @@ func TestRequestsThatMakeNoSenseAreRefusedByTheFieldThatIsWrong(t *testing.T) {
 		"clusterName: broker-a belongs to the cluster c, not":  {code: proto.ReqControllerElectMaster, header: &proto.ElectMaster{ClusterName: "d", BrokerName: "broker-a", BrokerID: 1}},
 		"unusable body: SyncStateSet":                          {code: proto.ReqControllerAlterSyncStateSet, header: &proto.AlterSyncStateSet{BrokerName: "broker-a", MasterID: 1}, body: "["},
 		"syncStateSet: it has 2 members, the limit is 1":       {code: proto.ReqControllerAlterSyncStateSet, header: &proto.AlterSyncStateSet{BrokerName: "broker-a", MasterID: 1}, body: `{"syncStateSet":[1,2]}`},
+		"gantryIncarnations: it has 2 members, the limit is 1": {code: proto.ReqControllerAlterSyncStateSet, header: &proto.AlterSyncStateSet{BrokerName: "broker-a", MasterID: 1, Incarnations: make([]proto.MemberIncarnation, 2)}, body: `{"syncStateSet":[1]}`},
 		"unusable body: list of broker names":                  {code: proto.ReqControllerGetSyncStateData, body: "{"},
 		"the body names 3 broker names, the limit is 2":        {code: proto.ReqControllerGetSyncStateData, body: `["a","b","c"]`},
 		"request code 10 (SEND_MESSAGE) is not served by a co": {code: proto.ReqSendMessage},

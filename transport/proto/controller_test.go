@@ -29,7 +29,7 @@ func TestHeadersOfControllersSurviveAFrame(t *testing.T) {
 	t.Run("BrokerHeartbeatResponse", func(t *testing.T) {
 		survives(t, func(h *BrokerHeartbeatResponse) { unset(&h.BrokerID) })
 	})
-	t.Run("ElectMaster", func(t *testing.T) { survives(t, func(h *ElectMaster) { unset(&h.InsteadOf) }) })
+	t.Run("ElectMaster", func(t *testing.T) { survives(t, func(h *ElectMaster) { unset(&h.InsteadOf); unset(&h.Incarnation) }) })
 	t.Run("NotifyBrokerRoleChanged", func(t *testing.T) {
 		survives(t, func(h *NotifyBrokerRoleChanged) { unset(&h.BrokerID) })
 	})
@@ -90,7 +90,7 @@ func TestHeadersOfControllersHaveTheProtocolsFields(t *testing.T) {
 		{&GetMetadataInfoResponse{"g", "n0", "a:1", true, "n0:a:1"}, "controllerLeaderAddress=a:1 controllerLeaderId=n0 group=g isLeader=true peers=n0:a:1"},
 		{&CleanBrokerData{BrokerName: "b", IDs: []int64{1, 2}, LivingToo: true, InvokedAt: 3},
 			"brokerControllerIdsToClean=1;2 brokerName=b invokeTime=3 isCleanLivingBroker=true"},
-		{&RaftMessage{"g", "n0", "n1", 5, 6}, "gantryFrom=n0 gantryGroup=g gantryHeard=6 gantrySentAt=5 gantryTo=n1"},
+		{&RaftMessage{"g", "n0", "n1", 5, 6, 7}, "gantryElectionNanos=7 gantryFrom=n0 gantryGroup=g gantryHeard=6 gantrySentAt=5 gantryTo=n1"},
 	} {
 		var pairs []string
 		table := asTable(sent(t, wire.EncodingJSON, c.header))

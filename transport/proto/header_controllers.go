@@ -99,6 +99,8 @@ type RaftMessage struct {
 	SentAt int64
 	// Heard (gantryHeard) is the SentAt of the last message that the sender has taken from the receiver as its leader in this term. 0: none.
 	Heard int64
+	// Election (gantryElectionNanos) is the sender's election timeout, in nanoseconds: leases are only safe if it is the same at all. 0: not sent.
+	Election int64
 }
 
 // EncodeFields writes the header.
@@ -108,6 +110,7 @@ func (h *RaftMessage) EncodeFields(e *wire.Encoder) {
 	e.String("gantryTo", h.To)
 	encodeInteger(e, "gantrySentAt", h.SentAt)
 	encodeInteger(e, "gantryHeard", h.Heard)
+	encodeInteger(e, "gantryElectionNanos", h.Election)
 }
 
 // DecodeFields reads the header.
@@ -119,6 +122,8 @@ func (h *RaftMessage) DecodeFields(f wire.Fields) error {
 		To:     r.needText("gantryTo"),
 		SentAt: r.integer("gantrySentAt"),
 		Heard:  r.integer("gantryHeard"),
+
+		Election: r.integer("gantryElectionNanos"),
 	}
 	return r.err
 }

@@ -85,6 +85,8 @@ type ElectMaster struct {
 	// SentAt (gantrySentAt), with InsteadOf, is a time of the master's own clock. It promises that it does not count on any answer to a
 	// heartbeat sent before. Then the controller need not wait until what it has promised the master is over. 0: it promises nothing.
 	SentAt int64
+	// Incarnation (gantryIncarnation), with SentAt, is the start of its process that the promise is of: a later one has promised nothing.
+	Incarnation Maybe[int64]
 }
 
 // EncodeFields writes the header.
@@ -99,6 +101,7 @@ func (h *ElectMaster) EncodeFields(e *wire.Encoder) {
 	}
 	encodeMaybe(e, "gantryInsteadOf", h.InsteadOf)
 	encodeInteger(e, "gantrySentAt", h.SentAt)
+	encodeMaybe(e, "gantryIncarnation", h.Incarnation)
 }
 
 // DecodeFields reads the header.
@@ -113,6 +116,7 @@ func (h *ElectMaster) DecodeFields(f wire.Fields) error {
 		Unclean:     r.flag("gantryUnclean", false),
 		InsteadOf:   r.maybeInt64("gantryInsteadOf"),
 		SentAt:      r.integer("gantrySentAt"),
+		Incarnation: r.maybeInt64("gantryIncarnation"),
 	}
 	return r.err
 }
