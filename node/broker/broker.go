@@ -149,6 +149,9 @@ func (b *Broker) kick() {
 // servers. It waits for the disk.
 func (b *Broker) Start() error {
 	b.started, b.startAt = b.env.Clock.Now(), b.env.Clock.Wall()
+	if err := b.refuseMember(); err != nil {
+		return err
+	}
 	opened, err := store.Open(b.env, b.options.Store)
 	if err != nil {
 		return err

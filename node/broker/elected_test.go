@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"github.com/gantrymq/gantry/transport/proto"
 	"github.com/gantrymq/gantry/transport/wire"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // electedGroup is a master and a copy whose roles the test decides, as controllers would. The clients' world is that of the master.
@@ -23,6 +26,7 @@ type electedGroup struct {
 	other    *sim.Machine
 	copy     *broker.Broker
 	reopened int
+	said     *observer.ObservedLogs // what the copy has said since it follows, from warnings on
 }
 
 // asMaster are the options of the master of an epoch, whose in-sync set is itself.
@@ -67,6 +71,8 @@ func (g *electedGroup) follow(epoch replica.Epoch) {
 	o.Election.ID, o.Election.MasterHA = 2, "10.0.0.1:10912"
 	o.Election.Reopen = func() { g.reopened++ }
 	e := g.other.Boot("copy")
+	core, logged := observer.New(zap.WarnLevel)
+	e.Log, g.said = zap.New(core), logged
 	var err error
 	g.copy, err = broker.New(e, o)
 	require.NoError(g.t, err)
@@ -218,6 +224,40 @@ func TestACopyStartsAgainToCutOffWhatConsumersMayHaveSeen(t *testing.T) {
 	require.Less(t, g.copy.Store().End(), lost)
 	_, end := g.copy.Store().Bounds(store.QueueKey{Topic: "orders"})
 	require.EqualValues(t, 1, end)
+}
+
+// A broker comes late that was the configured master: it has messages that the first elected one lacks, and may have acknowledged them.
+func TestWhatWasWrittenBeforeThereWereControllersIsNotCutOff(t *testing.T) {
+	g := &electedGroup{world: newWorld(t)}
+	g.other = g.kernel.AddMachine("other", netip.MustParseAddr("10.0.0.3"))
+	g.succeeds(sendRequest("orders", 0, "both have it", ""))
+	g.machine.Crash(sim.KillProcess)
+	asMaster(1)(&g.options)
+	g.start()
+	g.prove()
+	g.follow(1)
+	g.pass(time.Second)
+	g.other.Crash(sim.KillProcess)
+	o := options()
+	o.AdvertisedIP = g.other.Address()
+	e := g.other.Boot("copy")
+	var err error
+	g.copy, err = broker.New(e, o)
+	require.NoError(t, err)
+	e.Tasks.Go("start", func() { err = g.copy.Start() })
+	g.pass(time.Second)
+	require.NoError(t, err)
+	require.EqualValues(t, proto.RespSuccess, g.atCopy(sendRequest("orders", 0, "only the old master has it", "")).Code)
+	end := g.copy.Store().Flushed()
+	require.Greater(t, end, g.broker.Store().End())
+	g.follow(1)
+	g.pass(2 * time.Second)
+	require.Equal(t, end, g.copy.Store().End())
+	said := false
+	for _, entry := range g.said.All() {
+		said = said || strings.Contains(fmt.Sprint(entry.ContextMap()["error"]), "was written before the group had controllers")
+	}
+	require.True(t, said, "%v", g.said.All())
 }
 
 func TestACopyOfAnotherEpochIsNotTaken(t *testing.T) {

@@ -76,6 +76,20 @@ func absent(disk env.Disk, name string) (bool, error) {
 	return false, f.Close()
 }
 
+// refuseMember keeps a broker whose role is configured out of the directory of one whose role controllers decide: it would take messages that the
+// group does not know of.
+func (b *Broker) refuseMember() error {
+	if b.options.Election != nil {
+		return nil
+	}
+	content, err := readWhole(b.env.Disk, identityPath)
+	if err != nil || len(content) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s: this is the directory of %s (cluster#brokerName#id), whose role controllers decide: set enableControllerMode=true and controllerAddr; "+
+		"to take it out of its group for good, remove this file", identityPath, content)
+}
+
 func (m *Member) loadIdentity() error {
 	for _, name := range []string{identityPath, identityTemp} {
 		content, err := readWhole(m.env.Disk, name)

@@ -176,7 +176,11 @@ func (o Options) Validate() error {
 	case o.InFlightMax < popMessagesMax:
 		return fmt.Errorf("popInflightMessageThreshold %d: want at least %d, which one pop may take", o.InFlightMax, popMessagesMax)
 	}
-	if err := o.Replication.validate(o.Role, o.ID); err != nil {
+	role, id := o.Role, o.ID
+	if len(o.Membership.Controllers) > 0 && o.Election == nil {
+		role, id = ElectedCopy, 1 // until controllers say otherwise
+	}
+	if err := o.Replication.validate(role, id); err != nil {
 		return err
 	}
 	if err := proto.ValidateTopic(o.Name); err != nil {

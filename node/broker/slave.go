@@ -349,20 +349,19 @@ func (s *slave) report(conn env.Conn, ended *bool) {
 	if !s.send(conn, last) {
 		return
 	}
-	for !*ended && !s.closing {
-		until := b.env.Clock.Now().Add(b.options.Replication.SignOfLife)
-		s.move.WaitUntil(until)
-		if *ended || s.closing {
-			return
-		}
+	for until := b.env.Clock.Now().Add(b.options.Replication.SignOfLife); !*ended && !s.closing; {
 		at := last
 		if s.connected {
 			at = max(last, b.store.Durable())
 		}
-		if (at > last || until.Reached(b.env.Clock.Now())) && !s.send(conn, at) {
+		if at == last && !until.Reached(b.env.Clock.Now()) {
+			s.move.WaitUntil(until)
+			continue
+		}
+		if !s.send(conn, at) {
 			return
 		}
-		last = at
+		last, until = at, b.env.Clock.Now().Add(b.options.Replication.SignOfLife)
 	}
 }
 

@@ -148,6 +148,10 @@ var errReopen = errors.New("this broker starts again to cut off what the new mas
 // carryOut brings the log in line with the master's.
 func (l *electedLink) carryOut(plan replica.Plan) error {
 	b := l.slave.broker
+	if end := b.store.End(); plan.CutAt < end && b.epochs.Last() == 0 {
+		return fmt.Errorf("%w: this log goes to %d, the master has the same up to %d at most, and the rest was written before the group had controllers: nothing tells whether it was "+
+			"acknowledged. If this broker was the master, stop the others and have it elected (electMaster --unclean); otherwise empty its directory", replica.ErrDiverged, end, plan.CutAt)
+	}
 	if plan.Anew {
 		return l.beginAnew(plan)
 	}
@@ -159,7 +163,7 @@ func (l *electedLink) carryOut(plan replica.Plan) error {
 		return fmt.Errorf("%w: by their epochs they are the same up to %d, and the bytes in front of that differ: one of them is damaged; gantry inspect check tells which; empty the directory of this copy if it is this one", replica.ErrDiverged, plan.CutAt)
 	}
 	if end := b.store.End(); plan.CutAt < end {
-		b.env.Log.Warn("the end of the log goes: the master of this epoch does not have it, and it was not confirmed", zap.Int64("from", int64(plan.CutAt)), zap.Int64("to", int64(end)))
+		b.env.Log.Warn("the end of the log goes: the master of this epoch does not have it; it was not acknowledged, unless that master was elected though it lacked messages", zap.Int64("from", int64(plan.CutAt)), zap.Int64("to", int64(end)))
 		err := b.store.CutLog(plan.CutAt)
 		if errors.Is(err, store.ErrShown) {
 			return l.reopen(store.PlanCut(b.env.Disk, plan.CutAt, l.follower.Confirmed()))
@@ -281,25 +285,19 @@ func (l *electedLink) keepRecords() error {
 func (l *electedLink) report() {
 	b := l.slave.broker
 	var last replica.Position
-	for first := true; !l.ended && !l.slave.closing; first = false {
+	// The next report is due a sign of life after the last one, however often there might have been something new meanwhile.
+	for until := b.env.Clock.Now(); !l.ended && !l.slave.closing; {
 		at := replica.Position{End: b.store.Written(), Flushed: b.store.Flushed(), Table: l.tables.durable}
-		until := b.env.Clock.Now().Add(b.signOfLife())
-		if !first && at == last {
+		if at == last && !until.Reached(b.env.Clock.Now()) {
 			l.slave.move.WaitUntil(until)
-			if l.ended || l.slave.closing {
-				return
-			}
-			at = replica.Position{End: b.store.Written(), Flushed: b.store.Flushed(), Table: l.tables.durable}
-			if at == last && !until.Reached(b.env.Clock.Now()) {
-				continue
-			}
+			continue
 		}
 		if err := l.write(replica.AppendFrame(nil, b.options.Election.Epoch, &replica.Report{Position: at})); err != nil {
 			b.env.Log.Info("the master takes no reports", zap.Error(err))
 			l.slave.hangUp()
 			return
 		}
-		last = at
+		last, until = at, b.env.Clock.Now().Add(b.signOfLife())
 		l.slave.seen.reportedAt = b.env.Clock.Wall()
 	}
 }

@@ -180,12 +180,29 @@ func checkPeers(peers []Peer) error {
 		if p.ID == "" {
 			return fmt.Errorf("%s has no id", p)
 		}
-		if _, err := portOf(p.Address); err != nil {
+		if err := checkAddress(p.Address); err != nil {
 			return fmt.Errorf("%s: %w", p.ID, err)
+		}
+		if other := slices.IndexFunc(peers[:i], func(o Peer) bool { return o.Address == p.Address }); other >= 0 {
+			return fmt.Errorf("%s and %s have the same address, %s", peers[other].ID, p.ID, p.Address)
 		}
 		if i > 0 && peers[i-1].ID == p.ID {
 			return fmt.Errorf("%s is there twice", p.ID)
 		}
+	}
+	return nil
+}
+
+// checkAddress wants host:port, with a port that others can know.
+func checkAddress(address string) error {
+	port, err := portOf(address)
+	switch {
+	case err != nil:
+		return err
+	case strings.ContainsAny(address, ", \t"):
+		return fmt.Errorf("address %q: write host:port, with ; between controllers", address)
+	case port == 0:
+		return fmt.Errorf("address %q: the others must know the port: write one from 1 to 65535", address)
 	}
 	return nil
 }

@@ -53,10 +53,8 @@ var copiesBugs = []Bug{
 	{
 		Name: "let a copy report what is only in its memory",
 		Edits: []Edit{
-			{"node/broker/slave_elected.go", "\t\tat := replica.Position{End: b.store.Written(), Flushed: b.store.Flushed(), Table: l.tables.durable}\n\t\tuntil",
-				"\t\tat := replica.Position{End: b.store.Written(), Flushed: b.store.Written(), Table: l.tables.durable}\n\t\tuntil"},
-			{"node/broker/slave_elected.go", "\t\t\tat = replica.Position{End: b.store.Written(), Flushed: b.store.Flushed(), Table: l.tables.durable}",
-				"\t\t\tat = replica.Position{End: b.store.Written(), Flushed: b.store.Written(), Table: l.tables.durable}"},
+			{"node/broker/slave_elected.go", "\t\tat := replica.Position{End: b.store.Written(), Flushed: b.store.Flushed(), Table: l.tables.durable}\n",
+				"\t\tat := replica.Position{End: b.store.Written(), Flushed: b.store.Written(), Table: l.tables.durable}\n"},
 		},
 		Scenario: "replace-disk", Seeds: 100,
 	},
@@ -115,5 +113,10 @@ var copiesBugs = []Bug{
 		Name:     "give a batch up at once if there is no master",
 		Edits:    []Edit{{"client/batch.go", "\tif _, err := p.route(call, s, o); err != nil {\n", "\tif _, err := p.core.routes.forProducer(call, s.header.Topic, o.deadline); err != nil {\n"}},
 		Scenario: "replication", Seeds: 100,
+	},
+	{
+		Name:     "put the next report off whenever something might be new",
+		Edits:    []Edit{{"node/broker/slave_elected.go", "\t\t\tl.slave.move.WaitUntil(until)\n", "\t\t\tl.slave.move.WaitUntil(until)\n\t\t\tif !until.Reached(b.env.Clock.Now()) {\n\t\t\t\tuntil = b.env.Clock.Now().Add(b.signOfLife())\n\t\t\t}\n"}},
+		Scenario: "failover", Seeds: 300,
 	},
 }

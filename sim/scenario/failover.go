@@ -81,6 +81,8 @@ type failover struct {
 	configured bool              // the group begins with roles that are configured
 	masters    map[int32]string  // by epoch: who was seen as master
 	minInSync  int
+	inSync     int  // copies of what a configured master acknowledges
+	alone      bool // the configured master is to be the first elected one, alone at first: others may lack what it has acknowledged
 	migrating  bool
 	unclean    bool   // for a time only one broker is left: it must be enough, and the run waits for the operator
 	verdict    func() // judges the history, if not nil
@@ -113,7 +115,7 @@ func runElected(r *run, f *failover) {
 		})
 	}
 	f.until("safety", f.work.for_, func() bool { return false })
-	if f.unclean && !f.until("operator", 3*time.Minute, func() bool { return f.operated }) {
+	if (f.unclean || f.alone) && !f.until("operator", 3*time.Minute, func() bool { return f.operated }) {
 		f.failLiveness("the operator does not come to an end: %s", f.describe())
 	}
 	f.stopped = true
@@ -165,6 +167,10 @@ func (f *failover) buildFailover() {
 		BehindFor:  d.duration("behind for", 500*time.Millisecond, 3*time.Second),
 		SilenceMax: 6 * time.Second,
 	}
+	f.inSync = copies + 1
+	if f.alone = f.configured && d.chance("the old master starts alone", 0.7); f.alone {
+		f.inSync = int(d.number("copies of what is acknowledged", 2, int64(copies)+1))
+	}
 	// The slaves of a configured master have its offsets a little later.
 	f.uncommitted = f.configured
 	f.minInSync = options.Replication.MinInSync
@@ -199,7 +205,7 @@ func (f *failover) vary(n *cluster.Node, _ int, o *broker.Options) {
 	case n.ID > 0:
 		o.Role = broker.Slave
 	default:
-		o.Role, o.Replication.InSync = broker.SyncMaster, len(f.cluster.Brokers)
+		o.Role, o.Replication.InSync = broker.SyncMaster, f.inSync
 	}
 	if !n.Elected {
 		o.Replication.MinInSync = 1

@@ -277,7 +277,7 @@ func (f *failover) anyInSync(ids []int64) bool {
 	return false
 }
 
-// migrate stops the whole group in order, and starts it with controllers.
+// migrate stops the whole group in order, and starts it with controllers. Where not all copies have what was acknowledged the old master comes first, and alone.
 func (f *failover) migrate() {
 	random := f.kernel.Stream("migration")
 	f.observer.Tasks.Sleep(time.Duration(random.Between(int64(f.work.for_/4), int64(f.work.for_/2))))
@@ -288,8 +288,12 @@ func (f *failover) migrate() {
 	for _, n := range f.cluster.Brokers {
 		n.Crash(sim.KillProcess)
 		n.Elected = true
-		n.Start()
 	}
+	if first := f.cluster.Brokers[0]; f.alone {
+		first.Start()
+		f.await(time.Minute, func() bool { return first.Broker() != nil && first.Broker().Leader() != nil })
+	}
+	f.startAll()
 	f.kernel.Note("fault the group has controllers now")
 	f.kernel.Mark("controllers were given the say")
 }

@@ -24,6 +24,9 @@ func (b *Broker) validateElected() error {
 		if b.AllAck {
 			return errors.New("allAckInSyncStateSet: only masters that controllers elect have an in-sync set: set enableControllerMode=true and controllerAddr, or inSyncReplicas to the number of copies")
 		}
+		if b.ControllerAddr != "" {
+			return errors.New("controllerAddr: without enableControllerMode=true no controller is asked and nobody is elected: set it, or remove controllerAddr")
+		}
 		return nil
 	}
 	var mistakes []error
@@ -33,6 +36,15 @@ func (b *Broker) validateElected() error {
 	}
 	if b.BrokerID != 0 || b.IsSlave() {
 		wrong("brokerId, brokerRole: with enableControllerMode=true the controllers give ids and roles: remove both keys")
+	}
+	if b.BrokerRole == syncMaster && b.MinInSyncReplicas < 2 {
+		wrong("brokerRole: SYNC_MASTER with enableControllerMode=true promises a second copy, and minInSyncReplicas=1 lets a master that is left alone acknowledge: remove brokerRole, and set minInSyncReplicas to 2 or more if there must always be a second copy")
+	}
+	if b.InSyncReplicas > max(b.MinInSyncReplicas, 1) && b.BrokerRole != syncMaster {
+		wrong("inSyncReplicas: %d with enableControllerMode=true, where all of the in-sync set have what is acknowledged, and minInSyncReplicas, %d, is the least that this may be: remove inSyncReplicas, and set minInSyncReplicas", b.InSyncReplicas, b.MinInSyncReplicas)
+	}
+	if b.HAMasterAddress != "" {
+		wrong("haMasterAddress: with enableControllerMode=true the controllers tell who is master: remove the key")
 	}
 	if b.HAListenPort == 0 {
 		wrong("haListenPort: 0 with enableControllerMode=true: a broker that becomes master gives its log to copies: remove the key or set a port")

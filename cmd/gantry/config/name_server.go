@@ -65,8 +65,11 @@ func (n *NameServer) validate() error {
 	if n.ConfigStorePath == n.KVConfigPath {
 		mistakes = append(mistakes, fmt.Errorf("configStorePath: %q is kvConfigPath too: give each its own file", n.ConfigStorePath))
 	}
-	if n.ControllerInNameServer {
+	switch {
+	case n.ControllerInNameServer:
 		mistakes = append(mistakes, n.ControllerKeys.validate())
+	case n.Peers != "":
+		mistakes = append(mistakes, errors.New("controllerDLegerPeers: without enableControllerInNamesrv=true there is no controller in this name server: set it, or remove the keys that begin with controller"))
 	}
 	return errors.Join(append(mistakes, n.TLS.validate(), n.Metrics.validate())...)
 }
