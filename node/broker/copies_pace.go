@@ -101,6 +101,7 @@ type followed struct {
 	address    string // of the replication port, where it last was connected
 	rate       speedometer
 	heardAt    env.WallMillis // when the master last said something
+	received   int64          // bytes of all connections
 	reportedAt env.WallMillis // when the slave last reported
 	trouble    string         // why it does not follow, as it was logged last; "" while it follows
 	masterEnd  message.LogOffset
@@ -110,6 +111,7 @@ type followed struct {
 
 func (f *followed) heard(clock env.Clock, n int) {
 	f.heardAt = clock.Wall()
+	f.received += int64(n)
 	f.rate.add(clock.Now(), n)
 }
 

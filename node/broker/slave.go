@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"time"
 
 	"github.com/gantrymq/gantry/node/env"
@@ -33,6 +34,7 @@ type slave struct {
 	closing   bool
 	copied    tableCopy
 	seen      followed // what tools and monitoring are told
+	compared  string   // where name servers knew the master when haMasterAddress was compared with that
 }
 
 func newSlave(b *Broker) *slave {
@@ -146,6 +148,7 @@ func (s *slave) follow() error {
 		return errNoMaster
 	}
 	s.master = b.names.master
+	s.compareMasters()
 	begin, err := s.prepare()
 	if err != nil {
 		return err
@@ -160,12 +163,32 @@ func (s *slave) follow() error {
 	reports := env.NewGroup(b.env.Tasks)
 	ended := false
 	reports.Go("report to the master", func() { s.report(conn, &ended) })
+	before := s.seen.received
 	err = s.take(conn)
+	if errors.Is(err, io.EOF) && s.seen.received == before && !s.closing {
+		err = fmt.Errorf("%s ended the connection and had sent nothing: it must be the replication port (haListenPort) of the master, whose log tells why if it refuses this slave: %w", address, err)
+	}
 	ended = true
 	s.move.Broadcast()
 	s.hangUp()
 	reports.Wait()
 	return err
+}
+
+// compareMasters warns if the configured master is not the one that name servers know: the protocol of copies does not tell of which group somebody is, and
+// the master of another one would count this slave.
+func (s *slave) compareMasters() {
+	b := s.broker
+	configured, known := b.options.Replication.Master, b.names.masterHA
+	if configured == "" || known == "" || s.compared == known {
+		return
+	}
+	s.compared = known
+	if _, err := netip.ParseAddrPort(configured); err == nil && configured == known || err != nil && portOf(configured) == portOf(known) {
+		return
+	}
+	b.env.Log.Warn("haMasterAddress is not where name servers know a master of this group to let copies in: if it is the port of another group, that one counts this slave as its own copy",
+		zap.String("haMasterAddress", configured), zap.String("brokerName", b.options.Name), zap.String("known", known))
 }
 
 // prepare finds out from where on the log is to come. All that was taken before is written and durable afterwards.

@@ -234,6 +234,17 @@ func TestWhatOptionsCannotBe(t *testing.T) {
 	require.Equal(t, []Peer{{"n1", "b:2"}, {"n0", "a-b:1"}}, peers)
 	_, err = ParsePeers("n0")
 	require.ErrorContains(t, err, `"n0": write id-host:port`)
+	for text, says := range map[string]string{
+		"n0-a:1,n1-b:2":  `n0: address "a:1,n1-b:2": write host:port, with ; between controllers`,
+		"n0-a:1;n1-a:1":  "n0 and n1 have the same address, a:1",
+		"n0-a:0":         `n0: address "a:0": the others must know the port`,
+		"n0-a:x":         `n0: address "a:x": the port must be a number`,
+		"n0-a:1;n0-b:2":  "n0 is there twice",
+		"n0-a:1 n1-b:22": "write host:port, with ; between controllers",
+	} {
+		_, err = ParsePeers(text)
+		require.ErrorContains(t, err, says, text)
+	}
 }
 
 // FuzzMessages: whatever another controller sends is refused or taken, and nothing panics.

@@ -52,4 +52,6 @@ func TestANameServerCanHaveAController(t *testing.T) {
 	n, _, err = nameServerFrom(t, "controllerDLegerSelfId=n0")
 	require.NoError(t, err, "keys of a controller that does not run harm nobody")
 	require.False(t, n.ControllerInNameServer)
+	_, _, err = nameServerFrom(t, onePeer)
+	require.ErrorContains(t, err, "controllerDLegerPeers: without enableControllerInNamesrv=true there is no controller in this name server")
 }

@@ -12,12 +12,18 @@ func TestABrokerThatControllersElectNeedsTheirAddresses(t *testing.T) {
 	b, warnings := loadText(t, electedBroker+"minInSyncReplicas=2\nallAckInSyncStateSet=true")
 	require.Empty(t, warnings)
 	require.True(t, b.ControllerMode)
+	b, _ = loadText(t, electedBroker+"minInSyncReplicas=2\nbrokerRole=SYNC_MASTER")
+	require.Equal(t, 2, b.MinInSyncReplicas, "they say the same")
 	require.Equal(t, 10912, b.HAListenPort)
 	for line, want := range map[string]string{
 		"enableControllerMode=true":                                  "controllerAddr: ",
 		electedBroker + "brokerId=1\nbrokerRole=SLAVE":               "the controllers give ids and roles",
 		electedBroker + "haListenPort=0":                             "haListenPort: 0 with enableControllerMode=true",
 		electedBroker + "controllerHeartBeatTimeoutMills=500":        "less than three times brokerHeartbeatInterval",
+		electedBroker + "brokerRole=SYNC_MASTER":                     "minInSyncReplicas=1 lets a master that is left alone acknowledge",
+		electedBroker + "inSyncReplicas=2":                           "inSyncReplicas: 2 with enableControllerMode=true",
+		electedBroker + "haMasterAddress=10.0.0.1:10912":             "haMasterAddress: with enableControllerMode=true",
+		"controllerAddr=10.0.0.1:9878":                               "controllerAddr: without enableControllerMode=true no controller is asked",
 		"allAckInSyncStateSet=true":                                  "set enableControllerMode=true and controllerAddr",
 		"enableControllerMode=true\ncontrollerAddr=10.0.0.1:9878:10": "is not host:port;host:port",
 	} {
