@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"github.com/gantrymq/gantry/node/broker"
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/store"
 	"github.com/spf13/cobra"
@@ -18,8 +19,8 @@ func newInspectCheck(f *inspectFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
 		Short: "Verify all files of a broker that is stopped",
-		Long: `Reads all of the log, the queues and the index of keys of a broker that is stopped, and compares them with each other. It
-changes nothing.
+		Long: `Reads all of the log, the queues and the index of keys of a broker that is stopped, and compares them with each other, and reads
+what a member of an elected group keeps beside them. It changes nothing.
 
 Exit codes: 0 all is in order; 5 a crash, a repair or somebody who removed queues or the index of keys left something that the next
 start puts in order; 6 something is damaged;
@@ -35,6 +36,11 @@ start puts in order; 6 something is damaged;
 				if err != nil {
 					return err
 				}
+				damage, err := broker.CheckMember(e.Disk)
+				if err != nil {
+					return err
+				}
+				report.Damage = append(report.Damage, damage...)
 				v := newCheckView(&report)
 				return errors.Join(f.show(v), v.verdict())
 			})

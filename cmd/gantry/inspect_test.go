@@ -273,6 +273,20 @@ func TestInspectChecksAStoppedBroker(t *testing.T) {
 	require.Contains(t, strings.Join(v.Damage, "\n"), fmt.Sprintf("commit log [%d, %d)", places[2], places[3]))
 }
 
+func TestInspectChecksWhatAMemberOfAnElectedGroupKeeps(t *testing.T) {
+	directory, _ := fillStore(t)
+	settings := settingsFile(t, directory)
+	epochs, identity := filepath.Join(directory, "epochFileCheckpoint"), filepath.Join(directory, "brokerIdentity")
+	require.NoError(t, os.WriteFile(epochs, []byte("0\n0\n"), 0o600))
+	require.NoError(t, os.WriteFile(identity, []byte("c#b#3"), 0o600))
+	inspected(t, exitDone, "check", "-c", settings)
+	require.NoError(t, os.WriteFile(epochs, []byte("rubbish"), 0o600))
+	require.NoError(t, os.WriteFile(identity, []byte("c#b"), 0o600))
+	out, _ := inspected(t, exitDamaged, "check", "-c", settings)
+	require.Contains(t, out, "damage: epochFileCheckpoint: the file of epochs is damaged")
+	require.Contains(t, out, "damage: brokerIdentity: want cluster#brokerName#id")
+}
+
 func TestInspectChecksAfterACrash(t *testing.T) {
 	directory, _ := fillStore(t)
 	settings := settingsFile(t, directory)

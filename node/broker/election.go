@@ -38,7 +38,7 @@ func (b *Broker) loadEpochs() error {
 	}
 	epochs, err := replica.DecodeEpochFile(content)
 	if err != nil {
-		return fmt.Errorf("%s: %w: if this broker is not the only one of its group that has its messages, empty its directory, and it copies them from the master", replica.EpochFile, err)
+		return fmt.Errorf("%s: %w", replica.EpochFile, epochsDamaged(err))
 	}
 	epochs.FitTo(b.store.End())
 	epochs.DropBefore(b.store.Start())

@@ -3,10 +3,12 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/node/replica"
 	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/store/segment"
 )
@@ -109,15 +111,54 @@ func (m *Member) loadIdentity() error {
 	return nil
 }
 
-func (m *Member) parseIdentity(text string) (identityFile, error) {
-	parts := strings.SplitN(strings.TrimSpace(text), "#", 4)
-	if len(parts) < 3 {
-		return identityFile{}, errors.New("want cluster#brokerName#id: this is not a broker's directory, or it is damaged")
+// CheckMember looks at the files that a broker keeps beside its store whose role controllers decide, and tells what is damaged in them, which no repair mends.
+// A directory of any other broker has none.
+func CheckMember(disk env.Disk) (damage []string, err error) {
+	for name, check := range map[string]func(content []byte) error{
+		replica.EpochFile: func(content []byte) error { _, err := replica.DecodeEpochFile(content); return epochsDamaged(err) },
+		identityPath:      func(content []byte) error { _, _, err := splitIdentity(string(content)); return err },
+	} {
+		content, err := readWhole(disk, name)
+		if err != nil {
+			return nil, err
+		}
+		if len(content) == 0 {
+			continue
+		}
+		if err := check(content); err != nil {
+			damage = append(damage, fmt.Sprintf("%s: %v", name, err))
+		}
 	}
-	id, err := strconv.ParseInt(parts[2], 10, 64)
+	slices.Sort(damage)
+	return damage, nil
+}
+
+// epochsDamaged says what to do about a damaged file of epochs.
+func epochsDamaged(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: if this broker is not the only one of its group that has its messages, empty its directory, and it copies them from the master", err)
+}
+
+// splitIdentity reads cluster, name and id, and a code if there is one.
+func splitIdentity(text string) (parts []string, id int64, err error) {
+	parts = strings.SplitN(strings.TrimSpace(text), "#", 4)
+	if len(parts) < 3 {
+		return nil, 0, errors.New("want cluster#brokerName#id: this is not a broker's directory, or the file is damaged: write it anew, with the id that getSyncStateSet shows for this broker")
+	}
+	id, err = strconv.ParseInt(parts[2], 10, 64)
+	if err != nil || id < 1 {
+		return nil, 0, fmt.Errorf("the id %q is not a number from 1 on: write the one that getSyncStateSet shows for this broker", parts[2])
+	}
+	return parts, id, nil
+}
+
+func (m *Member) parseIdentity(text string) (identityFile, error) {
+	parts, id, err := splitIdentity(text)
 	switch {
-	case err != nil || id < 1:
-		return identityFile{}, fmt.Errorf("the id %q is not a number from 1 on", parts[2])
+	case err != nil:
+		return identityFile{}, err
 	case parts[0] != m.options.Cluster || parts[1] != m.options.Name:
 		return identityFile{}, fmt.Errorf("the directory belongs to broker %s of cluster %s, and this is to be %s of %s: set brokerName and brokerClusterName, or another storePathRootDir", parts[1], parts[0], m.options.Name, m.options.Cluster)
 	}
