@@ -26,6 +26,9 @@ func checkCopies(x *examination) []finding {
 	return orFine(found, "copies", fmt.Sprintf("%s and %s get on", count(masters, "master"), count(slaves, "slave")))
 }
 
+// isElected reports whether controllers have made a broker what it is.
+func (b *brokerFacts) isElected() bool { return b.status["epoch"] != "" }
+
 func (b *brokerFacts) checkSlave() []finding {
 	look := "see why with gantry admin haStatus -b " + b.Address
 	switch {
@@ -48,9 +51,16 @@ func (b *brokerFacts) checkMaster() []finding {
 	var found []finding
 	number := func(key string) int { n, _ := strconv.Atoi(b.status[key]); return n }
 	have, needed := 1+number("copiesInSync"), number("copiesNeeded")
+	elected := b.isElected()
 	switch {
 	case b.status["ready"] == "false":
 		found = append(found, finding{broken, "copies", fmt.Sprintf("%s waits until enough slaves have its log, and serves nobody until then", b.Broker), "start the slaves of " + b.Name})
+	case elected && have < needed:
+		found = append(found, finding{broken, "copies", fmt.Sprintf("%s wants %d copies of each message, and has %d: sends wait and fail", b.Broker, needed, have),
+			"start the other brokers of " + b.Name + ", and see who is in sync with gantry admin getSyncStateSet; one that stays away leaves the in-sync set if controllers are there to take it out, and fewer do if minInSyncReplicas lets them"})
+	case elected && have == 1:
+		found = append(found, finding{warning, "copies", fmt.Sprintf("%s is alone in sync: what it acknowledges no other broker has", b.Broker),
+			"start the other brokers of " + b.Name + ", and see who is in sync with gantry admin getSyncStateSet; with minInSyncReplicas=2 it would refuse messages instead"})
 	case have < needed:
 		found = append(found, finding{broken, "copies", fmt.Sprintf("%s wants %d copies of each message, and has %d: sends wait and fail", b.Broker, needed, have),
 			"start the slaves of " + b.Name + ", see who follows with gantry admin haStatus -b " + b.Address + ", or let fewer do (enableAutoInSyncReplicas, inSyncReplicas)"})

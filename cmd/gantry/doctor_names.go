@@ -80,10 +80,11 @@ func checkMasters(x *examination) []finding {
 		return []finding{{broken, "brokers", "no broker is registered", "start one with gantry broker -n, and look at its log if it is running"}}
 	}
 	seen := map[string]client.Broker{}
-	masters := map[string]bool{}
+	masters, elected := map[string]bool{}, map[string]bool{}
 	for i := range x.brokers {
 		b := x.brokers[i].Broker
 		masters[b.Name] = masters[b.Name] || b.IsMaster()
+		elected[b.Name] = elected[b.Name] || x.brokers[i].isElected()
 		if other, twice := seen[b.Address]; twice {
 			found = append(found, finding{broken, "brokers", fmt.Sprintf("%s is the address of both %s (id %d) and %s (id %d)", b.Address, other.Name, other.ID, b.Name, b.ID),
 				"one of them advertises the wrong address: set brokerIP1 and listenPort of each, and start it again"})
@@ -91,8 +92,12 @@ func checkMasters(x *examination) []finding {
 		seen[b.Address] = b
 	}
 	for name, has := range masters {
-		if !has {
-			found = append(found, finding{broken, "brokers", fmt.Sprintf("%s has no master: nobody can send to it", name), "start its master again (brokerId=0), and look at its log; if its disk is lost, start the slave with the longest log (haStatus) as the master, with brokerId=0 and brokerRole=SYNC_MASTER or ASYNC_MASTER"})
+		switch what := fmt.Sprintf("%s has no master: nobody can send to it", name); {
+		case has:
+		case elected[name]:
+			found = append(found, finding{broken, "brokers", what, "its controllers elect one as soon as somebody who is in sync is alive: see who that is with gantry admin getSyncStateSet, start those brokers, and look at the log of the leading controller"})
+		default:
+			found = append(found, finding{broken, "brokers", what, "start its master again (brokerId=0), and look at its log; if its disk is lost, start the slave with the longest log (haStatus) as the master, with brokerId=0 and brokerRole=SYNC_MASTER or ASYNC_MASTER"})
 		}
 	}
 	slices.SortFunc(found, func(a, b finding) int { return strings.Compare(a.what, b.what) })

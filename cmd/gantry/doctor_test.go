@@ -82,6 +82,10 @@ func TestADoctorFindsTroubleWithAddressesAndNames(t *testing.T) {
 		{"there is no broker", func(x *examination) { x.brokers = nil }, broken, "no broker is registered", "gantry broker -n"},
 		{"a master is away", func(x *examination) { x.brokers[1].ID, x.brokers[1].config["brokerId"] = 1, "1" },
 			broken, "broker-b has no master", "brokerId=0"},
+		{"an elected master is away", func(x *examination) {
+			x.brokers[1].ID, x.brokers[1].config["brokerId"], x.brokers[1].status["epoch"] = 1, "1", "4"
+		},
+			broken, "broker-b has no master", "its controllers elect one"},
 		{"an address cannot be reached", func(x *examination) { x.brokers[0].err = env.ErrRefused },
 			broken, "broker-a at 10.0.0.1:10911 cannot be reached from here", "let port 10911 through firewalls"},
 		{"an address is a container's own", func(x *examination) { x.brokers[0].Address = "127.0.0.1:10911" },
