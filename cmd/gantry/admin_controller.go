@@ -154,8 +154,9 @@ func newElectMaster(f *adminFlags) *cobra.Command {
 		Long: `Makes a broker the master of its group, if it is alive and in sync. The present master stops first, which takes as long as it may serve without
 hearing from the controller, a second or two.
 
-With --unclean a broker is elected that may lack messages, which are lost then. That is refused while somebody who is in sync is alive; with -b -1 the
-controller chooses who has most.`,
+With --unclean a broker is elected that may lack messages, which are lost then: others that come back cut off what the new master does not have. That is
+refused while somebody who is in sync is alive, and for a moment after another controller has begun to lead; with -b -1 the controller chooses who has
+most.`,
 		Example: `  gantry admin electMaster -a localhost:9878 -c DefaultCluster -bn broker-a -b 2
   gantry admin electMaster -a localhost:9878 -c DefaultCluster -bn broker-a -b -1 --unclean`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

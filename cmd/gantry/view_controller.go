@@ -106,21 +106,30 @@ func yesNo(is bool) string {
 
 // electedView is the answer of electMaster.
 type electedView struct {
-	Cluster     string                `json:"clusterName"`
-	BrokerName  string                `json:"brokerName"`
-	MasterID    int64                 `json:"masterBrokerId"`
-	Address     string                `json:"masterAddress"`
-	MasterEpoch int32                 `json:"masterEpoch"`
-	SetEpoch    int32                 `json:"syncStateSetEpoch"`
-	InSync      []int64               `json:"syncStateSet"`
-	Members     []proto.BrokerAddress `json:"members"`
+	Cluster     string        `json:"clusterName"`
+	BrokerName  string        `json:"brokerName"`
+	MasterID    int64         `json:"masterBrokerId"`
+	Address     string        `json:"masterAddress"`
+	MasterEpoch int32         `json:"masterEpoch"`
+	SetEpoch    int32         `json:"syncStateSetEpoch"`
+	InSync      []int64       `json:"syncStateSet"`
+	Members     []brokerEntry `json:"members"`
+}
+
+// brokerEntry is a broker of a group.
+type brokerEntry struct {
+	ID      int64  `json:"id"`
+	Address string `json:"address"`
 }
 
 func newElectedView(cluster, broker string, e *client.ElectedMaster) *electedView {
-	return &electedView{
-		Cluster: cluster, BrokerName: broker, MasterID: e.BrokerID.Value, Address: e.Address, MasterEpoch: e.Epoch, SetEpoch: e.SetEpoch,
-		InSync: e.InSyncIDs, Members: e.Group.Addresses,
+	v := &electedView{
+		Cluster: cluster, BrokerName: broker, MasterID: e.BrokerID.Value, Address: e.Address, MasterEpoch: e.Epoch, SetEpoch: e.SetEpoch, InSync: e.InSyncIDs,
 	}
+	for _, a := range e.Group.Addresses {
+		v.Members = append(v.Members, brokerEntry{a.ID, a.Address})
+	}
+	return v
 }
 
 // write has the lines of RocketMQ's tool.
