@@ -247,6 +247,18 @@ func (c *copies) enough() error {
 	return nil
 }
 
+// late is for how long messages that are durable here have waited for copies, if that is longer than senders wait; otherwise 0.
+func (c *copies) late() time.Duration {
+	s := c.broker.store
+	if c.quorum == nil && c.leader == nil || s.Confirmed() >= s.Durable() {
+		return 0
+	}
+	if oldest := s.Backlog().Oldest; oldest > c.broker.options.Store.ReplicaTimeout {
+		return oldest
+	}
+	return 0
+}
+
 // refuse notes that a copy was sent away.
 func (c *copies) refuse(who netip.AddrPort, why error) {
 	c.refused++

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -282,6 +283,9 @@ func (b *Broker) NotReady() string {
 		return b.whyNotReady()
 	case b.copies.enough() != nil:
 		return "messages are refused: " + b.copies.enough().Error()
+	case b.copies.late() > 0:
+		return fmt.Sprintf("copies have not confirmed messages for %s, so senders wait in vain: see that the other brokers of %s run, and that controllers, if there are any, can be reached: they take those out of the in-sync set that are gone",
+			b.copies.late().Round(time.Millisecond), b.options.Name)
 	case !b.names.anybodyKnows():
 		return "no name server has taken the registration of this broker yet, so clients cannot find it: see that those in namesrvAddr run and can be reached"
 	}
