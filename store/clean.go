@@ -78,13 +78,23 @@ func (s *Store) cleanRound() error {
 	if s.uncleaned = s.uncleaned || s.Start() > before; !s.uncleaned {
 		return errors.Join(errs...)
 	}
+	err := s.cleanDerived()
+	s.uncleaned = err != nil
+	return errors.Join(append(errs, err)...)
+}
+
+// cleanDerived removes what only spoke of files of the log that are gone. They must not come back without it, so that they are gone for good comes first: to
+// remove them may have failed halfway.
+func (s *Store) cleanDerived() error {
+	if err := s.log.SyncNames(); err != nil {
+		return err
+	}
 	err := s.cleanQueues()
 	if s.keys.files != nil {
 		_, indexErr := s.keys.files.RemoveBefore(s.Start())
 		err = errors.Join(err, indexErr)
 	}
-	s.uncleaned = err != nil
-	return errors.Join(append(errs, err)...)
+	return err
 }
 
 // diskUse is the used share of the disk, and whether messages are refused for it.

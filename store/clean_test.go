@@ -536,3 +536,32 @@ func TestDamageDoesNotKeepAFullDiskFromBeingCleaned(t *testing.T) {
 		return s.Close()
 	}))
 }
+
+// A file of the log is removed, but not for good: until that is durable nothing goes that is derived from it.
+func TestWhatIsDerivedStaysUntilTheLogIsGoneForGood(t *testing.T) {
+	w := filled(t)
+	w.tidy()
+	w.machine.StepWall(2 * time.Hour)
+	broken := false
+	w.meddler = &meddler{disk: w.machine.Disk(), before: func(_ int, call string) error {
+		switch {
+		case broken && call == "syncdir commitlog":
+			return errors.New("the directory cannot be synced")
+		case broken && strings.HasPrefix(call, "remove ") && !strings.HasPrefix(call, "remove commitlog"):
+			t.Errorf("%s", call)
+		}
+		return nil
+	}}
+	require.NoError(t, w.do(func(e env.Env) error {
+		s, err := store.Open(e, w.options)
+		require.NoError(t, err)
+		broken = true
+		s.CleanNow()
+		rounds(e)
+		require.Positive(t, s.Start())
+		return nil
+	}))
+	w.meddler = nil
+	w.machine.Crash(sim.PowerLoss)
+	require.NoError(t, w.expectNoDamage("with the file that has come back"))
+}

@@ -277,6 +277,9 @@ func (r *Row) Cut(offset int64) error {
 	return r.last().Erase(offset-r.last().start, r.size)
 }
 
+// SyncNames makes durable which files there are.
+func (r *Row) SyncNames() error { return r.syncDir() }
+
 // syncDir makes names durable. A directory that was never made has none.
 func (r *Row) syncDir() error {
 	if err := r.disk.SyncDir(r.dir); err != nil && !errors.Is(err, env.ErrNotExist) {
