@@ -114,6 +114,7 @@ func (m *Member) loadIdentity() error {
 // CheckMember looks at the files that a broker keeps beside its store whose role controllers decide, and tells what is damaged in them, which no repair mends.
 // A directory of any other broker has none.
 func CheckMember(disk env.Disk) (damage []string, err error) {
+	// order does not matter: what is found is sorted
 	for name, check := range map[string]func(content []byte) error{
 		replica.EpochFile: func(content []byte) error { _, err := replica.DecodeEpochFile(content); return epochsDamaged(err) },
 		identityPath:      func(content []byte) error { _, _, err := splitIdentity(string(content)); return err },
