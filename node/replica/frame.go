@@ -74,8 +74,6 @@ type Hello struct {
 	Learner     bool  // it is not to enter the in-sync set
 	SegmentSize int64 // of its log files
 	Start, End  message.LogOffset
-	TableEpoch  Epoch // in which its tables were changed last
-	Table       uint64
 	Eras        []Era
 }
 

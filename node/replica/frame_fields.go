@@ -35,9 +35,7 @@ func appendEras(p []byte, eras []Era) []byte {
 func (h *Hello) append(p []byte) []byte {
 	p = appendPlace(appendPlace(p, message.LogOffset(h.ID)), message.LogOffset(h.Incarnation))
 	p = appendPlace(appendFlag(p, h.Learner), message.LogOffset(h.SegmentSize))
-	p = appendPlace(appendPlace(p, h.Start), h.End)
-	p = binary.BigEndian.AppendUint32(p, uint32(h.TableEpoch))
-	return appendEras(binary.BigEndian.AppendUint64(p, h.Table), h.Eras)
+	return appendEras(appendPlace(appendPlace(p, h.Start), h.End), h.Eras)
 }
 
 func (w *Welcome) append(p []byte) []byte {
@@ -110,7 +108,7 @@ func (r *fields) frame(kind Kind) Frame {
 	switch kind {
 	case KindHello:
 		h := &Hello{ID: BrokerID(r.u64()), Incarnation: int64(r.u64()), Learner: r.byte()&1 != 0, SegmentSize: int64(r.u64())}
-		h.Start, h.End, h.TableEpoch, h.Table, h.Eras = r.place(), r.place(), Epoch(r.u32()), r.u64(), r.eras()
+		h.Start, h.End, h.Eras = r.place(), r.place(), r.eras()
 		return h
 	case KindWelcome:
 		w := &Welcome{Point: r.place(), Anew: r.byte()&1 != 0, CheckFrom: r.place(), Check: r.u32(), Confirmed: r.place(), End: r.place()}
