@@ -32,7 +32,7 @@ func (s *state) find(name string) (*group, *refusal) {
 func (s *state) findMember(name string, id int64) (*group, *member, *refusal) {
 	g := s.groups[name]
 	if g == nil || g.member(id) == nil {
-		return nil, nil, refused(proto.RespControllerBrokerNeedToBeRegistered, "%s has no broker with id %d: it has to apply for an id and to register", name, id)
+		return nil, nil, refused(proto.RespControllerBrokerNeedToBeRegistered, "%s has no broker with id %d: if it was forgotten, or these are other controllers, remove brokerIdentity from its directory and start it again, and it applies for an id", name, id)
 	}
 	return g, g.member(id), nil
 }

@@ -112,7 +112,7 @@ func (s *Server) changeSettings(text proto.ConfigText) answer {
 		err = file.Close()
 	}
 	if err != nil {
-		return refuse(proto.RespSystemError, fmt.Errorf("the settings were not changed, because they cannot be kept: %w", err))
+		return refuse(proto.RespSystemError, fmt.Errorf("the settings are not in force, because they cannot be kept for good; if they were written all the same the next start has them: %w", err))
 	}
 	s.settings, s.stored = next, stored
 	s.env.Log.Info("settings changed", zap.ByteString("settings", text.Marshal()))

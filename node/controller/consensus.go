@@ -13,7 +13,7 @@ import (
 
 // consensus agrees with the other controllers on the order of commands. Around raft itself, which is a pure state machine, it has a task that
 // moves time on, one that makes durable what raft wants to be durable before it tells others and applies what is agreed upon, and one
-// for each peer that sends. No method waits but propose.
+// for each peer that sends. The methods that tasks and requests call while others work do not wait, propose excepted.
 type consensus struct {
 	env     env.Env
 	options *Options
@@ -137,7 +137,7 @@ func (c *consensus) stopOnPanic(err *error) {
 
 func (c *consensus) over() bool { return c.closing || c.failure != nil }
 
-// leads reports whether raft has elected this controller. It may not know yet that another one was elected since: see serves.
+// leads reports whether raft has elected this controller. It may not know yet that another one was elected since: see reignsAt.
 func (c *consensus) leads() bool { return c.node.BasicStatus().RaftState == raft.StateLeader }
 
 func (c *consensus) term() uint64 { return c.node.BasicStatus().GetTerm() }

@@ -159,7 +159,7 @@ func (s *Server) Addr() netip.AddrPort {
 }
 
 // Close stops the controller in order: if it leads, another one is asked to; requests under way get Options.ShutdownGrace to end. It
-// returns when all tasks have ended.
+// returns when all tasks have ended but dials, which may take Options.Election longer and change nothing.
 func (s *Server) Close() {
 	if s.closing {
 		return

@@ -30,7 +30,7 @@ type group struct {
 	Master int64 `json:"master"` // id, or nobody
 	// Epoch (masterEpoch) counts elections. Each master, and each incarnation of one, has an epoch of its own.
 	Epoch int32 `json:"epoch"`
-	// InSync (syncStateSet) are the ids of those that have all that was ever confirmed, sorted. It is empty only before the first election.
+	// InSync (syncStateSet) are the ids of those that have all that was ever confirmed, sorted. It is empty only before the first election of a group, also of one that was forgotten and comes again.
 	InSync []int64 `json:"inSync"`
 	// SetEpoch (syncStateSetEpoch) counts changes of InSync, and elections.
 	SetEpoch int32 `json:"setEpoch"`
