@@ -430,6 +430,10 @@ func (b *Broker) offMaster(in *transport.Incoming) bool {
 	if b.slave == nil || slaveServes(in.Command.Code, b.options.SlaveRead) || guard.Serves(in.Command.Code) {
 		return false
 	}
-	in.Reply().Error(proto.RespServiceNotAvailable, fmt.Sprintf("this broker is a slave of %s and does not serve request code %d (%s): send it to the master", b.options.Name, in.Command.Code, proto.RequestName(in.Command.Code)))
+	advice := "send it to the master"
+	if slaveServes(in.Command.Code, true) {
+		advice += ", or set slaveReadEnable=true here"
+	}
+	in.Reply().Error(proto.RespServiceNotAvailable, fmt.Sprintf("this broker is a slave of %s and does not serve request code %d (%s): %s", b.options.Name, in.Command.Code, proto.RequestName(in.Command.Code), advice))
 	return true
 }
