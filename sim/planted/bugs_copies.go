@@ -87,7 +87,7 @@ var copiesBugs = []Bug{
 	{
 		Name:     "leave in the files of queues what a new master does not have",
 		Edits:    []Edit{{"store/confirm.go", "\tif err := s.eraseArrivals(); err != nil {\n", "\tif err := error(nil); err != nil {\n"}},
-		Scenario: "unclean-election", Seeds: 60,
+		Scenario: "unclean-election", Seeds: 200,
 	},
 	{
 		Name:     "cut off what consumers have seen as if nobody had",

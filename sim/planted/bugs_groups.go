@@ -17,7 +17,7 @@ var groupBugs = []Bug{
 	{
 		Name:     "do not tell members that another one has expired",
 		Edits:    []Edit{{"node/broker/clients.go", "\t\tt.leaveAll(func(m *member) bool { return now.Sub(m.seen) > b.options.ClientTimeout })\n", "\t\tfor _, g := range t.consumers {\n\t\t\tg.members = slices.DeleteFunc(g.members, func(m *member) bool { return now.Sub(m.seen) > b.options.ClientTimeout })\n\t\t}\n"}},
-		Scenario: "groups", Seeds: 60,
+		Scenario: "groups", Seeds: 200,
 	},
 	{
 		Name:     "do not tell members that the connection of another one has ended",

@@ -27,7 +27,7 @@ var litePullBugs = []Bug{
 	{
 		Name:     "commit the messages of the last poll when a consumer is closed",
 		Edits:    []Edit{{"client/litepull.go", "Close(ctx context.Context) error { return c.engine.Close(ctx) }", "Close(ctx context.Context) error {\n\tfor _, a := range c.engine.order {\n\t\ta.marked = a.position()\n\t}\n\treturn c.engine.Close(ctx)\n}"}},
-		Scenario: "lite-pull", Seeds: 60,
+		Scenario: "lite-pull", Seeds: 200,
 	},
 	{
 		Name:     "let an application commit what it had before a reset",

@@ -40,11 +40,6 @@ var popBugs = []Bug{
 		Scenario: "pop", Seeds: 30,
 	},
 	{
-		Name:     "revive a message twice",
-		Edits:    []Edit{{"node/broker/pop_take.go", "\t\tif w.count >= p.count || w.bytes >= t.broker.options.PullBytesMax || !t.lock(q) {", "\t\tif w.count >= p.count || w.bytes >= t.broker.options.PullBytesMax || !t.lock(q) && w.count < 0 {"}},
-		Scenario: "pop", Seeds: 100,
-	},
-	{
 		Name:     "deliver a popped message once more than its group allows",
 		Edits:    []Edit{{"node/broker/pop_dead.go", "return count, count > most, nil", "return count, count > most+1, nil"}},
 		Scenario: "pop", Seeds: 30,
