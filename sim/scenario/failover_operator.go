@@ -196,13 +196,16 @@ func (f *failover) await(limit time.Duration, so func() bool) bool {
 // has copied everything.
 func (f *failover) replaceDisks() {
 	f.every("disks", time.Second, 4*time.Second, func(random *sim.Stream) {
-		if !f.await(5*time.Second, f.whole) {
+		if !f.await(5*time.Second, f.whole) || f.stopped {
 			return
 		}
 		n := f.cluster.Brokers[random.IntN(len(f.cluster.Brokers))]
 		others := f.membersBut(n)
 		if f.storeOptions.Flush == store.SyncFlush && random.Chance(0.3) {
 			f.losePowerAtAcknowledgement()
+		}
+		if f.stopped {
+			return
 		}
 		n.Crash(sim.PowerLoss)
 		// What it asked the controllers for just before may still be under way: that nobody else is in sync, for one.
@@ -239,6 +242,9 @@ func (f *failover) startAll() {
 func (f *failover) losePowerAtAcknowledgement() {
 	lost := false
 	f.injector.AtAcknowledgement(func() {
+		if f.stopped {
+			return
+		}
 		f.kernel.Mark("all brokers lost their power right after an acknowledgement")
 		for _, n := range f.cluster.Brokers {
 			n.Crash(sim.PowerLoss)
