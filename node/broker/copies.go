@@ -242,7 +242,7 @@ func (c *copies) enough() error {
 		return nil
 	}
 	if n := c.inSync(); n < least {
-		return fmt.Errorf("%d of the copies keep up, and minInSyncReplicas wants %d: start the slaves of %s, or send to another broker", n, least, c.broker.options.Name)
+		return fmt.Errorf("minInSyncReplicas wants %d copies that keep up, and there are %d, the own one included: start the slaves of %s, or send to another broker", least, n, c.broker.options.Name)
 	}
 	return nil
 }

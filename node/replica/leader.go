@@ -219,7 +219,7 @@ func (l *Leader) Ready() bool { return l.confirmed >= l.options.Elected && l.tab
 // Enough tells why nothing can be confirmed whatever copies report, or nil.
 func (l *Leader) Enough() error {
 	if n := len(l.set); n < l.options.MinInSync {
-		return fmt.Errorf("%d copies are in sync, and minInSyncReplicas wants %d: start the other brokers of the group, or lower it", n, l.options.MinInSync)
+		return fmt.Errorf("minInSyncReplicas wants %d copies in sync, and there are %d, the own one included: start the other brokers of the group, or lower it", l.options.MinInSync, n)
 	}
 	return nil
 }
