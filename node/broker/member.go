@@ -211,7 +211,7 @@ func (m *Member) become(a assignment) error {
 		m.note()
 		m.broker = nil
 		if err := old.resign(); err != nil && old != m.writtenOff {
-			if clean, absentErr := absent(m.env.Disk, "abort"); m.starts.async && (!clean || absentErr != nil) {
+			if clean, absentErr := absent(m.env.Disk, "abort"); m.starts.async && (!clean || absentErr != nil) && !old.keptLog() {
 				m.whole = false // what only memory had may be gone
 			}
 			return fmt.Errorf("the broker did not close in order: %w", err)
@@ -239,6 +239,11 @@ func (m *Member) become(a assignment) error {
 	// A master gets its first lease with the answer.
 	m.beatNow.Signal()
 	return nil
+}
+
+// keptLog reports whether all of the log of a broker that has ended is on the medium: it may have ended in disorder for less, on a full disk for one.
+func (b *Broker) keptLog() bool {
+	return b.store != nil && b.store.Fenced() == nil && b.store.Flushed() >= b.store.Written()
 }
 
 // keepPorts lets the brokers to come use the ports of one.
