@@ -57,7 +57,7 @@ var controllerBugs = []Bug{
 	},
 	{
 		Name:     "carry out what tools want without waiting for the lease",
-		Edits:    []Edit{{"node/controller/elect.go", "!atOnce && !w.leaseUntil.Reached(s.env.Clock.Now())", "false && !w.leaseUntil.Reached(s.env.Clock.Now())"}},
+		Edits:    []Edit{{"node/controller/elect.go", "!h.atOnce && !w.leaseUntil.Reached(s.env.Clock.Now())", "false && !w.leaseUntil.Reached(s.env.Clock.Now())"}},
 		Scenario: "controller-chaos", Seeds: 30,
 	},
 	{
