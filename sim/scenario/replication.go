@@ -182,6 +182,10 @@ func (p *replication) replaceMaster(old *cluster.Node) bool {
 		}
 		p.observer.Tasks.Sleep(time.Millisecond)
 	}
+	// What it has lost shows once it has recovered: until then torn records stand in its files.
+	for !chosen.Ready() {
+		p.observer.Tasks.Sleep(time.Millisecond)
+	}
 	return false
 }
 
