@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -182,7 +183,6 @@ func TestEndToEndABrokerIsReadyOnceANameServerHasIt(t *testing.T) {
 func TestEndToEndABrokerThatReadsItsLogIsHealthyAndNotReady(t *testing.T) {
 	endToEnd(t)
 	directory := t.TempDir()
-	// Without a checkpoint a start after a crash reads all of the log.
 	slowly := []string{"--data", directory, "--namesrvPort", "0", "--brokerPort", "0", "--skipSelfTest"}
 	w, c := watchedStandalone(t)
 	p := c.producer(t)
@@ -190,6 +190,8 @@ func TestEndToEndABrokerThatReadsItsLogIsHealthyAndNotReady(t *testing.T) {
 		send(t, p, client.NewMessage("large", make([]byte, 1<<20)))
 	}
 	w.Kill()
+	// Without a checkpoint a start after a crash reads all of the log, and that takes a moment.
+	require.NoError(t, os.Remove(filepath.Join(c.directory, "store", "checkpoint")))
 
 	at := freeAddress(t)
 	_, port, _ := strings.Cut(at, ":")
