@@ -12,8 +12,9 @@
 // # Which calls wait
 //
 // For the disk: Open, Check, PlanRepair, Repair, Inspect and the calls of an Inspector but Log, FileStart and Close, WithSizesOf; of a
-// Store Close, Flush, CutLog, BeginAt, LogBytes, Kick, DropTopic, HideExpired, Read, RecordBytes, Entries, StoredAt, OffsetAt and FindByKey, which also waits until the key index is as
-// far as the log; of a Follower Next, and Wait for records; of a Feed Next, and Wait for bytes; of an Intake Take. PlanCut and PlanAnew wait. All others do not wait, above all Append.
+// Store Close, Flush, CutLog, BeginAt, LogBytes, Kick, DropTopic, DropTopicBefore, HideExpired, InMemory, Read, RecordBytes, Entries,
+// StoredAt, OffsetAt and FindByKey, which also waits until the key index is as far as the log; of a Follower Next, and Wait for records;
+// of a Feed Next, and Wait for bytes; of an Intake Take. PlanCut and PlanAnew wait. All others do not wait, above all Append.
 //
 // # What is durable when
 //

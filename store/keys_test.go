@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -242,6 +243,26 @@ func TestAnIndexThatWasSwitchedOffCatchesUpWhenItIsOn(t *testing.T) {
 	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
 		e.Tasks.Sleep(time.Second)
 		return w.ledger.Verify(e, s, false)
+	}))
+	require.NoError(t, w.expectOrder())
+}
+
+// A crash leaves slots of keys whose entries it lost, and the session after it does not use the index: the one that does knows of the
+// crash all the same.
+func TestAnIndexThatWasSwitchedOffIsNotBelievedAfterACrashMeanwhile(t *testing.T) {
+	w := filled(t)
+	w.overwrite(t, "abort", 0, nil)
+	newest := slices.Max(slices.DeleteFunc(w.machine.Disk().Paths(), func(p string) bool { return !strings.HasPrefix(p, "index/") }))
+	for slot := range int64(w.options.Index.Slots) {
+		require.True(t, w.machine.Disk().Corrupt(newest, 40+4*slot+3, 0x5a))
+	}
+	w.options.DisableIndex = true
+	require.NoError(t, w.use(func(env.Env, *store.Store) error { return nil }))
+	w.options.DisableIndex = false
+	require.NoError(t, w.use(func(e env.Env, s *store.Store) error {
+		e.Tasks.Sleep(time.Second)
+		require.Len(t, byKey(t, s, "topic", "k"), 24)
+		return nil
 	}))
 	require.NoError(t, w.expectOrder())
 }

@@ -172,8 +172,8 @@ func (s *Store) settle(r *replay) error {
 	return nil
 }
 
-// markRunning makes the crash marker, durably, before anything is changed. One that a crash left may be
-// in the cache only.
+// markRunning makes the crash marker, durably, before the first message is taken: what was mended until now, the next start would
+// mend again. A marker that a crash left may be in the cache only.
 func (s *Store) markRunning(clean bool) error {
 	if clean {
 		f, err := s.env.Disk.Create(crashMarker)
