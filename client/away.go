@@ -37,13 +37,13 @@ func (p *Producer) isAlone(s *sending, brokerName string) bool {
 	return true
 }
 
-// route finds the route of the topic. While its brokers have no master it waits for one, also if a name server, which may have been started again just now, does
-// not know the topic any more.
+// route finds the route of the topic. While its brokers have no master it waits for one, also if no name server answers just then, or one, which may have been
+// started again, does not know the topic any more.
 func (p *Producer) route(call *env.Call, s *sending, o order) (*topic, error) {
 	for {
 		t, err := p.core.routes.forProducer(call, s.header.Topic, o.deadline)
 		known := p.core.routes.topics[s.header.Topic]
-		if err == nil || o.retries == 0 || known == nil || known.route == nil || !errors.Is(err, ErrNoBroker) && !errors.Is(err, ErrTopicNotFound) {
+		if err == nil || o.retries == 0 || known == nil || known.route == nil || !passes(err) {
 			return t, err
 		}
 		until := p.core.env.Clock.Now().Add(awayFor)
@@ -52,4 +52,9 @@ func (p *Producer) route(call *env.Call, s *sending, o order) (*topic, error) {
 		}
 		p.waitUntil(call, until)
 	}
+}
+
+// passes reports whether the route of a topic that was there is missing for a while only.
+func passes(err error) bool {
+	return errors.Is(err, ErrNoBroker) || errors.Is(err, ErrTopicNotFound) || errors.Is(err, ErrNoNameServer)
 }

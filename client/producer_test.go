@@ -346,7 +346,10 @@ func TestSendsOfAllKindsWaitForTheNextMaster(t *testing.T) {
 			c.names.routes["orders"] = route(2, newBroker(c.app, "a", 1))
 			c.app.Tasks.Go("elect", func() {
 				c.app.Tasks.Sleep(500 * time.Millisecond)
-				delete(c.names.routes, "orders") // as if the name server had been started again
+				c.names.intercept = func(in *transportIncoming) bool { in.Conn.Close(); return true } // as a name server that is killed
+				c.app.Tasks.Sleep(500 * time.Millisecond)
+				c.names.intercept = nil
+				delete(c.names.routes, "orders") // and was started again
 				c.app.Tasks.Sleep(500 * time.Millisecond)
 				c.names.routes["orders"] = whole
 			})
