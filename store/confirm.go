@@ -31,14 +31,16 @@ func (s *Store) confirmUntil() message.LogOffset {
 	return s.Durable()
 }
 
-// settleConfirmed moves the watermark to the last place before until where a record begins. Each record that is not confirmed is among the arrivals.
+// settleConfirmed moves the watermark over what stands in front of the first record that is not confirmed, the end of a file, but only to where that
+// record begins. Each record that is not confirmed is among the arrivals.
 func (s *Store) settleConfirmed(until message.LogOffset) {
+	begin := s.Durable()
 	if s.arrivals.len() > 0 {
-		until = min(until, s.arrivals.peek().at.Log)
-	} else if until < s.Durable() {
-		return
+		begin = s.arrivals.peek().at.Log
 	}
-	s.confirmed = max(s.confirmed, until)
+	if begin <= until {
+		s.confirmed = max(s.confirmed, begin)
+	}
 }
 
 // Durable is up to where the log is as durable as the flush mode promises.

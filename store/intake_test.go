@@ -291,6 +291,49 @@ func TestNothingIsShownBeforeItIsAllowed(t *testing.T) {
 	}))
 }
 
+// Copies may have the log up to any byte, also in the unused end of a file, where no record could follow.
+func TestTheLogIsConfirmedUpToWhereARecordBegins(t *testing.T) {
+	for _, allowed := range []message.LogOffset{secondFile - 4_000, secondFile - 1, secondFile, secondFile + 1} {
+		options := small(store.SyncFlush)
+		options.Replicated = true
+		w := newWorld(1, options)
+		t.Cleanup(w.kernel.Close)
+		require.NoError(t, w.do(func(e env.Env) error {
+			s, err := store.Open(e, w.options)
+			require.NoError(t, err)
+			places := []message.LogOffset{secondFile}
+			for range 11 {
+				w.ledger.Append(e, s, key0, 9_000)
+				places = append(places, s.End())
+			}
+			s.Kick()
+			require.NoError(t, s.Flush())
+			require.Less(t, places[10], secondFile-4_000, "ten messages are in the first file")
+			s.Allow(allowed)
+			require.Contains(t, places, s.Confirmed())
+			e.Tasks.Sleep(time.Second)
+			return nil
+		}))
+		again := func(e env.Env, s *store.Store) error {
+			require.Equal(t, 10, read(t, s, key0, 0).Count)
+			s.Allow(s.End())
+			require.Equal(t, s.End(), s.Confirmed())
+			return nil
+		}
+		w.machine.Crash(sim.PowerLoss)
+		require.NoError(t, w.use(again))
+		// What is cut off leaves the same choice.
+		require.NoError(t, w.do(func(e env.Env) error {
+			require.NoError(t, store.PlanCut(e.Disk, secondFile+9_143, allowed))
+			_, err := store.Open(e, w.options)
+			e.Tasks.Sleep(time.Second)
+			return err
+		}))
+		w.machine.Crash(sim.PowerLoss)
+		require.NoError(t, w.use(again))
+	}
+}
+
 func TestASlaveTakesNoMessagesOfItsOwn(t *testing.T) {
 	opened(t, slaveOptions(false), func(w *world, e env.Env, s *store.Store) {
 		require.Equal(t, store.AppendUnavailable, w.ledger.Append(e, s, key0, 100).Wait())

@@ -165,7 +165,11 @@ func (s *Store) settle(r *replay) error {
 	if err := s.shortenDropped(end); err != nil {
 		return err
 	}
-	s.appended, s.written, s.flushed, s.allowed, s.confirmed = end, end, end, min(end, r.shown), min(end, r.shown)
+	s.appended, s.written, s.flushed, s.allowed, s.confirmed = end, end, end, min(end, r.shown), end
+	if r.shown < end {
+		// It may be within a record, or in the unused end of a file.
+		s.confirmed = r.shownTo
+	}
 	if !r.clean {
 		s.env.Log.Info("recovered after a crash", zap.Int64("end", int64(end)), zap.Int("queues", len(s.order)))
 	}

@@ -19,6 +19,7 @@ type replay struct {
 	at      message.LogOffset // and up to here
 	secured message.LogOffset // and durable up to here
 	shown   message.LogOffset // records that end behind it are not confirmed
+	shownTo message.LogOffset // the end of the last record that is
 	whole   bool              // the log is read from its first record on
 	rebuild bool              // and the queues' files are not believed
 	fresh   int               // entries that were replayed and are not in their files
@@ -31,7 +32,7 @@ type replay struct {
 // run loads the queues as they were at from, and replays the log from there.
 func (r *replay) run(from message.LogOffset) error {
 	s := r.store
-	r.at, r.begun, r.whole, r.before = from, map[*queueLog]bool{}, int64(from) == s.log.Start(), -1
+	r.at, r.shownTo, r.begun, r.whole, r.before = from, from, map[*queueLog]bool{}, int64(from) == s.log.Start(), -1
 	r.last, r.gaps, s.gaps = map[*queueLog]message.LogOffset{}, gap{}, gap{}
 	if err := s.loadQueues(from, r.rebuild); err != nil {
 		return err
@@ -199,6 +200,7 @@ func (r *replay) record(record *message.Record) error {
 	if r.at > r.shown {
 		return r.hidden(record)
 	}
+	r.shownTo = r.at
 	s.lastStoredAt, s.shownAt, s.flushedAt = record.StoredAt, record.StoredAt, record.StoredAt
 	if isBridge(record) {
 		r.gaps.note(record)
