@@ -32,7 +32,7 @@ var Bugs = []Bug{
 	},
 	{
 		Name:     "reuse a queue offset after recovery",
-		Edits:    []Edit{{"store/recover.go", "\ts.appended, s.written, s.flushed, s.allowed, s.confirmed = end, end, end, min(end, r.shown), min(end, r.shown)\n", "\ts.appended, s.written, s.flushed, s.allowed, s.confirmed = end, end, end, min(end, r.shown), min(end, r.shown)\n\tfor _, q := range s.order {\n\t\tif q.max > 1 {\n\t\t\tq.cut(q.max - 1)\n\t\t}\n\t}\n"}},
+		Edits:    []Edit{{"store/recover.go", "\ts.appended, s.written, s.flushed, s.allowed, s.confirmed = end, end, end, min(end, r.shown), end\n", "\ts.appended, s.written, s.flushed, s.allowed, s.confirmed = end, end, end, min(end, r.shown), end\n\tfor _, q := range s.order {\n\t\tif q.max > 1 {\n\t\t\tq.cut(q.max - 1)\n\t\t}\n\t}\n"}},
 		Scenario: "pubsub", Seeds: 30,
 	},
 	{
