@@ -13,13 +13,14 @@ import (
 //	4  magic
 //	4  length of the content in bytes
 //	8  offset of the frame in the file
-//	4  CRC-32C of the three above and the content
+//	4  CRC-32C of the content
+//	4  CRC-32C of the four above
 //	…  content: records, each a byte that says what it is, 4 bytes of length, and as many of content
 //	1  end mark, which is not zero: so no part of a frame is all zeros
 
 const (
-	frameMagic  = 0x47544C31 // "GTL1"
-	frameHeader = 20
+	frameMagic  = 0x47544C32 // "GTL2"
+	frameHeader = 24
 	frameEnd    = 0xA5
 	// sector is what a disk writes in one piece.
 	sector = 512
@@ -33,25 +34,30 @@ func appendFrame(dst []byte, offset int64, content []byte) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, frameMagic)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(content)))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(offset))
-	sum := crc32.Update(crc32.Checksum(dst[start:], castagnoli), castagnoli, content)
-	dst = binary.BigEndian.AppendUint32(dst, sum)
+	dst = binary.BigEndian.AppendUint32(dst, crc32.Checksum(content, castagnoli))
+	dst = binary.BigEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
 	dst = append(dst, content...)
 	return append(dst, frameEnd)
 }
 
+// sizeAt returns how long the content of the frame at an offset is. It reports false if no whole header stands there.
+func sizeAt(file []byte, offset int64) (size int64, ok bool) {
+	rest := file[offset:]
+	if len(rest) < frameHeader || binary.BigEndian.Uint32(rest) != frameMagic || binary.BigEndian.Uint64(rest[8:]) != uint64(offset) {
+		return 0, false
+	}
+	return int64(binary.BigEndian.Uint32(rest[4:])), crc32.Checksum(rest[:frameHeader-4], castagnoli) == binary.BigEndian.Uint32(rest[frameHeader-4:])
+}
+
 // frameAt returns the content of the frame at an offset, and the offset behind it. It reports false if there is no whole frame.
 func frameAt(file []byte, offset int64) (content []byte, next int64, ok bool) {
+	size, ok := sizeAt(file, offset)
 	rest := file[offset:]
-	if len(rest) < frameHeader+1 || binary.BigEndian.Uint32(rest) != frameMagic || binary.BigEndian.Uint64(rest[8:]) != uint64(offset) {
-		return nil, 0, false
-	}
-	size := int64(binary.BigEndian.Uint32(rest[4:]))
-	if size > int64(len(rest))-frameHeader-1 || rest[frameHeader+size] != frameEnd {
+	if !ok || size > int64(len(rest))-frameHeader-1 || rest[frameHeader+size] != frameEnd {
 		return nil, 0, false
 	}
 	content = rest[frameHeader : frameHeader+size]
-	sum := crc32.Update(crc32.Checksum(rest[:frameHeader-4], castagnoli), castagnoli, content)
-	return content, offset + frameHeader + size + 1, sum == binary.BigEndian.Uint32(rest[frameHeader-4:])
+	return content, offset + frameHeader + size + 1, crc32.Checksum(content, castagnoli) == binary.BigEndian.Uint32(rest[frameHeader-8:])
 }
 
 // readFrames hands the content of each frame to take, and returns where the last whole one ends. What is behind it was torn by a crash
@@ -101,9 +107,9 @@ func hasFrameBehind(file []byte, offset int64) bool {
 
 // isShort reports whether the file ends before the frame does, as its header has it.
 func isShort(file []byte, offset int64) bool {
-	rest := file[offset:]
-	return len(rest) < frameHeader+1 ||
-		binary.BigEndian.Uint32(rest) == frameMagic && int64(binary.BigEndian.Uint32(rest[4:])) > int64(len(rest))-frameHeader-1
+	rest := int64(len(file)) - offset
+	size, ok := sizeAt(file, offset)
+	return rest < frameHeader+1 || ok && size > rest-frameHeader-1
 }
 
 // hasHole reports whether the part of some sector that is behind an offset is all zeros.

@@ -216,13 +216,8 @@ func TestDamageOfWhatWasDurableIsRefused(t *testing.T) {
 			}
 			damaged := append([]byte(nil), content...)
 			damaged[at] ^= flip
-			m, _, err := readJournal(damaged)
-			if err != nil {
-				require.ErrorIs(t, err, errDamaged)
-				continue
-			}
-			// A header that says that the last frame is longer than the file looks like a frame that was torn. Nothing else may.
-			require.Equal(t, `term 1 vote 2, snapshot 0/0 "",`, m.describe(), "byte %d", at)
+			_, _, err := readJournal(damaged)
+			require.ErrorIs(t, err, errDamaged, "byte %d", at)
 		}
 	}
 	require.True(t, w.machine.Disk().Corrupt("controller/raft.log", 40, 1))
