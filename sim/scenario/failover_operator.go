@@ -207,7 +207,12 @@ func (f *failover) replaceDisks() {
 		if f.stopped {
 			return
 		}
-		n.Crash(sim.PowerLoss)
+		style := sim.PowerLoss
+		if f.storeOptions.Flush == store.AsyncFlush {
+			// It may be the only one in sync, though its group looked whole to who followed an older master: then what only its memory has is needed.
+			style = sim.KillProcess
+		}
+		n.Crash(style)
 		// What it asked the controllers for just before may still be under way: that nobody else is in sync, for one.
 		f.observer.Tasks.Sleep(time.Duration(random.Between(int64(50*time.Millisecond), int64(300*time.Millisecond))))
 		if n.Machine.Up() {
