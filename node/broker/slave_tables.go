@@ -226,6 +226,7 @@ func (b *Broker) loadCopies() error {
 	b.topics.byName, b.topics.version = topics.byName, topics.version
 	b.groups.byName, b.groups.forbidden, b.groups.version = groups.byName, groups.forbidden, groups.version
 	b.offsets.byKey, b.offsets.version, b.offsets.saved = offsets.byKey, offsets.version, offsets.saved
+	b.holdTimers()
 	return nil
 }
 

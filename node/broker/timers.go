@@ -36,6 +36,10 @@ type timers struct {
 	withdrawn map[string]int64
 	recalled  []timer.Entry // recalls of pages that were loaded; their records are to be read
 	topics    topicTally    // messages that wait, by topic
+
+	// tabled is what the table of timers says, and how far it knows their queue.
+	tabled     timer.Mark
+	tabledNext message.QueueOffset
 }
 
 func newTimers(b *Broker) *timers {
@@ -78,7 +82,7 @@ func (t *timers) run() {
 // recover opens the calendar and reads from the log what has happened since it was saved. It reports whether that went well.
 func (t *timers) recover() bool {
 	b := t.broker
-	calendar, mark, err := timer.Open(b.env.Disk, func(e timer.Entry) { t.recalled = append(t.recalled, e) })
+	calendar, mark, err := timer.Open(b.env.Disk, t.recallLater)
 	switch {
 	case errors.Is(err, timer.ErrDamaged):
 		t.reset(err)
@@ -93,9 +97,7 @@ func (t *timers) recover() bool {
 	}
 	t.before = 0
 	if mark.Added == 0 {
-		if t.before, err = t.javaDelivered(); err != nil {
-			b.env.Log.Warn("what a Java broker has delivered of timed messages cannot be read: some may be delivered again", zap.Error(err))
-		}
+		calendar, mark = t.begin(calendar)
 	}
 	if !t.follow(calendar, mark) {
 		b.env.Log.Debug("the calendar of timers was not read", zap.Error(calendar.Close()))
@@ -105,11 +107,45 @@ func (t *timers) recover() bool {
 	return true
 }
 
+// recallLater notes a recall whose page was loaded.
+func (t *timers) recallLater(e timer.Entry) { t.recalled = append(t.recalled, e) }
+
+// begin is for a directory without a calendar: another broker was the last to deliver from this log, if any was. It takes an empty one, and returns what is to be
+// followed from the mark on.
+func (t *timers) begin(empty *timer.Calendar) (*timer.Calendar, timer.Mark) {
+	b := t.broker
+	restored, mark, err := t.restore()
+	switch {
+	case err != nil:
+		b.env.Log.Warn("which timed messages wait is read from all of the log", zap.Error(err))
+	case restored != nil:
+		return restored, mark
+	}
+	if t.before, err = t.javaDelivered(); err != nil {
+		b.env.Log.Warn("what a Java broker has delivered of timed messages cannot be read: some may be delivered again", zap.Error(err))
+	}
+	if t.before > 0 {
+		// Where the files are not, the mark is to tell it.
+		empty.LeftUntil(t.before, b.store.Confirmed())
+	}
+	return empty, timer.Mark{}
+}
+
 // follow brings a calendar up to the end of the log.
 func (t *timers) follow(calendar *timer.Calendar, mark timer.Mark) bool {
 	b := t.broker
 	t.topics = topicTally(maps.Clone(mark.Topics))
+	next, err := t.numberAt(mark.Added)
+	if err != nil {
+		b.env.Log.Error("timed messages wait: their queue cannot be read; it is tried again", zap.Error(err))
+		b.pauseFor(tryDeliveryAfter)
+		return false
+	}
 	follower := b.store.Follow("timed messages", max(mark.Added, b.store.Start()))
+	if _, end := b.store.Bounds(timerQueue); next >= end && calendar.Waiting() == 0 {
+		// Nothing waits: the log has nothing to tell.
+		follower.MoveTo(b.store.Confirmed())
+	}
 	read := b.readLog(follower, "timed messages", func() bool { return t.closing }, func(r *message.Record) {
 		switch {
 		case string(r.Topic) == proto.TimerTopic:
@@ -142,20 +178,29 @@ func isTimedDelivery(r *message.Record) bool {
 
 // add puts a message that waits into a calendar. One that does not say when it is due is passed over.
 func (t *timers) add(calendar *timer.Calendar, r *message.Record) {
+	e, ok := t.entryOf(r)
+	if !ok {
+		return
+	}
+	if !e.Recall {
+		t.topics.add(realTopic(r), 1)
+	}
+	calendar.Add(e)
+}
+
+// entryOf is what a calendar knows of a message. ok is false if it is to be passed over.
+func (t *timers) entryOf(r *message.Record) (e timer.Entry, ok bool) {
 	due, err := dueAt(r)
 	if err != nil {
 		t.broker.env.Log.Error("a timed message does not say when it is due, and is never delivered", zap.Int64("place", int64(r.LogOffset)), zap.Error(err))
 		t.lost++
-		return
+		return timer.Entry{}, false
 	}
 	if due < t.before || string(realTopic(r)) == proto.ReviveTopic(t.broker.options.Cluster) {
-		return // what a Java broker has noted of pops is taken over otherwise
+		return timer.Entry{}, false // what a Java broker has noted of pops is taken over otherwise
 	}
 	_, recall := message.PropertyBytes(r.Properties, message.PropertyTimerDeleteUniqueID)
-	if !recall {
-		t.topics.add(realTopic(r), 1)
-	}
-	calendar.Add(timer.Entry{Due: due, Log: r.LogOffset, Size: r.TotalSize, Recall: recall})
+	return timer.Entry{Due: due, Log: r.LogOffset, Size: r.TotalSize, Recall: recall}, true
 }
 
 // dueAt is when a message that waits is due, in wall milliseconds; >= 0.
@@ -228,7 +273,7 @@ func (t *timers) save() error {
 	}
 	t.forgetWithdrawn()
 	calendar, covered := t.calendar, s.Confirmed()
-	snapshot := calendar.Snapshot(covered, t.topics)
+	snapshot, waiting, next := calendar.Snapshot(covered, t.topics), calendar.Waiting(), t.next
 	if oldest, ok := calendar.Oldest(); ok {
 		t.keep.MoveTo(oldest)
 	} else {
@@ -241,7 +286,7 @@ func (t *timers) save() error {
 		return err
 	}
 	t.saved = covered
-	return nil
+	return t.saveTable(snapshot.Mark(), waiting, next)
 }
 
 // close ends the deliveries and saves the calendar.

@@ -124,7 +124,7 @@ func TestWhatAJavaBrokerHasDeliveredIsNotDeliveredAgain(t *testing.T) {
 	w.close()
 	w.machine.Crash(sim.KillProcess)
 	for _, path := range w.machine.Disk().Paths() {
-		if strings.HasPrefix(path, "timers/") {
+		if strings.HasPrefix(path, "timers/") || strings.HasPrefix(path, "config/timers.json") {
 			w.write(path, "")
 		}
 	}

@@ -42,8 +42,8 @@ func (c *Calendar) Delivered(end message.LogOffset) { c.gone[end] = struct{}{} }
 // Add adds an entry. Entries come in the order of the log. It may come before some that have left: it was late, or the calendar was set back.
 func (c *Calendar) Add(e Entry) {
 	c.added = max(c.added, e.End())
+	before := c.cursor()
 	if e.key().Compare(c.front) < 0 {
-		c.floors = append(c.floors, floor{c.cursor(), e.Log})
 		c.front = e.key()
 	}
 	p := c.page(e.Due)
@@ -51,6 +51,10 @@ func (c *Calendar) Add(e Entry) {
 	c.waiting++
 	if p.loaded {
 		c.makeReady(e)
+	}
+	if c.cursor().Compare(before) < 0 {
+		// It does not tell any more what has left in front of it: that page may be read from its start.
+		c.floors = append(c.floors, floor{before, e.Log})
 	}
 }
 

@@ -58,9 +58,14 @@ func (w *world) end() message.LogOffset { return message.LogOffset(len(w.log) * 
 
 // open opens the calendar and brings it up to the end of the log.
 func (w *world) open(t require.TestingT) {
+	w.begin(t, timer.Open)
+}
+
+// begin makes a calendar by some way, and brings it up to the end of the log.
+func (w *world) begin(t require.TestingT, made func(env.Disk, func(timer.Entry)) (*timer.Calendar, timer.Mark, error)) {
 	w.recalls = nil
 	require.NoError(t, w.try(func(disk env.Disk) error {
-		c, mark, err := timer.Open(disk, func(e timer.Entry) { w.recalls = append(w.recalls, e) })
+		c, mark, err := made(disk, func(e timer.Entry) { w.recalls = append(w.recalls, e) })
 		if err != nil {
 			return err
 		}
@@ -137,10 +142,30 @@ func (w *world) save(t require.TestingT) {
 	require.NoError(t, w.try(func(env.Disk) error { return w.c.Save(s) }))
 }
 
+// takeOver makes the calendar that a copy has which knows the log and a mark, and no files.
+func (w *world) takeOver(t require.TestingT, mark timer.Mark) {
+	require.NoError(t, w.try(timer.Reset))
+	w.begin(t, func(disk env.Disk, recall func(timer.Entry)) (*timer.Calendar, timer.Mark, error) {
+		c, err := timer.Restore(disk, recall, mark)
+		for _, e := range w.log {
+			if err == nil && e.delivered == 0 && e.at >= mark.Oldest && e.at < mark.Added {
+				c.AddAgain(e.entry)
+			}
+		}
+		return c, mark, err
+	})
+	w.readWaiting()
+}
+
 // crash kills the machine, and opens the calendar again.
 func (w *world) crash(t require.TestingT, style sim.CrashStyle) {
 	w.machine.Crash(style)
 	w.open(t)
+	w.readWaiting()
+}
+
+// readWaiting takes from the log what waits.
+func (w *world) readWaiting() {
 	clear(w.waiting)
 	for i := range w.log {
 		if e := w.log[i].entry; e.Size > 0 && !w.delivered(e) {
@@ -179,6 +204,12 @@ func TestWhatWaitsIsTakenOnceWhenItIsDueWhateverCrashes(t *testing.T) {
 				w.machine.Node("node", ".").Tasks.Go("save", func() { _ = w.c.Save(snapshot) })
 				w.kernel.Run(w.kernel.Now().Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "microseconds"))*time.Microsecond), func() bool { return false })
 				w.crash(t, sim.CrashStyle(rapid.IntRange(0, 1).Draw(t, "style")))
+			},
+			"a copy takes over": func(t *rapid.T) {
+				mark := w.c.Snapshot(w.end(), nil).Mark()
+				w.deliver(t, rapid.IntRange(0, 6).Draw(t, "taken"), rapid.IntRange(0, 6).Draw(t, "done"))
+				w.add(w.now+rapid.SampledFrom([]int64{-5, 1, 4_000_000}).Draw(t, "after"), false)
+				w.takeOver(t, mark)
 			},
 			"a disk that fails": func(t *rapid.T) {
 				sick, healthy := sim.DefaultDisk(), w.machine.Disk().Options()

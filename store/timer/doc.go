@@ -20,5 +20,6 @@
 //	page.go      the messages of one span of time
 //	calendar.go  adding and taking
 //	save.go      the mark, and what a start makes of it
+//	restore.go   a calendar that is made again where its files are not
 //	measured.go  what waits for how long yet, for monitoring
 package timer

@@ -18,6 +18,8 @@ const markPath = Dir + "/mark"
 type Mark struct {
 	// Added: all messages that stand before it in the log are in the pages.
 	Added message.LogOffset `json:"added"`
+	// Oldest: of these, only such wait as stand at or behind it.
+	Oldest message.LogOffset `json:"oldest,omitempty"`
 	// Cursor: all of them that come before it have left.
 	Cursor Key `json:"cursor"`
 	// Floors: so have these.
@@ -29,7 +31,7 @@ type Mark struct {
 	// Gone has where these end.
 	Gone []message.LogOffset `json:"gone,omitempty"`
 	// Pages has how many bytes of each page's file count, by the page's start.
-	Pages map[int64]int64 `json:"pages"`
+	Pages map[int64]int64 `json:"pages,omitempty"`
 	// Topics has how many messages wait for each topic, as Snapshot was told.
 	Topics map[string]int64 `json:"topics,omitempty"`
 }
@@ -42,7 +44,7 @@ func (m *Mark) check() error {
 			return fmt.Errorf("%w: %s: page %d has %d bytes", ErrDamaged, markPath, start, size)
 		}
 	}
-	if m.Added < 0 || m.Covered < m.Added || m.Cursor.Due < 0 {
+	if m.Oldest < 0 || m.Added < m.Oldest || m.Covered < m.Added || m.Cursor.Due < 0 {
 		return fmt.Errorf("%w: %s: %+v", ErrDamaged, markPath, m)
 	}
 	return nil
@@ -78,14 +80,7 @@ func Open(disk env.Disk, recall func(Entry)) (*Calendar, Mark, error) {
 	if err != nil {
 		return nil, mark, err
 	}
-	c := &Calendar{
-		disk: disk, recall: recall, pages: map[int64]*page{}, front: mark.Cursor, floors: append(mark.Floors, floor{mark.Cursor, mark.Added}),
-		latest: mark.Latest, added: mark.Added,
-		gone: map[message.LogOffset]struct{}{}, passed: map[message.LogOffset]Key{},
-	}
-	for _, end := range mark.Gone {
-		c.Delivered(end)
-	}
+	c := newCalendar(disk, recall, mark)
 	entries, err := disk.List(Dir)
 	if err != nil {
 		return nil, mark, err
@@ -167,7 +162,11 @@ type Snapshot struct {
 // snapshot is saved, the log must be durable up to there, with all that was appended for entries that are done. Topics is kept as it is. One at a time.
 func (c *Calendar) Snapshot(covered message.LogOffset, topics map[string]int64) *Snapshot {
 	c.passGone()
-	s := &Snapshot{mark: Mark{Added: c.added, Cursor: c.cursor(), Floors: c.floorsAbove(), Latest: c.latest, Covered: covered, Gone: slices.Sorted(maps.Keys(c.gone)), Pages: map[int64]int64{}, Topics: maps.Clone(topics)}}
+	oldest, some := c.Oldest()
+	if !some {
+		oldest = c.added
+	}
+	s := &Snapshot{mark: Mark{Added: c.added, Oldest: oldest, Cursor: c.cursor(), Floors: c.floorsAbove(), Latest: c.latest, Covered: covered, Gone: slices.Sorted(maps.Keys(c.gone)), Pages: map[int64]int64{}, Topics: maps.Clone(topics)}}
 	s.mark.Gone = append(s.mark.Gone, slices.Sorted(maps.Keys(c.passed))...)
 	for _, p := range c.sorted() {
 		if p.waiting == 0 && p.start+pageWidth <= s.mark.Cursor.Due {
