@@ -47,10 +47,13 @@ func (b *broker) reader(id int64) (string, bool) {
 // brokers is the table of all broker names that routes speak of.
 type brokers struct {
 	byName map[string]*broker
-	sorted []*broker // by name
+	sorted []*broker        // by name
+	moved  func(old string) // is told of the address of a master that is one no more
 }
 
-func newBrokers() *brokers { return &brokers{byName: map[string]*broker{}} }
+func newBrokers(moved func(old string)) *brokers {
+	return &brokers{byName: map[string]*broker{}, moved: moved}
+}
 
 // named returns the entry of a name and makes one without addresses if there is none.
 func (t *brokers) named(name string) *broker {
@@ -73,7 +76,11 @@ func (t *brokers) learn(route *proto.Route) bool {
 		for _, a := range told.Addresses {
 			news = news || !slices.Contains(b.addresses, a)
 		}
+		old, had := b.master()
 		b.cluster, b.addresses = told.Cluster, told.Addresses
+		if now, has := b.master(); had && has && now != old {
+			t.moved(old)
+		}
 	}
 	return news
 }

@@ -73,7 +73,7 @@ func newCore(e env.Env, c *config, r role, setUp func(k *core)) (*core, error) {
 	}
 	k.ids = newIdentity(e, c)
 	k.names = newNameServers(k)
-	k.brokers = newBrokers()
+	k.brokers = newBrokers(k.masterMoved)
 	k.routes = newRoutes(k)
 	k.beats = newHeartbeats(k)
 	setUp(k)
@@ -139,6 +139,7 @@ func (k *core) left(deadline env.Instant) time.Duration { return deadline.Sub(k.
 func (k *core) ask(call *env.Call, address string, request *transport.Request, deadline env.Instant) (*wire.Command, error) {
 	request.Fields = k.fields
 	response, err := k.net.Call(call, address, request, k.left(deadline))
+	k.doubtAfter(address, err)
 	return response, k.explain(call, err)
 }
 
@@ -158,6 +159,10 @@ func (k *core) explain(call *env.Call, err error) error {
 
 // connectionEnded is told by the transport.
 func (k *core) connectionEnded(conn *transport.Conn) {
+	if k.state < closing {
+		// That of a copy, too: it ends when the copy becomes master.
+		k.routes.doubtAddress(conn.Address())
+	}
 	k.beats.connectionEnded(conn.Address())
 	if k.lost != nil {
 		k.lost(conn.Address())

@@ -127,8 +127,12 @@ func (p *Producer) exchange(call *env.Call, s *sending, address string, deadline
 		p.exchanges.give(x)
 		return nil, err
 	}
-	if !x.wait(call, deadline) {
-		return nil, p.unanswered(call, s, address)
+	if !x.wait(call, deadline.Sooner(p.core.env.Clock.Now().Add(unansweredFor))) {
+		// A master that is gone without a word answers nobody. Meanwhile there may be another one.
+		p.core.routes.doubtAddress(address)
+		if !x.wait(call, deadline) {
+			return nil, p.unanswered(call, s, address)
+		}
 	}
 	if x.code == proto.RespGoAway {
 		return x, p.askAgain(call, s, address, deadline, x)

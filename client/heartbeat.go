@@ -34,6 +34,7 @@ type peer struct {
 	told      bool   // it has answered once, and so said
 	window    int    // how many sends of each producer it knows again
 	complaint string // the failure that was logged last, "" once a heartbeat has succeeded
+	failures  int    // heartbeats that have failed since one succeeded
 	settled   env.Cond
 }
 
@@ -72,7 +73,7 @@ func (h *heartbeats) round() env.Instant {
 // addresses are the brokers to be told, in order. Producers are of no interest to slaves.
 func (h *heartbeats) addresses() []string {
 	var addresses []string
-	if h.producerGroup == "" && h.consumerGroup == "" {
+	if !h.belongs() {
 		return nil
 	}
 	for _, b := range h.core.brokers.sorted {
@@ -84,6 +85,9 @@ func (h *heartbeats) addresses() []string {
 	}
 	return addresses
 }
+
+// belongs reports whether the client is a member of any group.
+func (h *heartbeats) belongs() bool { return h.producerGroup != "" || h.consumerGroup != "" }
 
 // forget drops what is known of brokers that no route names any more.
 func (h *heartbeats) forget(wanted []string) {
@@ -118,7 +122,7 @@ func (h *heartbeats) send(p *peer) {
 	first := heard && !p.heard
 	p.sending, p.heard = false, heard
 	if err == nil {
-		p.version, p.complaint = response.Version, ""
+		p.version, p.complaint, p.failures = response.Version, "", 0
 		p.learn(response)
 	} else if h.core.state < closing {
 		h.complain(p, err)
@@ -147,11 +151,13 @@ func (p *peer) learn(response *wire.Command) {
 	}
 }
 
-// againSoon does not let a broker be without this client until the next round if somebody waits.
+// againSoon does not let a broker be without this client until the next round: others would share out queues without it. Pauses grow, unless somebody waits.
 func (h *heartbeats) againSoon(p *peer) {
-	if h.urgent != nil && h.urgent() {
-		p.due = h.core.env.Clock.Now().Add(afterLoss)
+	pause := afterLoss << min(p.failures, 10)
+	if p.failures++; h.urgent != nil && h.urgent() {
+		pause = afterLoss
 	}
+	p.due = h.core.env.Clock.Now().Add(min(pause, h.core.config.heartbeatEvery))
 }
 
 func (h *heartbeats) data() *proto.HeartbeatData {
@@ -179,7 +185,7 @@ func (h *heartbeats) announce() {
 // pulls of groups they do not know.
 func (h *heartbeats) ensure(call *env.Call, address string, deadline env.Instant) {
 	p := h.peer(address)
-	if p.heard || h.producerGroup == "" && h.consumerGroup == "" {
+	if p.heard || !h.belongs() {
 		return
 	}
 	if !p.sending {

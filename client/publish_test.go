@@ -92,7 +92,7 @@ func TestTheNextQueueIsAtAnotherBrokerIfThereIsOne(t *testing.T) {
 }
 
 func TestBrokersThatNoRouteNamesAreForgotten(t *testing.T) {
-	table := newBrokers()
+	table := newBrokers(nil)
 	a, b := master("a"), master("b")
 	require.True(t, table.learn(&proto.Route{Brokers: []proto.BrokerRoute{b, a}}))
 	require.False(t, table.learn(&proto.Route{Brokers: []proto.BrokerRoute{a}}), "nothing new")

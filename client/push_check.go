@@ -27,7 +27,7 @@ func (c *PushConsumer) checkFilter(call *env.Call, s proto.SubscriptionData) err
 		return nil
 	}
 	deadline := c.core.deadline(call, c.config.requestTimeout)
-	address, err := newAsker(c).master(t.subscribe[0], deadline)
+	address, _, err := newAsker(c).member(t.subscribe[0], deadline)
 	if err != nil {
 		return nil
 	}

@@ -33,12 +33,12 @@ func (c *PushConsumer) firstOf(queue Queue) (QueueOffset, error) {
 		// Brokers correct 0 to the oldest message they have.
 		return 0, nil
 	case c.push.from == proto.FromTimestamp && !retry:
-		err := asking.ask(queue, proto.ReqSearchOffsetByTimestamp, &proto.SearchOffsetByTimestamp{
+		_, err := asking.ask(queue, proto.ReqSearchOffsetByTimestamp, &proto.SearchOffsetByTimestamp{
 			Topic: queue.Topic, QueueID: queue.QueueID, Timestamp: c.fromMillis(),
 		}, &h)
 		return QueueOffset(h.Offset), err
 	}
-	err := asking.ask(queue, proto.ReqGetMaxOffset, &proto.GetMaxOffset{Topic: queue.Topic, QueueID: queue.QueueID}, &h)
+	_, err := asking.ask(queue, proto.ReqGetMaxOffset, &proto.GetMaxOffset{Topic: queue.Topic, QueueID: queue.QueueID}, &h)
 	return QueueOffset(h.Offset), err
 }
 

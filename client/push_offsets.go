@@ -41,8 +41,12 @@ func (s *brokerOffsets) read(queue Queue) (QueueOffset, bool, error) {
 		// The application has named a time, and means it.
 		header.ZeroIfUnknown = proto.Some(false)
 	}
-	err := s.asking.ask(queue, proto.ReqQueryConsumerOffset, header, &h)
+	atMaster, err := s.asking.ask(queue, proto.ReqQueryConsumerOffset, header, &h)
 	if hasCode(err, proto.RespQueryNotFound) {
+		if !atMaster {
+			// A copy may only not know it yet.
+			return 0, false, fmt.Errorf("%w: %s has no master now, and only a master knows that group %s has no offset of %s", ErrNoBroker, queue.BrokerName, header.ConsumerGroup, queue)
+		}
 		return 0, false, nil
 	}
 	// Some clients commit -1 where they mean nothing.
@@ -52,7 +56,7 @@ func (s *brokerOffsets) read(queue Queue) (QueueOffset, bool, error) {
 // write waits for the answer, other than Java's: a commit that comes late, after the queue went to another member, would set that
 // one back.
 func (s *brokerOffsets) write(queue Queue, offset QueueOffset, deadline env.Instant) error {
-	address, err := s.asking.master(queue, deadline)
+	address, _, err := s.asking.member(queue, deadline)
 	if err != nil {
 		return err
 	}
@@ -69,35 +73,38 @@ type asker struct{ consumer *PushConsumer }
 
 func newAsker(c *PushConsumer) asker { return asker{c} }
 
-// master is where to ask about a queue: the master, or any member if there is none.
-func (r asker) master(queue Queue, deadline env.Instant) (string, error) {
+// member is where to ask about a queue: the master, or any member if there is none.
+func (r asker) member(queue Queue, deadline env.Instant) (address string, isMaster bool, err error) {
 	b, err := r.consumer.reader.broker(nil, queue, deadline)
 	if err != nil {
-		return "", err
+		return "", false, err
+	}
+	if address, ok := b.master(); ok {
+		return address, true, nil
 	}
 	address, ok := b.reader(proto.MasterID)
 	if !ok {
-		return "", fmt.Errorf("%w: no member of %s is known", ErrNoBroker, queue.BrokerName)
+		return "", false, fmt.Errorf("%w: no member of %s is known", ErrNoBroker, queue.BrokerName)
 	}
-	return address, nil
+	return address, false, nil
 }
 
-// ask sends a request about a queue and reads the header of the answer.
-func (r asker) ask(queue Queue, code int32, header proto.HeaderEncoder, into proto.HeaderDecoder) error {
+// ask sends a request about a queue and reads the header of the answer. It tells whether the master was asked.
+func (r asker) ask(queue Queue, code int32, header proto.HeaderEncoder, into proto.HeaderDecoder) (atMaster bool, err error) {
 	k := r.consumer.core
 	deadline := k.env.Clock.Now().Add(r.consumer.config.requestTimeout)
-	address, err := r.master(queue, deadline)
+	address, atMaster, err := r.member(queue, deadline)
 	if err != nil {
-		return err
+		return false, err
 	}
 	response, err := k.ask(nil, address, &transport.Request{Code: code, Header: header}, deadline)
 	if err != nil {
-		return err
+		return atMaster, err
 	}
 	if err := into.DecodeFields(response.Fields); err != nil {
-		return fmt.Errorf("%s about %s: the answer cannot be read: %w", proto.RequestName(code), queue, err)
+		return atMaster, fmt.Errorf("%s about %s: the answer cannot be read: %w", proto.RequestName(code), queue, err)
 	}
-	return nil
+	return atMaster, nil
 }
 
 // mayCommit reports whether an offset may go to the store: the queue is ours beyond doubt, and the store was not set to a later

@@ -26,6 +26,7 @@ type topic struct {
 	subscribe []Queue  // where to read
 	cursor    int      // counts sends; the queue is the remainder
 	fetchedAt env.Instant
+	vanished  map[string]env.Instant // groups whose queues the route has though name servers lack them now, and since when
 }
 
 // target is a queue and its broker.
@@ -45,10 +46,13 @@ type routes struct {
 	core    *core
 	topics  map[string]*topic
 	fetches map[string]*env.Future[error] // under way, by topic: callers share one
+	seeks   map[string]*seek              // under way, by broker name
+	// reshaped, if not nil, is told of a topic whose queues to read are others now.
+	reshaped func(topic string)
 }
 
 func newRoutes(k *core) *routes {
-	return &routes{core: k, topics: map[string]*topic{}, fetches: map[string]*env.Future[error]{}}
+	return &routes{core: k, topics: map[string]*topic{}, fetches: map[string]*env.Future[error]{}, seeks: map[string]*seek{}}
 }
 
 // forProducer returns a topic that has a queue to send to.
@@ -146,7 +150,7 @@ func (r *routes) suspect(name string) {
 
 // doubt suspects a route after an error that may mean that a broker is gone, or that it was master and is a copy now.
 func (r *routes) doubt(name string, err error) {
-	if hasNoAnswer(err) || hasCode(err, proto.RespServiceNotAvailable) {
+	if hasNoAnswer(err) || hasCode(err, proto.RespServiceNotAvailable) || hasCode(err, proto.RespSystemBusy) {
 		r.suspect(name)
 	}
 }
@@ -198,6 +202,7 @@ func (r *routes) ask(name string) (*proto.Route, error) {
 
 // apply takes over a route.
 func (r *routes) apply(t *topic, route *proto.Route, borrowed bool) {
+	route = r.keepVanished(t, route)
 	news := r.core.brokers.learn(route)
 	if t.route == nil {
 		t.cursor = env.IntN(r.core.env.Rand, 1<<16)
@@ -209,6 +214,7 @@ func (r *routes) apply(t *topic, route *proto.Route, borrowed bool) {
 	if !slices.Equal(before, t.queues) {
 		r.core.env.Log.Info("route changed", zap.String("topic", t.name), zap.Stringer("route", route), zap.Bool("borrowed", borrowed))
 	}
+	read := t.subscribe
 	t.subscribe = subscribeQueues(t.name, route)
 	t.publish = make([]target, len(t.queues))
 	for i, q := range t.queues {
@@ -216,6 +222,9 @@ func (r *routes) apply(t *topic, route *proto.Route, borrowed bool) {
 	}
 	if news {
 		r.core.beats.changed.Broadcast()
+	}
+	if r.reshaped != nil && !slices.Equal(read, t.subscribe) {
+		r.reshaped(t.name)
 	}
 }
 

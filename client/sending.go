@@ -210,7 +210,8 @@ func (p *Producer) deliver(call *env.Call, s *sending, o order) (SendResult, err
 		if s.waits = p.awaits(s, to, v, o); s.waits {
 			try-- // it does not count
 		}
-		if try == tries || once && !s.bound && !s.waits || !v.again || p.isOver(call, o.deadline) || !p.rest(call, s, o.deadline) {
+		again := v.again || s.waits || s.bound && v.maybeStored
+		if try == tries || once && !s.bound && !s.waits || !again || p.isOver(call, o.deadline) || !p.rest(call, s, o.deadline) {
 			err = p.reason(call, s, o.deadline)
 			break
 		}
