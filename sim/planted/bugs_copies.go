@@ -119,4 +119,24 @@ var copiesBugs = []Bug{
 		Edits:    []Edit{{"node/broker/slave_elected.go", "\t\t\tl.slave.move.WaitUntil(until)\n", "\t\t\tl.slave.move.WaitUntil(until)\n\t\t\tif !until.Reached(b.env.Clock.Now()) {\n\t\t\t\tuntil = b.env.Clock.Now().Add(b.signOfLife())\n\t\t\t}\n"}},
 		Scenario: "failover", Seeds: 300,
 	},
+	{
+		Name:     "look for the next master once",
+		Edits:    []Edit{{"client/seek.go", "\tfor s.step < len(seekPauses) {\n", "\tfor s.step < 1 {\n"}},
+		Scenario: "groups-failover", Seeds: 60,
+	},
+	{
+		Name:     "let requests wait for a master that is gone without a word",
+		Edits:    []Edit{{"client/seek.go", "\t\t\tk.hangUp(old)\n", ""}},
+		Scenario: "orderly-failover", Seeds: 60,
+	},
+	{
+		Name:     "forget at a new master which messages wait",
+		Edits:    []Edit{{"node/broker/timers_table.go", "t.numberAt(mark.Oldest)", "t.numberAt(mark.Added)"}},
+		Scenario: "timer-failover", Seeds: 100,
+	},
+	{
+		Name:     "forget at a new master which timed messages were delivered out of their order, or since they were counted",
+		Edits:    []Edit{{"node/broker/timers_table.go", "\tcalendar, err := timer.Restore(b.env.Disk, t.recallLater, mark)\n", "\tmark.Gone, mark.Covered = nil, b.store.Confirmed()\n\tcalendar, err := timer.Restore(b.env.Disk, t.recallLater, mark)\n"}},
+		Scenario: "timer-failover", Seeds: 200,
+	},
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -68,8 +67,12 @@ func newFleet(r *run, bounds fleetBounds) *fleet {
 	if bounds.brokers != nil {
 		bounds.brokers(d, &options)
 	}
-	f.storeOptions = options.Store
-	f.cluster = cluster.New(f.kernel, cluster.Config{NameServers: 2, Brokers: 2, Broker: options, Vary: bounds.vary})
+	config := cluster.Config{NameServers: 2, Brokers: 2, Broker: options, Vary: bounds.vary}
+	if r.elected {
+		f.electing(&config)
+	}
+	f.storeOptions = config.Broker.Store
+	f.cluster = cluster.New(f.kernel, config)
 	links := sim.DefaultLinks()
 	links.Pieces = d.share("writes in pieces", 0.5)
 	links.Loss = d.share("loss", 0.02)
@@ -108,10 +111,11 @@ func (f *fleet) addFaults(flush store.FlushMode, links sim.LinkOptions, also []f
 // play is the whole run, but for what is special to a scenario.
 func (f *fleet) play(sender func(c *pubsubClient) error) {
 	f.cluster.Start()
-	if !f.until("start", time.Minute, f.allReady) {
+	if !f.until("start", time.Minute, func() bool { return f.allReady() && f.allServe() }) {
 		f.failLiveness("the cluster did not start: %v", f.notReady())
 		return
 	}
+	f.watchMasters()
 	if !f.createTopics() || !f.prepared() {
 		return
 	}
@@ -209,7 +213,7 @@ const (
 func (f *fleet) demandConsumption() {
 	if !f.until("restart", restartWithin, func() bool {
 		f.restartFenced()
-		return f.allReady() && f.injector.Over()
+		return f.allReady() && f.allServe() && f.injector.Over()
 	}) {
 		f.failLiveness("after everything healed, nodes do not run within %s: %v", restartWithin, f.notReady())
 		return
@@ -240,7 +244,10 @@ func (f *fleet) demandConsumption() {
 		f.failLiveness("after everything healed, not all is consumed within %s: %s", consumeWithin, f.caughtUp())
 		return
 	}
-	if f.finally == nil {
+	if f.elected {
+		f.demandGoingOn(probe)
+	}
+	if f.finally == nil || f.kernel.Failure() != nil {
 		return
 	}
 	done = false
@@ -316,17 +323,31 @@ func (f *fleet) end(queue client.Queue) client.QueueOffset {
 	return client.QueueOffset(len(entries))
 }
 
-// node is the broker of a queue.
+// node is the broker of a queue, its master where brokers come in groups; nil while there is none.
 func (f *fleet) node(queue client.Queue) *cluster.Node {
-	for _, n := range f.cluster.Brokers {
-		if n.String() == queue.BrokerName {
+	for _, n := range f.masters() {
+		if n.Group == queue.BrokerName {
 			return n
 		}
 	}
-	panic("no broker is named " + queue.BrokerName)
+	return nil
 }
 
-// address is where the broker of a queue listens.
+// broker is the process that serves a queue now, or nil.
+func (f *fleet) broker(queue client.Queue) *broker.Broker {
+	if n := f.node(queue); n != nil {
+		return n.Broker()
+	}
+	return nil
+}
+
+// address is where the broker of a queue listens, or the first of its group while that has no master.
 func (f *fleet) address(queue client.Queue) string {
-	return netip.AddrPortFrom(f.node(queue).Machine.Address(), 10911).String()
+	n := f.node(queue)
+	for _, member := range f.cluster.Brokers {
+		if n == nil && member.Group == queue.BrokerName {
+			n = member
+		}
+	}
+	return addressOf(n)
 }

@@ -162,8 +162,8 @@ func (g *groups) allQueues(group *sharing) []client.Queue {
 	if g.polling != nil {
 		return all
 	}
-	for _, n := range g.cluster.Brokers {
-		all = append(all, client.Queue{Topic: proto.RetryTopic(group.name), BrokerName: n.String()})
+	for _, name := range g.cluster.Groups {
+		all = append(all, client.Queue{Topic: proto.RetryTopic(group.name), BrokerName: name})
 	}
 	return all
 }
@@ -177,7 +177,7 @@ func (g *groups) memberOptions(m *fleetMember, group *sharing) []client.PushOpti
 		client.WithNameServers(g.cluster.NameServerAddresses()...), client.WithGroup(group.name), client.WithConsumeFrom(client.FromFirst),
 		client.WithHandler(g.handler(m, m.env, group)), client.WithStrategy(g.strategyOf(group, m)), client.WithConcurrency(g.concurrency),
 		client.WithBatchSize(g.batch), client.WithOffsetStoring(g.persist), client.WithHold(g.work.hold), client.WithPullTimeout(g.work.hold + 2*time.Second),
-		client.WithRequestTimeout(2 * time.Second), client.WithRouteRefresh(5 * time.Second),
+		client.WithRequestTimeout(2 * time.Second), client.WithRouteRefresh(g.refreshEvery()),
 	}
 	for _, topic := range g.topics {
 		options = append(options, client.WithSubscription(topic, client.Tags("*")))
@@ -229,7 +229,7 @@ func (g *groups) resetNowAndThen() {
 			ago := time.Duration(random.Between(0, int64(g.work.for_)))
 			reset.To = (g.observer.Clock.Wall() - env.WallMillis(ago.Milliseconds())).Time()
 		}
-		for _, n := range g.cluster.Brokers {
+		for _, n := range g.masters() {
 			g.reset(admin, n, reset)
 		}
 	}

@@ -102,13 +102,13 @@ func (g *groups) reset(admin *client.Admin, n *cluster.Node, reset client.Reset)
 	group := g.groupNamed(reset.Group)
 	pending := map[client.Queue]*queueReset{}
 	for _, queue := range g.queues {
-		if queue.Topic == reset.Topic && queue.BrokerName == n.String() {
+		if queue.Topic == reset.Topic && queue.BrokerName == n.Group {
 			pending[queue] = &queueReset{called: g.observer.Clock.Now(), by: reset}
 			group.queue(queue).resets = append(group.queue(queue).resets, pending[queue])
 		}
 	}
 	g.Operations++
-	broker := client.Broker{Name: n.String(), Address: addressOf(n)}
+	broker := client.Broker{Name: n.Group, Address: addressOf(n)}
 	positions, err := admin.ResetOffset(context.Background(), broker, reset)
 	if errors.Is(err, client.ErrNotSent) {
 		// order does not matter: each has a list of its own
@@ -193,7 +193,7 @@ func (g *groups) lookAtQueues(m *fleetMember, group *sharing) {
 func (g *groups) watch() {
 	net, random := newRawClient(g.observer), g.kernel.Stream("watch")
 	for {
-		g.observer.Tasks.Sleep(time.Duration(random.Between(0, int64(400*time.Millisecond))))
+		g.observer.Tasks.Sleep(time.Duration(random.Between(0, int64(g.lookEvery(400*time.Millisecond)))))
 		if len(g.queues) == 0 {
 			continue
 		}
@@ -206,7 +206,7 @@ func (g *groups) watch() {
 			continue
 		}
 		if offset, err := strconv.ParseInt(answer.Fields["offset"], 10, 64); err == nil {
-			at := committedAt{client.QueueOffset(offset), g.node(queue).Broker()}
+			at := committedAt{client.QueueOffset(offset), g.broker(queue)}
 			g.committed(group, queue, groupCommit{at, asked, resets})
 		}
 	}

@@ -178,7 +178,7 @@ func (g *groups) demandReset(probe *pubsubClient, group *sharing) {
 	}
 	topic := g.topics[probe.random.IntN(len(g.topics))]
 	crash := g.flush && probe.random.Chance(0.5)
-	for _, n := range g.cluster.Brokers {
+	for _, n := range g.masters() {
 		called := g.observer.Clock.Now()
 		if !g.reset(admin, n, client.Reset{Group: group.name, Topic: topic, To: env.WallMillis(1).Time()}) {
 			g.failLiveness("nothing is broken, and %s refuses to reset %s", n, group.name)
@@ -186,7 +186,7 @@ func (g *groups) demandReset(probe *pubsubClient, group *sharing) {
 		}
 		g.kernel.Mark("reset while all was quiet")
 		for _, queue := range g.queues {
-			if q := group.queue(queue); queue.Topic == topic && queue.BrokerName == n.String() {
+			if q := group.queue(queue); queue.Topic == topic && queue.BrokerName == n.Group {
 				// Former requests that were not answered have been carried out by now, or never will be.
 				q.resets = q.resets[len(q.resets)-1:]
 			}
@@ -216,7 +216,7 @@ func (g *groups) losePower(n *cluster.Node) {
 // demandBegun demands that a group begins again soon with all queues of a topic at a broker.
 func (g *groups) demandBegun(group *sharing, n *cluster.Node, topic string, called env.Instant) {
 	for _, queue := range g.queues {
-		if queue.Topic != topic || queue.BrokerName != n.String() || g.end(queue) == 0 {
+		if queue.Topic != topic || queue.BrokerName != n.Group || g.end(queue) == 0 {
 			continue
 		}
 		q := group.queue(queue)

@@ -88,7 +88,7 @@ func (o *orderly) memberOptions(m *fleetMember) []client.PushOption {
 		client.WithNameServers(o.cluster.NameServerAddresses()...), client.WithGroup(orderlyGroup), client.WithConsumeFrom(client.FromFirst),
 		client.WithOrderlyHandler(o.handler(m, m.env, m.life)), client.WithBatchSize(o.batch), client.WithOffsetStoring(o.persist),
 		client.WithSuspendTime(100 * time.Millisecond), client.WithHold(o.work.hold), client.WithPullTimeout(o.work.hold + 2*time.Second),
-		client.WithRequestTimeout(2 * time.Second), client.WithRouteRefresh(5 * time.Second),
+		client.WithRequestTimeout(2 * time.Second), client.WithRouteRefresh(o.refreshEvery()),
 	}
 	for _, topic := range o.topics {
 		options = append(options, client.WithSubscription(topic, client.Tags("*")))
@@ -168,7 +168,7 @@ func (o *orderly) succeeded(messages []*client.Received) {
 func (o *orderly) watch() {
 	net, random := newRawClient(o.observer), o.kernel.Stream("watch")
 	for {
-		o.observer.Tasks.Sleep(time.Duration(random.Between(0, int64(500*time.Millisecond))))
+		o.observer.Tasks.Sleep(time.Duration(random.Between(0, int64(o.lookEvery(500*time.Millisecond)))))
 		if len(o.queues) == 0 {
 			continue
 		}
@@ -191,7 +191,7 @@ func (o *orderly) committed(queue client.Queue, offset client.QueueOffset) {
 		o.failSafety("%v: %d is committed, though only %d messages were handled", queue, offset, o.next[queue])
 	}
 	// What came with pulls is durable at the next save only, so a broker may begin anew with less.
-	now := committedAt{offset, o.node(queue).Broker()}
+	now := committedAt{offset, o.broker(queue)}
 	if before := o.seen[queue]; now.broker != nil && before.broker == now.broker && offset < before.offset {
 		o.failSafety("%v: the committed offset went back from %d to %d", queue, before.offset, offset)
 	}

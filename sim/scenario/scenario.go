@@ -28,7 +28,8 @@ type Scenario struct {
 
 // All lists the scenarios.
 func All() []Scenario {
-	return []Scenario{pubsubScenario, storeCrashScenario, diskFaultsScenario, damagedFilesScenario, orderlyScenario, filtersScenario, broadcastScenario, longpollScenario, flowScenario, groupsScenario, litePullScenario, retryScenario, timerScenario, transactionScenario, delayScenario, popScenario, popPushScenario, dedupScenario, aclScenario, replicationScenario, failoverScenario, splitBrainScenario, rollingRestartScenario, replaceDiskScenario, migrateScenario, uncleanScenario, controllerScenario}
+	return []Scenario{pubsubScenario, storeCrashScenario, diskFaultsScenario, damagedFilesScenario, orderlyScenario, filtersScenario, broadcastScenario, longpollScenario, flowScenario, groupsScenario, litePullScenario, retryScenario, timerScenario, transactionScenario, delayScenario, popScenario, popPushScenario, dedupScenario, aclScenario, replicationScenario, failoverScenario, splitBrainScenario, rollingRestartScenario, replaceDiskScenario, migrateScenario, uncleanScenario, controllerScenario,
+		inGroups(timerScenario), inGroups(transactionScenario), inGroups(groupsScenario), inGroups(orderlyScenario)}
 }
 
 // Find returns a scenario by name.
@@ -76,6 +77,8 @@ type run struct {
 	kernel  *sim.Kernel
 	draw    *draw
 	phase   string
+	// elected says that brokers come in groups that elect their masters.
+	elected bool
 }
 
 // stepsMax ends a run that spins.
