@@ -70,9 +70,18 @@ func (b *Broker) validateCopies() error {
 		wrong("brokerId: %d is the id of a slave: remove the key or set it to 0, or set brokerRole=SLAVE", b.BrokerID)
 	}
 	if b.TotalReplicas < b.InSyncReplicas {
-		wrong("totalReplicas: %d is less than inSyncReplicas, %d: nothing could be acknowledged; raise it to the number of brokers called %s, or lower inSyncReplicas", b.TotalReplicas, b.InSyncReplicas, b.BrokerName)
+		// Of an elected master minInSyncReplicas is what was set: the other key follows from it.
+		key := "inSyncReplicas"
+		if b.ControllerMode && b.InSyncReplicas == b.MinInSyncReplicas {
+			key = "minInSyncReplicas"
+		}
+		wrong("totalReplicas: %d is less than %s, %d: nothing could be acknowledged; raise it to the number of brokers called %s, or lower %s", b.TotalReplicas, key, b.InSyncReplicas, b.BrokerName, key)
 	}
-	if b.InSyncReplicas < b.MinInSyncReplicas {
+	switch {
+	case b.InSyncReplicas >= b.MinInSyncReplicas:
+	case b.ControllerMode:
+		wrong("minInSyncReplicas: %d is more than inSyncReplicas, %d: with enableControllerMode=true it says everything: remove inSyncReplicas", b.MinInSyncReplicas, b.InSyncReplicas)
+	default:
 		wrong("minInSyncReplicas: %d is more than inSyncReplicas, %d: lower it, or raise inSyncReplicas", b.MinInSyncReplicas, b.InSyncReplicas)
 	}
 	if b.Housekeeping <= b.SignOfLife {

@@ -27,6 +27,9 @@ func (b *Broker) validateElected() error {
 		if b.ControllerAddr != "" {
 			return errors.New("controllerAddr: without enableControllerMode=true no controller is asked and nobody is elected: set it, or remove controllerAddr")
 		}
+		if b.Learner {
+			return errors.New("asyncLearner: without enableControllerMode=true there is no in-sync set to stay out of, and the broker is what brokerRole says: set it and controllerAddr, or remove asyncLearner")
+		}
 		return nil
 	}
 	var mistakes []error

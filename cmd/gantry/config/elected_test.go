@@ -24,9 +24,13 @@ func TestABrokerThatControllersElectNeedsTheirAddresses(t *testing.T) {
 		electedBroker + "inSyncReplicas=2":                           "inSyncReplicas: 2 with enableControllerMode=true",
 		electedBroker + "haMasterAddress=10.0.0.1:10912":             "haMasterAddress: with enableControllerMode=true",
 		"controllerAddr=10.0.0.1:9878":                               "controllerAddr: without enableControllerMode=true no controller is asked",
+		"asyncLearner=true":                                          "asyncLearner: without enableControllerMode=true there is no in-sync set to stay out of",
+		electedBroker + "minInSyncReplicas=3\ntotalReplicas=2":       "totalReplicas: 2 is less than minInSyncReplicas, 3",
+		electedBroker + "minInSyncReplicas=3\ninSyncReplicas=2":      "with enableControllerMode=true it says everything: remove inSyncReplicas",
 		"allAckInSyncStateSet=true":                                  "set enableControllerMode=true and controllerAddr",
 		"enableControllerMode=true\ncontrollerAddr=10.0.0.1:9878:10": "is not host:port;host:port",
 	} {
 		require.Contains(t, mistakeIn(t, line), want, line)
 	}
+	require.NotContains(t, mistakeIn(t, electedBroker+"minInSyncReplicas=3\ntotalReplicas=2"), " inSyncReplicas", "that key was not set, and is refused here")
 }

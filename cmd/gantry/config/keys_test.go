@@ -96,7 +96,7 @@ func drawCopies(t *rapid.T, b *Broker) {
 		b.InSyncReplicas, b.MinInSyncReplicas, b.TotalReplicas = 1, 1, 1
 		b.DeadAfter = max(b.DeadAfter, 3*b.BeatInterval)
 	}
-	b.AllAck = b.AllAck && b.ControllerMode
+	b.AllAck, b.Learner = b.AllAck && b.ControllerMode, b.Learner && b.ControllerMode
 }
 
 func TestWhatIsPrintedReadsBackAsTheSame(t *testing.T) {
