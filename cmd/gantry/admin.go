@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -72,6 +73,27 @@ func (f *adminFlags) with(cmd *cobra.Command, run func(ctx context.Context, s *s
 		return err
 	}
 	return f.withNames(cmd, names, run)
+}
+
+// withBroker is with for commands that may be given the address of a broker. That one is asked itself, so it needs no name server.
+func (f *adminFlags) withBroker(cmd *cobra.Command, broker string, run func(ctx context.Context, s *session) error) error {
+	names := cmp.Or(f.names, os.Getenv("NAMESRV_ADDR"))
+	if broker == "" || names != "" {
+		var err error
+		if names, err = f.nameServers(); err != nil {
+			return err
+		}
+	} else if _, err := config.NameServers(broker); err != nil {
+		return wrongUsage("-b: %w", err)
+	}
+	return f.withNames(cmd, cmp.Or(names, broker), func(ctx context.Context, s *session) error {
+		err := run(ctx, s)
+		var failed *failure
+		if broker != "" && !errors.As(err, &failed) && (errors.Is(err, client.ErrNotSent) || isUnreachable(err)) {
+			return &failure{cause: err, code: exitUnreachable, advice: "see that a broker runs at " + broker + " and that it can be reached from here"}
+		}
+		return err
+	})
 }
 
 // withNames is with for commands that may do without name servers.

@@ -43,7 +43,7 @@ func newAskBrokers(f *adminFlags, cmd *cobra.Command, ask func(context.Context, 
 		if err := oneOf(cmd, "brokerAddr", "clusterName"); err != nil {
 			return err
 		}
-		return f.with(cmd, func(ctx context.Context, s *session) error {
+		return f.withBroker(cmd, at.broker, func(ctx context.Context, s *session) error {
 			brokers, err := at.members(ctx, s, false)
 			if err != nil {
 				return err
@@ -76,7 +76,7 @@ what there is with getBrokerConfig.`,
 			if err := errors.Join(oneOf(cmd, "brokerAddr", "clusterName"), required(cmd, "key"), given(cmd, "value")); err != nil {
 				return err
 			}
-			return f.with(cmd, func(ctx context.Context, s *session) error { return f.updateBrokerConfig(ctx, s, &change) })
+			return f.withBroker(cmd, change.at.broker, func(ctx context.Context, s *session) error { return f.updateBrokerConfig(ctx, s, &change) })
 		},
 	}
 	change.at.add(cmd, "clusterName", "change")

@@ -49,7 +49,7 @@ func newCleaning(f *adminFlags, c cleaning) *cobra.Command {
 			if broker != "" && cluster != "" {
 				return wrongUsage("give either -b (--brokerAddr) or -c (--cluster), or neither for all brokers")
 			}
-			return f.with(cmd, func(ctx context.Context, s *session) error { return f.clean(ctx, s, c, broker, cluster) })
+			return f.withBroker(cmd, broker, func(ctx context.Context, s *session) error { return f.clean(ctx, s, c, broker, cluster) })
 		},
 	}
 	cmd.Flags().StringVarP(&broker, "brokerAddr", "b", "", "tell the broker with this `address`, host:port")

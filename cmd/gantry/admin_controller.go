@@ -55,7 +55,7 @@ func (f *adminFlags) withController(cmd *cobra.Command, o *controllerOption, run
 	return f.withNames(cmd, cmp.Or(f.names, os.Getenv("NAMESRV_ADDR"), o.address), func(ctx context.Context, s *session) error {
 		var failed []error
 		for _, address := range addresses {
-			err := run(ctx, s, address)
+			err := noController(run(ctx, s, address))
 			if !errors.Is(err, client.ErrNoLeader) && !errors.Is(err, client.ErrNotSent) && !isUnreachable(err) {
 				return err
 			}
@@ -63,6 +63,17 @@ func (f *adminFlags) withController(cmd *cobra.Command, o *controllerOption, run
 		}
 		return &failure{cause: errors.Join(failed...), code: exitUnreachable, advice: "see that most of the controllers run and reach each other (getControllerMetaData), and that they can be reached from here"}
 	})
+}
+
+// noController tells whoever took a name server or a broker for a controller where controllers are. That a copy sends to its master helps nobody here.
+func noController(err error) error {
+	var failed *failure
+	var answer *client.ResponseError
+	if errors.As(err, &failed) || !errors.As(err, &answer) || answer.Code != proto.RespRequestCodeNotSupported && answer.Code != proto.RespServiceNotAvailable {
+		return err
+	}
+	return &failure{cause: fmt.Errorf("%s is no controller: it does not serve %s", answer.Address, proto.RequestName(answer.Request)), code: exitFailed,
+		advice: "name controllers with -a: they listen at the ports in controllerDLegerPeers, usually 9878"}
 }
 
 func newGetControllerMetaData(f *adminFlags) *cobra.Command {
@@ -296,5 +307,5 @@ func (f *adminFlags) atControllers(cmd *cobra.Command, o *controllerOption, run 
 	for i, address := range addresses {
 		controllers[i].Address = address
 	}
-	return f.withNames(cmd, cmp.Or(f.names, os.Getenv("NAMESRV_ADDR"), o.address), func(ctx context.Context, s *session) error { return run(ctx, s, controllers) })
+	return f.withNames(cmd, cmp.Or(f.names, os.Getenv("NAMESRV_ADDR"), o.address), func(ctx context.Context, s *session) error { return noController(run(ctx, s, controllers)) })
 }

@@ -26,7 +26,7 @@ also tell which connections they refused and why, and slaves why they do not fol
 			if err := oneOf(cmd, "brokerAddr", "clusterName"); err != nil {
 				return err
 			}
-			return f.with(cmd, func(ctx context.Context, s *session) error {
+			return f.withBroker(cmd, at.broker, func(ctx context.Context, s *session) error {
 				return repeat(ctx, time.Duration(interval)*time.Second, func() error { return f.haStatus(ctx, s, &at) })
 			})
 		},

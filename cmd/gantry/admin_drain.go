@@ -32,7 +32,7 @@ Brokers whose role is configured cannot hand over. Take their write permission w
 			if wait <= 0 {
 				return wrongUsage("--wait: %s is not how long to wait", wait)
 			}
-			return f.with(cmd, func(ctx context.Context, s *session) error {
+			return f.withBroker(cmd, broker, func(ctx context.Context, s *session) error {
 				now, err := s.admin.DrainBroker(ctx, broker, over)
 				if err != nil {
 					return err

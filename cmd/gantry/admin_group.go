@@ -37,7 +37,7 @@ new group they are as brokers make groups by themselves. (Apache's mqadmin would
 				return err
 			}
 			change.typed = cmd.Flags()
-			return f.with(cmd, func(ctx context.Context, s *session) error { return f.updateSubGroup(ctx, s, &change) })
+			return f.withBroker(cmd, change.at.broker, func(ctx context.Context, s *session) error { return f.updateSubGroup(ctx, s, &change) })
 		},
 	}
 	change.at.add(cmd, "clusterName", "make it at")
@@ -143,7 +143,7 @@ online bring it back where brokers make groups by themselves, so stop them first
 			if err := errors.Join(required(cmd, "groupName"), oneOf(cmd, "brokerAddr", "clusterName")); err != nil {
 				return err
 			}
-			return f.with(cmd, func(ctx context.Context, s *session) error { return f.deleteSubGroup(ctx, s, &at, group, offsets) })
+			return f.withBroker(cmd, at.broker, func(ctx context.Context, s *session) error { return f.deleteSubGroup(ctx, s, &at, group, offsets) })
 		},
 	}
 	at.add(cmd, "clusterName", "delete it from")

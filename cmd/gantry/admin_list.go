@@ -73,7 +73,7 @@ func newListChange[T any](f *adminFlags, cmd *cobra.Command, c listChange[T]) *c
 		if err != nil {
 			return wrongUsage("-f: %w", err)
 		}
-		return f.with(cmd, func(ctx context.Context, s *session) error { return changeList(ctx, f, s, &at, c, list) })
+		return f.withBroker(cmd, at.broker, func(ctx context.Context, s *session) error { return changeList(ctx, f, s, &at, c, list) })
 	}
 	at.add(cmd, "clusterName", "make them at")
 	cmd.Flags().StringVarP(&path, "filename", "f", "", "`file` with the list; required")

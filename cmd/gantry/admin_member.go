@@ -125,7 +125,7 @@ func newProducer(f *adminFlags) *cobra.Command {
 			if err := required(cmd, "broker"); err != nil {
 				return err
 			}
-			return f.with(cmd, func(ctx context.Context, s *session) error {
+			return f.withBroker(cmd, broker, func(ctx context.Context, s *session) error {
 				all, err := s.admin.AllProducers(ctx, broker)
 				if err != nil {
 					return err

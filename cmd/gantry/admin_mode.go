@@ -31,7 +31,7 @@ in Java, WithBrokerRebalance in Go). Topic and group must be there.`,
 			if wanted.Mode, err = parseMode(mode); err != nil {
 				return err
 			}
-			return f.with(cmd, func(ctx context.Context, s *session) error { return f.setConsumeMode(ctx, s, &at, wanted) })
+			return f.withBroker(cmd, at.broker, func(ctx context.Context, s *session) error { return f.setConsumeMode(ctx, s, &at, wanted) })
 		},
 	}
 	at.add(cmd, "clusterName", "set it at")

@@ -143,7 +143,7 @@ func newBrokerConsumeStats(f *adminFlags) *cobra.Command {
 			if err := required(cmd, "brokerAddr"); err != nil {
 				return err
 			}
-			return f.with(cmd, func(ctx context.Context, s *session) error {
+			return f.withBroker(cmd, q.broker, func(ctx context.Context, s *session) error {
 				list, err := s.admin.AllConsumeStats(ctx, q.broker, q.ordered)
 				if err != nil {
 					return err

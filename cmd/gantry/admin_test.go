@@ -412,3 +412,35 @@ func TestToolsSeeWhatAQueueSaysOfItsMessages(t *testing.T) {
 	require.Contains(t, b.run(1, "queryCq -t orders -q 0 -i 3"), "has no message 3: it has [0, 3)")
 	require.Contains(t, b.run(1, "queryCq -t nosuch -q 0 -i 3"), "see the topics there are with topicList")
 }
+
+func TestABrokerWhoseAddressIsGivenIsAskedWithoutNameServers(t *testing.T) {
+	b := standaloneToTool(t)
+	t.Setenv("NAMESRV_ADDR", "")
+	for _, line := range []string{"haStatus", "brokerStatus", "getBrokerConfig", "deleteExpiredCommitLog", "producer", "brokerConsumeStats", "updateBrokerConfig -k longPollingEnable -v true"} {
+		code, out, errText := called(t, strings.Fields("mqadmin "+line+" -b "+b.broker)...)
+		require.Zero(t, code, "%s: %s%s", line, out, errText)
+	}
+	nobody := freeAddress(t)
+	code, _, errText := called(t, "mqadmin", "drain", "-b", nobody)
+	require.Equal(t, exitUnreachable, code)
+	require.Contains(t, errText, "to fix it: see that a broker runs at "+nobody)
+	code, _, errText = called(t, "mqadmin", "haStatus", "-b", "broker-a")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errText, `-b: "broker-a" is not host:port`)
+	code, _, errText = called(t, "mqadmin", "haStatus", "-c", "DefaultCluster")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errText, "no name server is given")
+}
+
+func TestWhoIsTakenForAControllerIsToldToBeNone(t *testing.T) {
+	b := standaloneToTool(t)
+	for _, line := range []string{"getControllerMetaData -a " + b.names, "getSyncStateSet -b broker-a -a " + b.broker, "getControllerConfig -a " + b.names} {
+		said := b.run(exitFailed, line)
+		require.Contains(t, said, " is no controller: it does not serve ", line)
+		require.Contains(t, said, "they listen at the ports in controllerDLegerPeers, usually 9878", line)
+	}
+	// A copy sends to its master, which is no controller either.
+	err := noController(&client.ResponseError{Request: proto.ReqControllerGetMetadataInfo, Code: proto.RespServiceNotAvailable, Remark: "send it to the master", Address: "a:1"})
+	require.ErrorContains(t, err, "a:1 is no controller: it does not serve CONTROLLER_GET_METADATA_INFO\n  to fix it: name controllers")
+	require.NotContains(t, err.Error(), "master")
+}

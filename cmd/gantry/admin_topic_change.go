@@ -76,7 +76,7 @@ func newUpdateTopicPerm(f *adminFlags) *cobra.Command {
 			if perm != 2 && perm != 4 && perm != 6 {
 				return wrongUsage("-p: %d is none of 2 (write), 4 (read), 6 (both)", perm)
 			}
-			return f.with(cmd, func(ctx context.Context, s *session) error {
+			return f.withBroker(cmd, at.broker, func(ctx context.Context, s *session) error {
 				return f.updateTopicPerm(ctx, s, &at, topic, proto.Perm(perm))
 			})
 		},
