@@ -47,6 +47,9 @@
 //	elected_test.go      controllers, and brokers that follow a master that is killed or stops
 //	metrics_test.go      scrapes before and after, readiness, ports that are taken
 //	deploy_test.go       alerts and boards against a live scrape
+//	layout_test.go       the layouts of Docker Compose against the binary
+//	manifest_test.go     the manifests of Kubernetes against the binary
+//	objects_test.go      as much of objects of Kubernetes as is looked at
 //	watchit_test.go      README.md's "Watch it"
 //	tenminutes_test.go   the commands of README.md's first ten minutes, and what they print
 //	readme_test.go       the other commands of README.md

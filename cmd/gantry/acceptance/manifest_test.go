@@ -1,6 +1,7 @@
 package acceptance_test
 
 import (
+	"maps"
 	"net"
 	"path/filepath"
 	"slices"
@@ -44,54 +45,121 @@ func TestEndToEndManifestsAreWhatTheBinaryTakes(t *testing.T) {
 // checkPods checks a StatefulSet.
 func checkPods(t *testing.T, name string, m *manifest, all []manifest, servers, controllers map[string]bool) {
 	t.Helper()
-	require.True(t, m.selects().match(m.Spec.Template.Metadata.Labels), "%s %s selects its own pods", name, m.Metadata.Name)
+	where := name + " " + m.Metadata.Name
+	require.True(t, m.selects().match(m.labels()), "%s selects its own pods", where)
 	require.True(t, slices.ContainsFunc(all, func(s manifest) bool {
-		return s.Kind == "Service" && s.Metadata.Name == m.Spec.ServiceName && s.selects().match(m.Spec.Template.Metadata.Labels)
-	}),
-		"%s %s: its service exists, and has its pods", name, m.Metadata.Name)
+		return s.Kind == "Service" && s.Metadata.Name == m.Spec.ServiceName && s.selects().match(m.labels())
+	}), "%s: its service exists, and has its pods", where)
 	require.Len(t, m.Spec.Template.Spec.Containers, 1)
-	c := m.Spec.Template.Spec.Containers[0]
-	n := nodeOf{where: name + " " + m.Metadata.Name, args: c.Args, ports: map[string]int{}, servers: servers, controllers: controllers, probes: []probe{c.Liveness.HTTPGet, c.Readiness.HTTPGet}}
-	require.Equal(t, []string{"/healthz", "/readyz"}, []string{n.probes[0].Path, n.probes[1].Path}, "%s: what is not well is started again, what is not ready gets no requests", n.where)
-	for _, p := range c.Ports {
-		n.ports[p.Name] = p.ContainerPort
-	}
+	c := m.container()
+	n := nodeOf{where: where, args: c.Args, ports: m.ports(), servers: servers, controllers: controllers, probes: []probe{c.Liveness.HTTPGet, c.Readiness.HTTPGet}}
+	require.Equal(t, []string{"/healthz", "/readyz"}, []string{n.probes[0].Path, n.probes[1].Path}, "%s: what is not well is started again, what is not ready gets no requests", where)
 	for _, v := range c.VolumeMounts {
-		require.True(t, slices.ContainsFunc(m.Spec.Claims, func(claim struct{ Metadata struct{ Name string } }) bool { return claim.Metadata.Name == v.Name }), n.where)
+		require.True(t, slices.ContainsFunc(m.Spec.Claims, func(c claim) bool { return c.Metadata.Name == v.Name }), where)
 		n.mounts = append(n.mounts, v.MountPath)
 	}
+	for _, claim := range m.Spec.Claims {
+		require.Subset(t, []string{"ReadWriteOnce", "ReadWriteOncePod"}, claim.Spec.AccessModes, "%s: a volume belongs to one pod", where)
+		require.Len(t, claim.Spec.AccessModes, 1, where)
+		require.Regexp(t, `^[1-9][0-9]*Gi$`, claim.Spec.Resources.Requests.Storage, where)
+	}
 	n.check(t)
-	if m.Spec.Template.Spec.Containers[0].Args[0] == "broker" && !slices.Contains(n.args, "--enableControllerMode") {
-		require.Equal(t, 1, m.Spec.Replicas, "%s: each broker has an id of its own", n.where)
+	checkSurvival(t, where, m, all)
+}
+
+// graceOfBrokers is longer than a broker takes to hand over and to save everything; where nothing is said Kubernetes gives a process 30 s.
+const graceOfBrokers = 60
+
+// checkSurvival requires that pods get the time to stop in order, and that no machine takes two copies of anything with it.
+func checkSurvival(t *testing.T, where string, m *manifest, all []manifest) {
+	t.Helper()
+	args := m.container().Args
+	elected := slices.Contains(args, "--enableControllerMode") || slices.Contains(args, "--enableControllerInNamesrv")
+	grace := m.Spec.Template.Spec.Grace
+	if args[0] == "broker" {
+		require.NotNil(t, grace, "%s: a broker is given the time to stop", where)
+		require.True(t, elected || m.Spec.Replicas == 1, "%s: each broker has an id of its own", where)
+	}
+	require.True(t, grace == nil || *grace >= graceOfBrokers, "%s: too short to stop in order", where)
+	require.True(t, m.Spec.Replicas == 1 || m.Spec.Management == "Parallel", "%s: who waits for others to be ready waits for itself", where)
+	wanted := m.labels()
+	if args[0] == "broker" {
+		wanted = labels{"part": "broker", "group": m.labels()["group"]}
+	}
+	if _, pods := sets(all, wanted); pods == 1 || args[0] == "namesrv" && !elected {
+		return
+	}
+	anti := m.Spec.Template.Spec.Affinity.Anti.Required
+	require.Len(t, anti, 1, "%s: its pods are lost together if they share a machine", where)
+	require.Equal(t, "kubernetes.io/hostname", anti[0].TopologyKey, where)
+	_, pods := sets(all, wanted)
+	_, apart := sets(all, anti[0].Selector.MatchLabels)
+	require.Equal(t, pods, apart, "%s: all of them are kept apart, and no others", where)
+}
+
+// checkSelection checks what is about pods: that there are such, and what it says of them.
+func checkSelection(t *testing.T, name string, m *manifest, all []manifest) {
+	t.Helper()
+	where := name + " " + m.Kind + " " + m.Metadata.Name
+	about, _ := sets(all, m.selects())
+	require.NotEmpty(t, about, "%s is about no pods", where)
+	switch m.Kind {
+	case "Service":
+		checkService(t, where, m, about)
+	case "PodDisruptionBudget":
+		// With none nobody could empty a machine; with two a majority of three would go, or both copies.
+		require.Equal(t, 1, m.Spec.MaxUnavailable, where)
+		require.Nil(t, m.Spec.MinAvailable, where)
+	case "NetworkPolicy":
+		checkPolicy(t, where, m, about)
+	default:
+		require.Fail(t, "nobody checks this kind", where)
 	}
 }
 
-// checkSelection checks what is about pods: that there are such, and that they have the ports.
-func checkSelection(t *testing.T, name string, m *manifest, all []manifest) {
+// checkService requires that each pod has a name in DNS, also before it is ready: it becomes ready only if others find it.
+func checkService(t *testing.T, where string, m *manifest, about []*manifest) {
 	t.Helper()
-	found := false
-	for i := range all {
-		pods := &all[i]
-		if pods.Kind != "StatefulSet" || !m.selects().match(pods.Spec.Template.Metadata.Labels) {
-			continue
-		}
-		found = true
-		ports := map[string]int{}
-		for _, p := range pods.Spec.Template.Spec.Containers[0].Ports {
-			ports[p.Name] = p.ContainerPort
-		}
+	require.Equal(t, "None", m.Spec.ClusterIP, "%s: each pod is asked by its own name", where)
+	require.Empty(t, m.Spec.Type, where)
+	require.True(t, m.Spec.NotReady, "%s: pods that are not ready are found, too", where)
+	require.NotEmpty(t, m.Spec.Ports, where)
+	for _, set := range about {
+		require.Equal(t, set.Spec.ServiceName, m.Metadata.Name, where)
 		for _, p := range m.Spec.Ports {
-			require.Equal(t, p.Port, ports[p.TargetPort], "%s %s %s", name, m.Kind, m.Metadata.Name)
-		}
-		for _, rule := range m.Spec.Ingress {
-			for _, p := range rule.Ports {
-				if text, named := p.Port.(string); named {
-					require.Contains(t, ports, text, "%s %s", name, m.Kind)
-				}
-			}
+			require.Equal(t, p.Port, set.ports()[p.TargetPort], where)
 		}
 	}
-	require.True(t, found, "%s: %s %s is about no pods", name, m.Kind, m.Metadata.Name)
+}
+
+// checkPolicy requires that what may be reached is there, and that the replication port is for the pods themselves only.
+func checkPolicy(t *testing.T, where string, m *manifest, about []*manifest) {
+	t.Helper()
+	require.Equal(t, []string{"Ingress"}, m.Spec.PolicyTypes, where)
+	let := map[int]bool{} // by port; whether only the pods themselves are let in
+	for _, rule := range m.Spec.Ingress {
+		for _, from := range rule.From {
+			require.Equal(t, m.selects(), from.PodSelector.MatchLabels, where)
+		}
+		for _, p := range rule.Ports {
+			number, is := p.Port.(int)
+			for _, set := range about {
+				if text, named := p.Port.(string); named {
+					number, is = set.ports()[text], true
+				}
+			}
+			require.True(t, is && slices.ContainsFunc(about, func(set *manifest) bool { return slices.Contains(slices.Collect(maps.Values(set.ports())), number) }),
+				"%s: no container has port %v", where, p.Port)
+			let[number] = len(rule.From) > 0
+		}
+	}
+	for _, set := range about {
+		for name, number := range set.ports() {
+			own, reached := let[number]
+			require.True(t, reached, "%s: nobody is let in at port %s", where, name)
+			require.Equal(t, name == "copies", own, "%s: port %s", where, name)
+		}
+	}
 }
 
 // What the manifests ask the processes, those answer: the arguments of the single layout, with other ports and directories.
