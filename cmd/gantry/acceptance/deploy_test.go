@@ -212,7 +212,7 @@ func checkBoard(t *testing.T, scrape *promtest.Scrape) {
 			check(t, scrape, named{p.Title, here.Replace(target.Expr)})
 		}
 	}
-	require.Equal(t, []string{"Overview", "Send", "Consume", "Storage", "Delay and retry", "Transactions", "Runtime"}, rows)
+	require.Equal(t, []string{"Overview", "Send", "Consume", "Storage", "Copies and controllers", "Delay and retry", "Transactions", "Runtime"}, rows)
 	for _, v := range board.Templating.List {
 		if v.Type != "query" {
 			continue
