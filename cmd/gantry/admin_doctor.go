@@ -17,8 +17,8 @@ func newDoctor(f *adminFlags) *cobra.Command {
 		Use:   "doctor",
 		Short: "Look for what usually goes wrong, and say how to fix it",
 		Long: `Looks for what usually goes wrong in a cluster, and says how to fix each finding: name servers that do not answer or disagree, brokers whose
-address cannot be reached from here, brokers that take each other's place, clocks, full disks, permissions, topics without queues, and groups that
-nobody consumes for. It changes nothing.
+address cannot be reached from here, brokers that take each other's place, controllers that cannot elect a master, clocks, full disks, permissions,
+topics without queues, and groups that nobody consumes for. It changes nothing.
 
 Exit codes: 0 nothing was found, 3 there are warnings, 1 there are errors, 4 no name server answers.`,
 		Example: `  gantry admin doctor -n localhost:9876
@@ -42,6 +42,7 @@ Exit codes: 0 nothing was found, 3 there are warnings, 1 there are errors, 4 no 
 type examination struct {
 	nameServers []nameServerFacts
 	brokers     []brokerFacts
+	elections   []*electionFacts
 	topics      []topicFacts
 	members     map[string]int // members of the groups that are behind, by group
 	skipped     []finding      // what could not be looked at
@@ -101,6 +102,7 @@ func (s *session) examine(ctx context.Context, cluster string) (*examination, er
 	for _, a := range answers {
 		x.brokers = append(x.brokers, a.value)
 	}
+	s.examineElections(ctx, x)
 	s.examineTopics(ctx, cluster, x)
 	s.examineGroups(ctx, x)
 	return x, nil

@@ -30,7 +30,7 @@ type finding struct {
 func (x *examination) findings() []finding {
 	var all []finding
 	checks := []func(*examination) []finding{
-		checkNameServers, checkAgreement, checkMasters, checkReachable, checkIdentity, checkClocks, checkDisks, checkHealth, checkCopies,
+		checkNameServers, checkAgreement, checkMasters, checkReachable, checkIdentity, checkClocks, checkDisks, checkHealth, checkControllers, checkCopies,
 		checkPermissions, checkTopics, checkGroups,
 	}
 	if len(x.brokers) == 0 {

@@ -52,7 +52,7 @@ func TestADoctorFindsNothingInAHealthyCluster(t *testing.T) {
 		require.Equal(t, fine, f.Level, f.What)
 		require.Empty(t, f.Fix)
 	}
-	require.Len(t, v.Findings, 12, "each check says what it has seen")
+	require.Len(t, v.Findings, 13, "each check says what it has seen")
 	require.NoError(t, v.verdict())
 	require.Contains(t, shown(t, v, false), "\nnothing is wrong\n")
 }
@@ -159,6 +159,64 @@ func requireFound(t *testing.T, c trouble) {
 	require.Contains(t, found[0].what, c.what)
 	require.Contains(t, found[0].fix, c.fix)
 	require.Len(t, found, 1, "and nothing else")
+}
+
+// elects gives the brokers of a healthy cluster controllers.
+func elects(x *examination) *electionFacts {
+	e := &electionFacts{brokers: []*brokerFacts{&x.brokers[0], &x.brokers[1]}, sets: &client.ReplicaSets{}}
+	for _, address := range []string{"10.0.0.4:9878", "10.0.0.5:9878", "10.0.0.6:9878"} {
+		e.controllers = append(e.controllers, controllerFacts{address: address})
+	}
+	for _, b := range e.brokers {
+		e.sets.Groups = append(e.sets.Groups, proto.ReplicasInfo{BrokerName: b.Name, InSync: []proto.Replica{{Alive: true, Address: b.Address}}})
+	}
+	x.elections = []*electionFacts{e}
+	return e
+}
+
+func TestADoctorFindsTroubleWithControllers(t *testing.T) {
+	silent := func(e *electionFacts, err error, which ...int) {
+		for _, i := range which {
+			e.controllers[i].err = err
+		}
+	}
+	for _, c := range []trouble{
+		{"one is away", func(x *examination) { silent(elects(x), env.ErrRefused, 1) }, warning, "10.0.0.5:9878 does not answer", "start it"},
+		{"most are away", func(x *examination) {
+			e := elects(x)
+			silent(e, env.ErrRefused, 1, 2)
+			e.sets, e.setsErr = nil, client.ErrNoLeader
+		}, broken, "no controller leads: masters take no messages, and nobody is elected; these do not answer: 10.0.0.5:9878, 10.0.0.6:9878", "at least 2 of 3"},
+		{"they do not hear each other", func(x *examination) {
+			e := elects(x)
+			e.sets, e.setsErr = nil, client.ErrNoLeader
+		}, broken, "no controller leads", "reach each other"},
+		{"all are away", func(x *examination) {
+			e := elects(x)
+			silent(e, env.ErrRefused, 0, 1, 2)
+			e.sets = nil
+		}, broken, "no controller runs at 10.0.0.4:9878, 10.0.0.5:9878, 10.0.0.6:9878", "start at least 2"},
+		{"they are elsewhere", func(x *examination) {
+			e := elects(x)
+			silent(e, env.ErrUnknownHost, 0, 1, 2)
+			e.sets = nil
+		}, warning, "no controller answers from here", "ask from where they can be reached"},
+		{"it cannot be asked who is registered", func(x *examination) {
+			e := elects(x)
+			e.sets, e.setsErr = nil, env.ErrDeadline
+		}, skipped, "who is registered cannot be asked", ""},
+		{"a group was forgotten", func(x *examination) { e := elects(x); e.sets.Groups = e.sets.Groups[1:] },
+			broken, "the controllers do not know broker-a: its master takes no messages", "remove the file brokerIdentity"},
+		{"a broker was forgotten", func(x *examination) { elects(x).sets.Groups[1].InSync[0].Address = "10.0.0.7:10911" },
+			broken, "the controllers do not know broker-b at 10.0.0.3:10911", "remove the file brokerIdentity"},
+		{"a broker is not heard", func(x *examination) { elects(x).sets.Groups[0].InSync[0].Alive = false },
+			warning, "broker-a at 10.0.0.1:10911 runs, and the controllers hear nothing of it", "controllerAddr"},
+	} {
+		t.Run(c.name, func(t *testing.T) { requireFound(t, c) })
+	}
+	x := healthy()
+	elects(x)
+	require.Contains(t, shown(t, newDoctorView(x.findings()), false), "3 controllers answered, one leads and knows of 2 brokers")
 }
 
 func TestWhatIsNoTroubleIsNotReported(t *testing.T) {
