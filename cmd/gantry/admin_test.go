@@ -350,7 +350,7 @@ func TestToolsGoOnWhenABrokerFailsAndSayWhich(t *testing.T) {
 		require.Regexp(t, `broker[ -]b.* `+address, out, c.line)
 	}
 	require.Contains(t, b.run(0, "topicList"), "orders", "what a broker may still have is not forgotten")
-	require.Contains(t, b.run(exitUnreachable, "brokerStatus -b "+address), "to fix it: see that name servers run")
+	require.Contains(t, b.run(exitUnreachable, "brokerStatus -b "+address), "to fix it: see that a broker runs at "+address)
 	var v serversView
 	b.json(exitPartly, "brokerStatus -c DefaultCluster", &v)
 	require.Equal(t, "broker-b", v.Failed[0].Broker)

@@ -30,7 +30,9 @@ func groupCopies() []brokerAnswer[*client.CopiesStatus] {
 
 func TestCopiesAreShownWithWhatIsWrongWithThem(t *testing.T) {
 	require.Equal(t, lines(
-		"broker-a at 10.0.0.1:10911: SYNC_MASTER, its log ends at 1000 and is confirmed up to 900, 2 copies are needed; 1 of 2 slaves keep up",
+		"broker-a at 10.0.0.1:10911: SYNC_MASTER",
+		"its log ends at 1000 and is confirmed up to 900",
+		"2 copies are needed; 1 of 2 slaves keep up",
 		"Slave          Acknowledged  Behind   Lag  KB/s  Status       Sent up to",
 		"10.0.0.2:5000           900     100  1.5s  2.50  OK                  950",
 		"10.0.0.3:5000             0    1000    0s  0.00  Fall Behind           0",
@@ -53,9 +55,24 @@ func TestCopiesOfBrokersOfApachesAreShownAsFarAsTheyTell(t *testing.T) {
 		{client.Broker{Address: "10.0.0.2:10911"}, &client.CopiesStatus{Following: proto.FollowStatus{Master: "10.0.0.1:10912", LogEnd: 7, ReadAt: int64(noon())}}},
 	}
 	text := shown(t, newCopiesView(answers, nil), false)
-	require.Contains(t, text, "10.0.0.1:10911: a master, its log ends at 7; 0 of 1 slaves keep up\n")
+	require.Contains(t, text, "10.0.0.1:10911: a master\nits log ends at 7; 0 of 1 slaves keep up\n")
 	require.Contains(t, text, "10.0.0.2:5             7       0    -  0.00  OK")
 	require.Contains(t, text, "          7  0.00  2026-11-21 12:00:00,005  -            -\n", "it does not tell whether it follows")
+}
+
+func TestCopiesFitAUsualTerminal(t *testing.T) {
+	answers := groupCopies()
+	for i := range answers {
+		s := answers[i].value
+		s.Why, s.Following.Diverged = "", ""
+		s.LogEnd, s.Confirmed, s.Following.LogEnd, s.Following.Speed = 1<<45, 1<<45, 1<<45, 1<<30
+		for j := range s.Slaves {
+			c := &s.Slaves[j]
+			c.Address, c.Acked, c.Behind, c.Sent, c.Speed, c.LagMillis = "192.168.100.200:65000", 1<<45, 1<<45, 1<<45, 1<<30, 1<<30
+		}
+	}
+	answers[0].value.Refused = 0
+	requireWidth(t, newCopiesView(answers, nil), 80)
 }
 
 func TestCopiesAsJSONTellAll(t *testing.T) {
@@ -67,6 +84,7 @@ func TestCopiesAsJSONTellAll(t *testing.T) {
 	require.Equal(t, "it is too long", v.Brokers[0].Why)
 	require.Nil(t, v.Brokers[0].Follows)
 	require.True(t, v.Brokers[1].Follows.Connected)
+	require.EqualValues(t, 900, v.Brokers[1].LogEnd, "a slave has a log, too")
 	require.Equal(t, "its log is another one", v.Brokers[2].Follows.Diverged)
 	require.Equal(t, "x:1", v.Failed[0].Address)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -46,8 +47,9 @@ func newClusterView(info *proto.ClusterInfo, cluster string) *clusterView {
 	return v
 }
 
+// write keeps columns narrow, so that nothing but names and addresses is wrapped on a usual terminal.
 func (v *clusterView) write(out io.Writer, width int) error {
-	titles := []string{"Cluster", "Broker", ">ID", "Role", "Address", "Version", ">In TPS", ">Out TPS", ">Disk used", "Started"}
+	titles := []string{"Cluster", "Broker", ">ID", "Role", "Address", "Version", ">In/s", ">Out/s", ">Disk", ">Up"}
 	if v.moreStats {
 		titles = append(titles, ">Stored", ">Delivered", ">Connections", ">Topics", ">Groups")
 	}
@@ -65,8 +67,7 @@ func (e *clusterEntry) cells(moreStats bool) []string {
 	if e.Error != "" {
 		return append(cells, "no answer")
 	}
-	started, _ := strconv.ParseInt(e.Status["bootTimestamp"], 10, 64)
-	cells = append(cells, orDash(e.Status["brokerVersionDesc"]), firstRate(e.Status["putTps"]), firstRate(e.Status["getTransferredTps"]), percent(e.Status["commitLogDiskRatio"]), orDash(moment(started).String()))
+	cells = append(cells, orDash(e.Status["brokerVersionDesc"]), firstRate(e.Status["putTps"]), firstRate(e.Status["getTransferredTps"]), percent(e.Status["commitLogDiskRatio"]), uptime(e.Status["runtime"]))
 	if moreStats {
 		for _, key := range []string{"msgPutTotalTodayNow", "msgGetTotalTodayNow", "connections", "topics", "consumerGroups"} {
 			cells = append(cells, orDash(e.Status[key]))
@@ -86,14 +87,34 @@ func (e *clusterEntry) role() string {
 	return "slave"
 }
 
-// firstRate is that of the last ten seconds, out of three.
+// firstRate is that of the last ten seconds, out of three. Great ones need no decimals.
 func firstRate(rates string) string {
 	first, _, _ := strings.Cut(rates, " ")
 	value, err := strconv.ParseFloat(first, 64)
 	if err != nil {
 		return "-"
 	}
+	if value >= 100 {
+		return strconv.FormatFloat(value, 'f', 0, 64)
+	}
 	return decimal(value)
+}
+
+// uptime is the greater parts of [ 3 days, 4 hours, 5 minutes, 6 seconds ].
+func uptime(runtime string) string {
+	var days, hours, minutes, seconds int
+	if _, err := fmt.Sscanf(runtime, "[ %d days, %d hours, %d minutes, %d seconds ]", &days, &hours, &minutes, &seconds); err != nil {
+		return "-"
+	}
+	switch {
+	case days >= 10:
+		return fmt.Sprintf("%dd", days)
+	case days > 0:
+		return fmt.Sprintf("%dd%dh", days, hours)
+	case hours > 0:
+		return fmt.Sprintf("%dh%dm", hours, minutes)
+	}
+	return fmt.Sprintf("%dm%ds", minutes, seconds)
 }
 
 // percent shows a ratio such as 0.4213.

@@ -23,7 +23,7 @@ type copiesEntry struct {
 	Address   string       `json:"address"`
 	Role      string       `json:"role,omitempty"` // brokerRole, which Apache's brokers do not tell
 	Master    bool         `json:"master"`
-	LogEnd    int64        `json:"logEnd"` // of a master; that of a slave is in follows
+	LogEnd    int64        `json:"logEnd"` // of its own log
 	Confirmed *int64       `json:"confirmed,omitempty"`
 	Needed    int32        `json:"neededCopies,omitempty"`
 	InSync    int32        `json:"inSyncSlaves"`
@@ -76,6 +76,7 @@ func newCopiesEntry(s *client.CopiesStatus) copiesEntry {
 	}
 	if !s.Master {
 		f := s.Following
+		e.LogEnd = f.LogEnd
 		e.Follows = &followEntry{f.Master, f.LogEnd, f.Speed, moment(f.ReadAt), moment(f.WroteAt), f.Flushed, f.Connected, f.Diverged}
 	}
 	for _, c := range s.Slaves {
@@ -84,7 +85,7 @@ func newCopiesEntry(s *client.CopiesStatus) copiesEntry {
 	return e
 }
 
-// write has a part for each broker: a line, and a table of its slaves or of its own state.
+// write has a part for each broker: a few lines, and a table of its slaves or of its own state.
 func (v *copiesView) write(out io.Writer, width int) error {
 	for i := range v.Brokers {
 		e := &v.Brokers[i]
@@ -106,6 +107,7 @@ func (v *copiesView) write(out io.Writer, width int) error {
 	return nil
 }
 
+// headline has several lines, each of which fits a usual terminal.
 func (e *copiesEntry) headline() string {
 	name := e.Address
 	if e.ID != nil {
@@ -118,9 +120,9 @@ func (e *copiesEntry) headline() string {
 	case role == "":
 		role = "a master"
 	}
-	text := fmt.Sprintf("%s: %s, its log ends at %d", name, role, e.LogEnd)
+	text := fmt.Sprintf("%s: %s\nits log ends at %d", name, role, e.LogEnd)
 	if e.Confirmed != nil {
-		text += fmt.Sprintf(" and is confirmed up to %d, %s needed", *e.Confirmed, copyCount(e.Needed))
+		text += fmt.Sprintf(" and is confirmed up to %d\n%s needed", *e.Confirmed, copyCount(e.Needed))
 	}
 	return text + fmt.Sprintf("; %d of %d slaves keep up", e.InSync, len(e.Slaves))
 }

@@ -87,13 +87,13 @@ func TestAClusterShowsWhoDoesNotAnswer(t *testing.T) {
 	v := newClusterView(twoBrokers(), "east")
 	require.Len(t, v.Brokers, 2)
 	v.Brokers[0].Status = map[string]string{
-		"brokerRole": "SYNC_MASTER", "brokerVersionDesc": "V5_3_2", "commitLogDiskRatio": "0.4213", "bootTimestamp": number(int64(noon())),
+		"brokerRole": "SYNC_MASTER", "brokerVersionDesc": "V5_3_2", "commitLogDiskRatio": "0.4213", "runtime": "[ 0 days, 4 hours, 5 minutes, 6 seconds ]",
 		"msgPutTotalTodayNow": "12", "connections": "3", "putTps": "12.50 3.00 1.00", "getTransferredTps": "0.0 0.0 0.0",
 	}
 	v.Brokers[1].Error = "connection refused"
 	require.Equal(t, lines(
-		"Cluster  Broker    ID  Role         Address         Version    In TPS  Out TPS  Disk used  Started",
-		"east     broker-a   0  SYNC_MASTER  10.0.0.1:10911  V5_3_2      12.50     0.00        42%  2026-11-21 12:00:00,005",
+		"Cluster  Broker    ID  Role         Address         Version     In/s  Out/s  Disk    Up",
+		"east     broker-a   0  SYNC_MASTER  10.0.0.1:10911  V5_3_2     12.50   0.00   42%  4h5m",
 		"east     broker-a   1  slave        10.0.0.2:10911  no answer",
 	), shown(t, v, false))
 	v.moreStats = true
@@ -102,10 +102,42 @@ func TestAClusterShowsWhoDoesNotAnswer(t *testing.T) {
 	require.Empty(t, newClusterView(twoBrokers(), "north").Brokers)
 }
 
+func TestBrokersFitAUsualTerminal(t *testing.T) {
+	v := newClusterView(twoBrokers(), "east")
+	for i := range v.Brokers {
+		b := &v.Brokers[i]
+		b.Cluster, b.Address = "DefaultCluster", "192.168.100.200:10911"
+		b.Status = map[string]string{
+			"brokerRole": "elected master", "brokerVersionDesc": "V5_3_2", "commitLogDiskRatio": "0.4213", "runtime": "[ 100 days, 23 hours, 5 minutes, 6 seconds ]",
+			"putTps": "12345.50 3.00 1.00", "getTransferredTps": "1234.50 0.0 0.0",
+		}
+	}
+	requireWidth(t, v, 80)
+}
+
+// requireWidth draws a view on a terminal of so many characters.
+func requireWidth(t *testing.T, v view, width int) {
+	t.Helper()
+	var out strings.Builder
+	require.NoError(t, v.write(&out, width))
+	for line := range strings.Lines(out.String()) {
+		require.LessOrEqual(t, len(strings.TrimSpace(line)), width, out.String())
+	}
+}
+
+func TestTheTimeThatABrokerIsUpIsShort(t *testing.T) {
+	for runtime, want := range map[string]string{
+		"[ 3 days, 4 hours, 5 minutes, 6 seconds ]": "3d4h", "[ 0 days, 4 hours, 0 minutes, 6 seconds ]": "4h0m", "[ 0 days, 0 hours, 0 minutes, 6 seconds ]": "0m6s", "": "-",
+		"[ 100 days, 4 hours, 5 minutes, 6 seconds ]": "100d",
+	} {
+		require.Equal(t, want, uptime(runtime))
+	}
+}
+
 func TestTheStatusOfABrokerOfAnotherMakerMayBeShort(t *testing.T) {
 	v := newClusterView(twoBrokers(), "west")
 	v.Brokers[0].Status = map[string]string{}
-	require.Contains(t, shown(t, v, false), "10.0.0.3:10911  -             -        -          -  -\n")
+	require.Contains(t, shown(t, v, false), "10.0.0.3:10911  -           -      -     -   -\n")
 }
 
 func TestAMessageIsOneLineAndItsBytesAreKept(t *testing.T) {

@@ -41,6 +41,7 @@ func (t *Table) Add(cells ...string) {
 const gap = 2
 
 // Write draws the table. Width is that of the terminal in characters; 0 sets no limit.
+// What is too long is wrapped between words, where there are any.
 func (t *Table) Write(out io.Writer, width int) error {
 	writer := pretty.NewWriter()
 	writer.SetStyle(style())
@@ -70,7 +71,7 @@ func (t *Table) layout(width int) []pretty.ColumnConfig {
 	widths := fit(t.natural(), width)
 	var configs []pretty.ColumnConfig
 	for i, column := range t.Columns {
-		config := pretty.ColumnConfig{Number: i + 1, WidthMax: widths[i], WidthMaxEnforcer: text.WrapHard}
+		config := pretty.ColumnConfig{Number: i + 1, WidthMax: widths[i], WidthMaxEnforcer: text.WrapSoft}
 		if column.Right {
 			config.Align, config.AlignHeader = text.AlignRight, text.AlignRight
 		}

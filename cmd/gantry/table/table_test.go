@@ -54,7 +54,7 @@ func TestNoLineIsWiderThanTheTerminalAndNothingIsLost(t *testing.T) {
 		columns := rapid.IntRange(1, 5).Draw(t, "columns")
 		table := &Table{Columns: Columns(rapid.SliceOfN(rapid.StringMatching(`[a-z]{1,8}`), columns, columns).Draw(t, "titles")...)}
 		for range rapid.IntRange(0, 5).Draw(t, "rows") {
-			table.Add(rapid.SliceOfN(rapid.StringMatching(`[0-9A-Z]{0,30}`), columns, columns).Draw(t, "row")...)
+			table.Add(rapid.SliceOfN(rapid.StringMatching(`[0-9A-Z ]{0,30}`), columns, columns).Draw(t, "row")...)
 		}
 		width := rapid.IntRange(columns*(narrowest+gap), 200).Draw(t, "width")
 		var out strings.Builder
