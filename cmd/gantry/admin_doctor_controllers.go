@@ -20,6 +20,7 @@ type electionFacts struct {
 type controllerFacts struct {
 	address string
 	peers   []string // addresses of all controllers, as it knows them
+	leader  string   // who leads, as far as it knows; "" for nobody
 	err     error
 }
 
@@ -73,6 +74,7 @@ func (s *session) examineController(ctx context.Context, address string) control
 		c.err = noController(err)
 		return c
 	}
+	c.leader = metadata.LeaderID
 	for _, peer := range newControllersView(metadata).Peers {
 		_, at, _ := strings.Cut(peer, ":")
 		c.peers = append(c.peers, at)

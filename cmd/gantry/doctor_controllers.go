@@ -32,6 +32,10 @@ func (e *electionFacts) checkQuorum() []finding {
 	var found []finding
 	refused := true
 	for _, c := range e.controllers {
+		if c.err == nil && c.leader == "" && e.sets != nil {
+			found = append(found, finding{warning, "controllers", c.address + " answers, and knows of no controller that leads, though there is one",
+				"look at its log: it has stopped, or hears nothing of the others; start it again"})
+		}
 		if c.err == nil {
 			continue
 		}
@@ -80,16 +84,18 @@ func (e *electionFacts) checkRegistered() []finding {
 	unknown := map[string]bool{} // broker names that were reported as a whole
 	for _, b := range e.brokers {
 		set := e.setOf(b.Name)
-		switch i := slices.IndexFunc(set, func(r proto.Replica) bool { return r.Address == b.Address }); {
+		// A broker that was given an empty directory is another one at the same address.
+		here := slices.DeleteFunc(slices.Clone(set), func(r proto.Replica) bool { return r.Address != b.Address })
+		switch {
 		case len(set) == 0 && unknown[b.Name]:
 		case len(set) == 0:
 			unknown[b.Name] = true
 			found = append(found, finding{broken, "controllers", "the controllers do not know " + b.Name + ": its master takes no messages, and nobody is elected",
 				"if they were told to forget it (cleanBrokerMetadata), or are new: stop its brokers, remove the file brokerIdentity from the directory of each, and start them again, first the one that was master, and the others when gantry admin getSyncStateSet shows it as master"})
-		case i < 0:
+		case len(here) == 0:
 			found = append(found, finding{broken, "controllers", fmt.Sprintf("the controllers do not know %s: it is no copy that can be elected", b.Broker),
 				"look at its log; if they were told to forget it (cleanBrokerMetadata), stop it, remove the file brokerIdentity from its directory, and start it again"})
-		case !set[i].Alive:
+		case !slices.ContainsFunc(here, func(r proto.Replica) bool { return r.Alive }):
 			found = append(found, finding{warning, "controllers", fmt.Sprintf("%s runs, and the controllers hear nothing of it: it cannot be elected", b.Broker),
 				"see that it reaches the controllers of its controllerAddr, and look at its log"})
 		}

@@ -165,7 +165,7 @@ func requireFound(t *testing.T, c trouble) {
 func elects(x *examination) *electionFacts {
 	e := &electionFacts{brokers: []*brokerFacts{&x.brokers[0], &x.brokers[1]}, sets: &client.ReplicaSets{}}
 	for _, address := range []string{"10.0.0.4:9878", "10.0.0.5:9878", "10.0.0.6:9878"} {
-		e.controllers = append(e.controllers, controllerFacts{address: address})
+		e.controllers = append(e.controllers, controllerFacts{address: address, leader: "n1"})
 	}
 	for _, b := range e.brokers {
 		e.sets.Groups = append(e.sets.Groups, proto.ReplicasInfo{BrokerName: b.Name, InSync: []proto.Replica{{Alive: true, Address: b.Address}}})
@@ -205,6 +205,8 @@ func TestADoctorFindsTroubleWithControllers(t *testing.T) {
 			e := elects(x)
 			e.sets, e.setsErr = nil, env.ErrDeadline
 		}, skipped, "who is registered cannot be asked", ""},
+		{"one has stopped", func(x *examination) { elects(x).controllers[2].leader = "" },
+			warning, "10.0.0.6:9878 answers, and knows of no controller that leads", "look at its log"},
 		{"a group was forgotten", func(x *examination) { e := elects(x); e.sets.Groups = e.sets.Groups[1:] },
 			broken, "the controllers do not know broker-a: its master takes no messages", "remove the file brokerIdentity"},
 		{"a broker was forgotten", func(x *examination) { elects(x).sets.Groups[1].InSync[0].Address = "10.0.0.7:10911" },
@@ -215,7 +217,8 @@ func TestADoctorFindsTroubleWithControllers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { requireFound(t, c) })
 	}
 	x := healthy()
-	elects(x)
+	e := elects(x)
+	e.sets.Groups[0].NotInSync = []proto.Replica{{Address: x.brokers[0].Address, BrokerID: 7}} // a disk was replaced
 	require.Contains(t, shown(t, newDoctorView(x.findings()), false), "3 controllers answered, one leads and knows of 2 brokers")
 }
 
