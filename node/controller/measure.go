@@ -3,6 +3,7 @@ package controller
 import (
 	"time"
 
+	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/node/measure"
 	"github.com/gantrymq/gantry/transport"
 	"github.com/gantrymq/gantry/transport/proto"
@@ -46,6 +47,7 @@ const seriesMax = 1000
 // Measurement is what Measure has gathered. It shares nothing with the controller that changes.
 type Measurement struct {
 	status              Status
+	masterless          map[string]int // groups, by cluster
 	notReady            string
 	unanswered, refused int64
 	calls               []measure.CallReading
@@ -56,10 +58,34 @@ type Measurement struct {
 func (s *Server) Measure() *Measurement {
 	began := s.env.Clock.Now()
 	m := &Measurement{
-		status: s.Status(), notReady: s.NotReady(), unanswered: int64(s.server.Unanswered()), refused: s.server.Refused(), calls: s.calls.Read(),
+		status: s.Status(), masterless: s.masterless(), notReady: s.NotReady(), unanswered: int64(s.server.Unanswered()), refused: s.server.Refused(), calls: s.calls.Read(),
 	}
 	m.took = s.env.Clock.Now().Sub(began)
 	return m
+}
+
+// masterless counts groups that nobody serves, by cluster. A master that has died stays the master until another one is elected, so who leads looks
+// whether it is heard as well.
+func (s *Server) masterless() map[string]int {
+	count, now := map[string]int{}, s.env.Clock.Now()
+	// order does not matter: they are counted
+	for _, g := range s.state.groups {
+		if len(g.Members) > 0 && (g.Master == nobody || s.isSilent(g, now)) {
+			count[g.Cluster]++
+		}
+	}
+	return count
+}
+
+// isSilent reports whether the master of a group is dead as far as this controller knows: only who leads hears brokers. Whoever leads since a moment
+// ago has heard of few, and silence means nothing yet.
+func (s *Server) isSilent(g *group, now env.Instant) bool {
+	if !s.consensus.reignsAt(now) {
+		return false
+	}
+	watch := s.consensus.reign.watch
+	w := watch.watched[g.Name]
+	return watch.since.Add(g.silence(s.options.BrokerTimeout)).Reached(now) && (w == nil || !w.isAlive(g.member(g.Master), now))
 }
 
 // NotReady tells why the controller does not serve as it should, or "". It does not wait.
@@ -119,18 +145,14 @@ func (m *Measurement) showState(s *measure.Snapshot) {
 }
 
 func (m *Measurement) showGroups(s *measure.Snapshot) {
-	groups, without := map[string]int{}, map[string]int{}
+	groups := map[string]int{}
 	for i := range m.status.Groups {
-		g := &m.status.Groups[i]
-		groups[g.Cluster]++
-		if g.MasterID == nobody {
-			without[g.Cluster]++
-		}
+		groups[m.status.Groups[i].Cluster]++
 	}
 	// order does not matter: Limit sorts
 	for cluster, count := range groups {
 		s.Add(metricGroups, float64(count), cluster)
-		s.Add(metricMasterless, float64(without[cluster]), cluster)
+		s.Add(metricMasterless, float64(m.masterless[cluster]), cluster)
 	}
 }
 
