@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"time"
 
 	"github.com/gantrymq/gantry/node/env"
 	"github.com/gantrymq/gantry/node/replica"
@@ -25,7 +24,7 @@ type classicCopy struct {
 	feed    *store.Feed       // nil until the slave has said from where on
 	acked   message.LogOffset // of its last report
 	sent    message.LogOffset
-	speed   meterWindow
+	speed   meter
 	rate    speedometer
 	ended   bool
 }
@@ -144,7 +143,7 @@ func (c *classicCopy) send() {
 			c.end(err)
 			return
 		}
-		c.speed.add(int64(n))
+		c.speed.add(b.env.Clock.Now(), o.BytesPerSecond, n)
 		c.rate.add(b.env.Clock.Now(), n)
 	}
 }
@@ -165,22 +164,3 @@ func (c *classicCopy) end(why error) {
 		c.feed.Wake()
 	}
 }
-
-// meterWindow bounds how many bytes go out in each second (class FlowMonitor).
-type meterWindow struct {
-	began env.Instant
-	bytes int64
-}
-
-// room is how many of wanted bytes may go out now, with a limit for each second; 0: none before again. A limit of 0 is none.
-func (w *meterWindow) room(now env.Instant, limit int64, wanted int) (n int, again env.Instant) {
-	if limit <= 0 {
-		return wanted, now
-	}
-	if now.Sub(w.began) >= time.Second {
-		*w = meterWindow{began: now}
-	}
-	return int(min(int64(wanted), max(limit-w.bytes, 0))), w.began.Add(time.Second)
-}
-
-func (w *meterWindow) add(n int64) { w.bytes += n }

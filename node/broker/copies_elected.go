@@ -30,12 +30,14 @@ type electedCopy struct {
 	changes *tableListener
 	acked   message.LogOffset // of its last report
 	sent    message.LogOffset
+	speed   meter
+	room    env.Cond // somebody waits for it
 	rate    speedometer
 	ended   bool
 }
 
 func newElectedCopy(c *copies, conn env.Conn, begun []byte) *electedCopy {
-	return &electedCopy{copies: c, conn: conn, input: frameReader{conn: conn, buffer: begun}}
+	return &electedCopy{copies: c, conn: conn, input: frameReader{conn: conn, buffer: begun}, room: c.broker.env.Tasks.NewCond()}
 }
 
 // serve answers the copy's hello and reads its reports until the connection ends.
@@ -139,7 +141,7 @@ func (e *electedCopy) begin(h *replica.Hello, w *replica.Welcome) {
 	c.grew()
 	c.leader.Connect(h.ID, h.Incarnation, h.Learner, c.broker.env.Clock.Now())
 	e.feed = c.broker.store.Feed(fmt.Sprintf("broker %d", h.ID), w.Point, false)
-	e.changes, _ = c.broker.shared.listen(e.feed.Wake)
+	e.changes, _ = c.broker.shared.listen(e.wake)
 	c.broker.env.Log.Info("a copy follows", zap.Int64("id", int64(h.ID)), zap.Stringer("address", e.conn.Remote()), zap.Int64("from", int64(w.Point)), zap.Bool("anew", w.Anew))
 	c.tasks.Go("send the log to a copy", func() { e.send(w) })
 }
@@ -180,7 +182,26 @@ func (e *electedCopy) send(w *replica.Welcome) {
 	}
 }
 
-// sendOnce sends what there is, or waits. told is which watermark the copy knows.
+// wake ends the wait for something to send.
+func (e *electedCopy) wake() {
+	e.feed.Wake()
+	e.room.Signal()
+}
+
+// await waits for something to send, at most until a sign of life is due, or until there may be more of the log. It reports whether that sign is due.
+func (e *electedCopy) await(hasRoom bool, again env.Instant) bool {
+	clock := e.copies.broker.env.Clock
+	if !hasRoom {
+		e.room.WaitUntil(again)
+		return false
+	}
+	silent := clock.Now().Add(e.copies.broker.signOfLife())
+	e.feed.Wait(silent)
+	return silent.Reached(clock.Now())
+}
+
+// sendOnce sends what there is, or waits. told is which watermark the copy knows. The limit is for the log only: changes of tables and watermarks are small,
+// and others wait for them.
 func (e *electedCopy) sendOnce(epoch replica.Epoch, body []byte, told message.LogOffset) (message.LogOffset, error) {
 	b := e.copies.broker
 	if e.changes.overrun {
@@ -189,16 +210,15 @@ func (e *electedCopy) sendOnce(epoch replica.Epoch, body []byte, told message.Lo
 	changes := e.changes.take()
 	at := e.feed.At()
 	era, until := b.epochs.At(at, b.store.Written())
-	at, n, err := e.feed.Next(body, until)
+	limit := b.options.Replication.BytesPerSecond
+	room, again := e.speed.room(b.env.Clock.Now(), limit, len(body))
+	at, n, err := e.feed.Next(body[:room], until)
 	if err != nil {
 		return told, fmt.Errorf("the log at %d: %w", at, err)
 	}
 	confirmed := e.copies.leader.Confirmed()
-	if n == 0 && len(changes) == 0 && confirmed == told {
-		silent := b.env.Clock.Now().Add(b.signOfLife())
-		if e.feed.Wait(silent); !silent.Reached(b.env.Clock.Now()) {
-			return told, nil
-		}
+	if n == 0 && len(changes) == 0 && confirmed == told && !e.await(room > 0, again) {
+		return told, nil
 	}
 	// The log comes first: a change may speak of messages that are confirmed.
 	p := replica.AppendFrame(nil, epoch, &replica.Bytes{At: at, Era: era, Confirmed: confirmed, End: b.store.Written(), Bytes: body[:n]})
@@ -209,6 +229,7 @@ func (e *electedCopy) sendOnce(epoch replica.Epoch, body []byte, told message.Lo
 	if !e.write(p) {
 		return told, io.EOF
 	}
+	e.speed.add(b.env.Clock.Now(), limit, n)
 	e.rate.add(b.env.Clock.Now(), n)
 	return confirmed, nil
 }
@@ -282,7 +303,7 @@ func (e *electedCopy) end(why error) {
 		e.copies.broker.env.Log.Debug("closing the connection of a copy", zap.Error(err))
 	}
 	if e.feed != nil {
-		e.feed.Wake()
+		e.wake()
 	}
 }
 

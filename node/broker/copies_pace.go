@@ -35,6 +35,34 @@ func (s *speedometer) perSecond(now env.Instant) int64 {
 	return s.last
 }
 
+// meter bounds how many bytes go out a second (class FlowMonitor). Who was idle may send as many at once as go out in one second. Then there is room every
+// meterStep, so that what is little never waits for long.
+type meter struct {
+	// paid is when all that went out would have gone out, had it gone evenly.
+	paid env.Instant
+}
+
+// meterStep is the longest wait for some room.
+const meterStep = 50 * time.Millisecond
+
+// room is how many of wanted bytes may go out now, with a limit for each second; 0: none before again. A limit of 0 is none.
+func (m *meter) room(now env.Instant, limit int64, wanted int) (n int, again env.Instant) {
+	if limit <= 0 {
+		return wanted, now
+	}
+	free := time.Second - max(m.paid.Sub(now), 0)
+	if free < meterStep {
+		return 0, m.paid.Add(meterStep - time.Second)
+	}
+	return int(min(int64(wanted), max(limit*free.Microseconds()/time.Second.Microseconds(), 1))), now
+}
+
+func (m *meter) add(now env.Instant, limit int64, n int) {
+	if limit > 0 {
+		m.paid = max(m.paid, now).Add(time.Duration(int64(n) * int64(time.Second) / limit))
+	}
+}
+
 // growth remembers when a log was how long, so that it can be told for how long a copy lacks something. Of long ago it knows less.
 type growth struct {
 	marks []growthMark // both fields rise

@@ -71,3 +71,31 @@ func TestASlaveIsEvenWithItsMasterOnceItHasWhatThatHadWhenItWasAsked(t *testing.
 	f.has(99)
 	require.EqualValues(t, 10, f.evenAt, "the master's log does not become shorter")
 }
+
+func TestAMeterLetsAsManyBytesPassASecondAndLittleNeverWaitsForLong(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		limit := rapid.Int64Range(1<<10, 1<<40).Draw(t, "limit") // as maxHaTransferByteInSecond
+		began := env.Instant(time.Hour)
+		var m meter
+		var passed int64
+		for now := began; now < began.Add(3*time.Second); {
+			n, again := m.room(now, limit, rapid.IntRange(1, 4<<20).Draw(t, "wanted"))
+			if n == 0 {
+				if again <= now || again > now.Add(meterStep) {
+					t.Fatalf("at %v the next room is at %v", now, again)
+				}
+				now = again
+				continue
+			}
+			m.add(now, limit, n)
+			passed += int64(n)
+			// What may go out at once at the beginning comes on top.
+			if most := limit + int64(float64(limit)*now.Sub(began).Seconds()) + limit/1000; passed > most {
+				t.Fatalf("after %v %d bytes have passed, with %d a second", now.Sub(began), passed, limit)
+			}
+			now = now.Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "ms")) * time.Millisecond)
+		}
+	})
+	n, _ := new(meter).room(1, 0, 1000)
+	require.Equal(t, 1000, n, "0 is no limit")
+}
