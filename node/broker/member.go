@@ -73,6 +73,9 @@ type Member struct {
 	reopen          bool        // the same role once more
 	electedSet      replica.Set // in sync, as the controllers have said last
 	electedSetEpoch int32
+	inSync          replica.Set // of the group, as the controllers have said last, also to a copy
+	heardAt         env.Instant // when they did
+	unheard         error       // why they have not answered as they should since, or nil
 	last            standing
 	sentAt          int64       // of the last heartbeat
 	discard         int64       // answers to heartbeats that were sent before it do not count as leases

@@ -62,7 +62,8 @@ func (m *Member) beatLoop() {
 	for complained := ""; !m.closing; {
 		began := m.env.Clock.Now()
 		text := ""
-		if err := m.beat(); err != nil && !m.closing {
+		m.unheard = m.beat()
+		if err := m.unheard; err != nil && !m.closing {
 			if text = err.Error(); text != complained {
 				m.env.Log.Warn("the controllers do not answer as they should; they are asked again and again", zap.Error(err))
 			}
@@ -250,6 +251,7 @@ func (m *Member) hear(info *proto.MasterInfo, body []byte) error {
 	if epoch < m.wanted.epoch {
 		return nil
 	}
+	m.inSync, m.heardAt = setOfIDs(set.BrokerIDs), m.env.Clock.Now()
 	next := assignment{epoch: epoch}
 	switch {
 	case !info.BrokerID.Set && !m.wanted.master:
