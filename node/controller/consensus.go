@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gantrymq/gantry/node/env"
 	"go.etcd.io/raft/v3"
@@ -47,10 +48,25 @@ var (
 	// errUnknown: this controller led when the change was proposed and does not any more, or it takes too long. It may happen or not.
 	errUnknown = errors.New("nobody knows yet whether the change was made: ask again")
 	// errStopped: the disk failed, or what raft was told cannot be. Nothing is promised any more.
-	errStopped = errors.New("this controller has stopped: look at its disk and its log, and start it again")
+	errStopped = errors.New("this controller has stopped: what it logged last says why, and what to do")
 	// errTooMany: a limit is reached. Nothing was changed.
 	errTooMany = errors.New("too many changes wait for the other controllers")
 )
+
+// forgotError: this controller has less than the leader was told that it has. To start it again does not help: the leader counts on what was lost until it leads no
+// more.
+type forgotError struct {
+	last uint64 // index of its newest entry
+	said any    // by raft
+}
+
+// Error says what to do.
+func (e *forgotError) Error() string {
+	return fmt.Sprintf("its log is empty or shorter than what it acknowledged, it ends with entry %d: restart the controller that leads (getControllerMetaData tells which), then this one: raft: %v", e.last, e.said)
+}
+
+// Is says that it is an errStopped, too.
+func (e *forgotError) Is(other error) bool { return other == errStopped }
 
 // proposal is a command on its way.
 type proposal struct {
@@ -115,7 +131,11 @@ func (c *consensus) fail(err error) {
 		return
 	}
 	c.failure = err
-	c.env.Log.Error("the controller has stopped for good: look at its disk, and start it again", zap.Error(err))
+	advice := ": look at its disk, and start it again"
+	if forgot := new(forgotError); errors.As(err, &forgot) {
+		advice = "" // it has its own
+	}
+	c.env.Log.Error("the controller has stopped for good"+advice, zap.Error(err))
 	c.endReign()
 	c.dropPending()
 	c.work.Broadcast()
@@ -132,8 +152,14 @@ func (c *consensus) stopOnPanic(err *error) {
 		panic(recovered)
 	}
 	*err = fmt.Errorf("%w: raft: %v", errStopped, recovered)
+	if said, ok := recovered.(string); ok && strings.HasPrefix(said, beyondTheLog) {
+		*err = &forgotError{c.journal.last(), said}
+	}
 	c.fail(*err)
 }
+
+// beyondTheLog is how raft begins when the leader says that this controller has more than it has.
+const beyondTheLog = "tocommit("
 
 func (c *consensus) over() bool { return c.closing || c.failure != nil }
 

@@ -177,6 +177,34 @@ func TestAControllerThatHasLostItsDiskStops(t *testing.T) {
 	require.ErrorIs(t, w.nodes[lost].server.Failed(), errStopped)
 }
 
+// The leader believes that a controller has what it acknowledged with the disk before. It does so until it leads no more, so to start only the one again is in vain.
+func TestAControllerWithAnEmptyDiskSaysWhatToDoAndThatHelps(t *testing.T) {
+	w := newWorld(t, 3, Options{})
+	w.broker(1).join()
+	leader := w.leader()
+	number := (indexOf(w, leader) + 1) % 3
+	lost := w.nodes[number]
+	w.wait(300 * time.Millisecond)
+	lost.machine.Crash(sim.PowerLoss)
+	lost.machine.ReplaceDisk()
+	for range 2 {
+		require.NoError(t, w.boot(number))
+		w.await(time.Second, "the leader's next message", func() bool { return lost.server.Failed() != nil })
+		require.ErrorIs(t, lost.server.Failed(), errStopped)
+		require.Regexp(t, `^the controller has stopped: its log is empty or shorter than what it acknowledged, it ends with entry 0: `+
+			`restart the controller that leads \(getControllerMetaData tells which\), then this one: raft: tocommit`, lost.server.NotReady())
+		lost.machine.Crash(sim.KillProcess)
+	}
+	leader.machine.Crash(sim.KillProcess)
+	require.NoError(t, w.boot(indexOf(w, leader)))
+	w.leader()
+	require.NoError(t, w.boot(number))
+	w.wait(2 * time.Second)
+	require.NoError(t, lost.server.Failed())
+	require.Equal(t, string(w.leader().server.state.marshal()), string(lost.server.state.marshal()))
+	require.NotEmpty(t, lost.server.state.groups)
+}
+
 // Leases are only safe if all wait for the same time.
 func TestAControllerWithAnotherElectionTimeoutIsRefused(t *testing.T) {
 	w := newWorld(t, 3, Options{})
