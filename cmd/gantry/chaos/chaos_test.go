@@ -2,7 +2,6 @@ package chaos_test
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"testing"
 
@@ -110,8 +109,8 @@ func (p plan) playAll(f *figures, g *group, c *clients, j *judge) (slow error) {
 			return err
 		}
 		slow = errors.Join(slow, fault.tooSlow(o))
-		if o.lost > 0 {
-			return fmt.Errorf("%s: %d messages were acknowledged and are not there", o.fault, o.lost)
+		if err := o.broken(); err != nil {
+			return errors.Join(slow, err)
 		}
 	}
 	c.work.Lock()

@@ -31,7 +31,8 @@
 //
 // After each fault the group must become whole. Then the queues are read, and the history of the round is judged as the simulator judges
 // its own (package oracle). At the end of all rounds everything is read once more, and the whole history is judged. A message that was acknowledged and is not there
-// fails the run, and so does a history that no order explains, or a kill -9 of the master after which it takes more than 3 s until a send is acknowledged.
+// fails the run, and so does one that is there twice, or a history that no order explains. Another master must serve within 3 s after one was killed or told to stop,
+// and within 4 s after one was stopped (SIGSTOP) or parted from the others, while it still is.
 //
 // # Files
 //

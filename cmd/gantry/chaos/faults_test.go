@@ -17,25 +17,30 @@ type fault struct {
 	lasts time.Duration
 	// atOnce mends it before anything is waited for: nobody could serve.
 	atOnce bool
-	// bound is the longest that a fail-over may take; 0 is the time that a group may take to become whole.
+	// bound is the longest that a fail-over may take, and somebody must serve before the fault is mended. 0 is for faults that no fail-over is due for: then a
+	// group has the time that it may take to become whole.
 	bound time.Duration
 }
 
-// failOverMost is how long nobody may be able to send after a master was killed.
+// failOverMost is how long nobody may be able to send after a master was killed: controllers notice its silence after 1.5 s, and then elect another one.
 const failOverMost = 3 * time.Second
 
-// The time from which on a fault lasts: longer than a silent broker is taken for alive, and than most leases.
+// silentMost is the same for a master that is silent and not gone. No connection breaks, so what clients have sent it, or send before they have heard of the next
+// one, is given up only when its time is over.
+const silentMost = failOverMost + steadyTimeout
+
+// The time from which on a fault lasts: longer than a silent broker is taken for alive, than most leases, and than a fail-over may take.
 const lastsLong = 5 * time.Second
 
 var killMaster = fault{name: "kill -9 of the master", target: (*group).master, strike: killed, lasts: 300 * time.Millisecond, bound: failOverMost}
 
 // otherFaults are all but the one that is repeated most.
 var otherFaults = []fault{
-	{name: "SIGTERM of the master (hand-over)", target: (*group).master, strike: terminated, lasts: 300 * time.Millisecond},
-	{name: "SIGSTOP of the master, 5 s", target: (*group).master, strike: stopped, lasts: lastsLong},
-	{name: "master parted, both ways, 5 s", target: (*group).master, strike: parted(true, true), lasts: lastsLong},
-	{name: "nothing from the master, 5 s", target: (*group).master, strike: parted(true, false), lasts: lastsLong},
-	{name: "nothing to the master, 5 s", target: (*group).master, strike: parted(false, true), lasts: lastsLong},
+	{name: "SIGTERM of the master (hand-over)", target: (*group).master, strike: terminated, lasts: 300 * time.Millisecond, bound: failOverMost},
+	{name: "SIGSTOP of the master, 5 s", target: (*group).master, strike: stopped, lasts: lastsLong, bound: silentMost},
+	{name: "master parted, both ways, 5 s", target: (*group).master, strike: parted(true, true), lasts: lastsLong, bound: silentMost},
+	{name: "nothing from the master, 5 s", target: (*group).master, strike: parted(true, false), lasts: lastsLong, bound: silentMost},
+	{name: "nothing to the master, 5 s", target: (*group).master, strike: parted(false, true), lasts: lastsLong, bound: silentMost},
 	{name: "50±20 ms, 1 % loss at it, 5 s", target: (*group).master, strike: slowed, lasts: lastsLong},
 	{name: "full disk of the master, 8 s", target: (*group).master, strike: filled, lasts: 8 * time.Second},
 	{name: "kill -9 of a copy", target: (*group).copyOfMaster, strike: killed, lasts: 2 * time.Second},

@@ -68,3 +68,30 @@ func TestEveryFaultOfTheWholePlanComesBetweenTwoKills(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, kills, 30)
 }
+
+func TestAMasterThatIsSilentMustBeFollowedBeforeItSpeaksAgain(t *testing.T) {
+	silent := 0
+	for _, f := range otherFaults {
+		if f.lasts == lastsLong && f.bound > 0 {
+			silent++
+			require.Less(t, f.bound, f.lasts, f.name)
+		}
+	}
+	require.Equal(t, 4, silent, "SIGSTOP, and three ways to part it")
+	slow := outcome{failOver: silentMost + time.Millisecond}
+	require.ErrorContains(t, fault{bound: silentMost}.tooSlow(slow), "that is more than 4s")
+	require.NoError(t, fault{}.tooSlow(slow), "no fail-over is due")
+
+	// Nobody ever serves: what mends the fault does not hide that.
+	mended := false
+	f := fault{lasts: time.Millisecond, bound: time.Millisecond}
+	err := outlastWithin(&clients{began: time.Now()}, f, 0, 20*time.Millisecond, func() error { mended = true; return nil })
+	require.ErrorContains(t, err, "no send is acknowledged")
+	require.True(t, mended)
+}
+
+func TestAMessageThatIsLostOrThereTwiceFailsTheRun(t *testing.T) {
+	require.NoError(t, outcome{failed: 3}.broken())
+	require.ErrorContains(t, outcome{lost: 2}.broken(), "2 messages were acknowledged and are not there")
+	require.ErrorContains(t, outcome{twice: 1}.broken(), "1 messages are there more than once")
+}

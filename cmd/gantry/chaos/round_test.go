@@ -60,6 +60,18 @@ func play(g *group, c *clients, j *judge, f fault) (outcome, error) {
 	return o, err
 }
 
+// broken is an error if a promise about messages was not kept. Producers number what they send, and brokers know a number that comes again, also from the master
+// before: so who tries again is stored once, as is who never does.
+func (o outcome) broken() error {
+	switch {
+	case o.lost > 0:
+		return fmt.Errorf("%s: %d messages were acknowledged and are not there", o.fault, o.lost)
+	case o.twice > 0:
+		return fmt.Errorf("%s: %d messages are there more than once", o.fault, o.twice)
+	}
+	return nil
+}
+
 // tooSlow is an error if a fail-over took longer than it may.
 func (f fault) tooSlow(o outcome) error {
 	if f.bound == 0 || o.failOver <= f.bound {
@@ -70,11 +82,16 @@ func (f fault) tooSlow(o outcome) error {
 
 // outlast waits while the fault lasts, and mends it.
 func outlast(c *clients, f fault, began time.Duration, heal func() error) error {
+	return outlastWithin(c, f, began, max(f.lasts, f.bound, 2*lastsLong), heal)
+}
+
+// outlastWithin waits until somebody serves, or the fault has lasted so long that nobody may: where a fail-over is due that is an error, however soon all is well
+// after the fault is mended.
+func outlastWithin(c *clients, f fault, began, patience time.Duration, heal func() error) error {
 	if f.atOnce {
 		return heal()
 	}
-	// Until somebody serves, or the fault has lasted long enough that nobody may.
-	served := c.awaitServed(began, max(f.lasts, f.bound, 2*lastsLong))
+	served := c.awaitServed(began, patience)
 	time.Sleep(f.lasts - (c.now() - began))
 	if f.bound > 0 {
 		return errors.Join(served, heal())
