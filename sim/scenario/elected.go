@@ -62,7 +62,8 @@ func (p *pubsub) masters() (masters []*cluster.Node) {
 func (p *pubsub) allServe() bool { return len(p.masters()) == len(p.cluster.Groups) }
 
 // goesOnWithin is how long members may take to consume from a new master, and to commit that. They find it by the route, which they look up again and again, and
-// try again after a second what has failed; offsets are stored every five seconds at most.
+// try again after a second what has failed; offsets are stored every five seconds at most. A member of which the new master had not heard yet may have lent its
+// queue to another one: then its commits count again with its next pull, and one pull may be held first.
 const goesOnWithin = 10 * time.Second
 
 // demandGoingOn lets the machine of a master lose its power where nothing else is broken, and demands that members consume soon what is sent to the next one.
@@ -96,8 +97,8 @@ func (f *fleet) demandGoingOn(probe *pubsubClient) {
 		f.failLiveness("after a fail-over, the probe does not end within %s", 2*serveWithin)
 		return
 	}
-	if f.kernel.Failure() == nil && !f.until("consume", goesOnWithin, func() bool { return f.caughtUp() == "" }) {
-		f.failLiveness("%s after messages were sent to the next master, not all are consumed: %s", goesOnWithin, f.caughtUp())
+	if f.kernel.Failure() == nil && !f.until("consume", goesOnWithin+f.work.hold, func() bool { return f.caughtUp() == "" }) {
+		f.failLiveness("%s after messages were sent to the next master, not all are consumed: %s", goesOnWithin+f.work.hold, f.caughtUp())
 		return
 	}
 	f.kernel.Mark("consumers went on at the next master")
