@@ -18,7 +18,7 @@ var (
 	metricApplied    = gauge("gantry_controller_applied", "Index of the last change that was carried out here")
 	metricStopped    = gauge("gantry_controller_stopped", "1 if this controller has stopped for good, because its disk has failed")
 	metricGroups     = gauge("gantry_controller_groups", "Broker names that have brokers, by cluster", "broker_cluster")
-	metricMasterless = gauge("gantry_controller_groups_without_master", "Broker names without a master, by cluster", "broker_cluster")
+	metricMasterless = gauge("gantry_controller_groups_without_master", "Broker names without a master, or whose master the leading controller does not hear, by cluster", "broker_cluster")
 	metricElections  = counter("gantry_controller_elections_total", "Elections of masters that were carried out here, by their cause", "reason")
 	metricTimeouts   = counter("gantry_controller_broker_timeouts_total", "Brokers that have fallen silent while this controller led")
 	metricHeartbeats = counter("gantry_controller_heartbeats_total", "Heartbeats of brokers that were taken")
