@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ type copiesEntry struct {
 
 // slaveEntry is one connection of a slave, as its master sees it.
 type slaveEntry struct {
+	ID      int64  `json:"id,omitempty"` // of one that controllers know; 0 where roles are configured
 	Address string `json:"address"`
 	Acked   int64  `json:"acked"`
 	Behind  int64  `json:"behindBytes"`
@@ -80,7 +82,7 @@ func newCopiesEntry(s *client.CopiesStatus) copiesEntry {
 		e.Follows = &followEntry{f.Master, f.LogEnd, f.Speed, moment(f.ReadAt), moment(f.WroteAt), f.Flushed, f.Connected, f.Diverged}
 	}
 	for _, c := range s.Slaves {
-		e.Slaves = append(e.Slaves, slaveEntry{c.Address, c.Acked, c.Behind, c.LagMillis, c.InSync, c.Speed, c.Sent})
+		e.Slaves = append(e.Slaves, slaveEntry{c.ID, c.Address, c.Acked, c.Behind, c.LagMillis, c.InSync, c.Speed, c.Sent})
 	}
 	return e
 }
@@ -150,9 +152,17 @@ func (e *copiesEntry) table() *table.Table {
 		if e.Role != "" {
 			lag = (time.Duration(s.Lag) * time.Millisecond).String()
 		}
-		t.Add(s.Address, number(s.Acked), number(s.Behind), lag, kilobytes(s.Speed), status, number(s.Sent))
+		t.Add(s.name(), number(s.Acked), number(s.Behind), lag, kilobytes(s.Speed), status, number(s.Sent))
 	}
 	return t
+}
+
+// name is how a table names a slave. One with a number comes from any port of its machine.
+func (s *slaveEntry) name() string {
+	if host, _, err := net.SplitHostPort(s.Address); err == nil && s.ID > 0 {
+		return fmt.Sprintf("id %d, %s", s.ID, host)
+	}
+	return s.Address
 }
 
 // status tells whether a slave follows. Slaves of Apache's never say so: only what they have read tells.

@@ -59,7 +59,7 @@ func (c *copies) statuses() []proto.CopyStatus {
 	set, _ := c.leader.Set()
 	for _, copy := range c.elected {
 		one := c.status(copy.conn, copy.acked, copy.sent, &copy.rate)
-		one.InSync = set.Has(copy.id)
+		one.InSync, one.ID = set.Has(copy.id), int64(copy.id)
 		list = append(list, one)
 	}
 	return list

@@ -26,6 +26,7 @@ type CopyStatus struct {
 	Speed     int64  // transferredByteInSecond: bytes that it was sent in the last second
 	Sent      int64  // transferFromWhere: up to where it was sent the log
 	LagMillis int64  // lagMillis, Gantry's own: how long ago the master had what the slave has now; 0 if it has all
+	ID        int64  // brokerId, Gantry's own: by which controllers know a copy; 0 where roles are configured
 }
 
 // FollowStatus is how a slave follows (class HAClientRuntimeInfo).
@@ -75,6 +76,7 @@ func (s *CopiesStatus) Marshal() []byte {
 func (w *writer) copyStatus(c *CopyStatus) {
 	w.open('{')
 	w.stringMember("addr", c.Address)
+	w.integerMember("brokerId", c.ID)
 	w.integerMember("diff", c.Behind)
 	w.booleanMember("inSync", c.InSync)
 	w.integerMember("lagMillis", c.LagMillis)
@@ -119,6 +121,7 @@ type copyStatusJSON struct {
 	Speed   looseInt64  `json:"transferredByteInSecond"`
 	Sent    looseInt64  `json:"transferFromWhere"`
 	Lag     looseInt64  `json:"lagMillis"`
+	ID      looseInt64  `json:"brokerId"`
 }
 
 type followStatusJSON struct {
@@ -151,7 +154,7 @@ func UnmarshalCopiesStatus(body []byte) (*CopiesStatus, error) {
 		c := &in.Slaves[i]
 		s.Slaves = append(s.Slaves, CopyStatus{
 			Address: string(c.Address), Acked: int64(c.Acked), Behind: int64(c.Behind), InSync: bool(c.InSync),
-			Speed: int64(c.Speed), Sent: int64(c.Sent), LagMillis: int64(c.Lag),
+			Speed: int64(c.Speed), Sent: int64(c.Sent), LagMillis: int64(c.Lag), ID: int64(c.ID),
 		})
 	}
 	return s, nil
