@@ -310,7 +310,9 @@ func (b *Broker) Close() error {
 	if b.resigned {
 		b.copies.abandon()
 	}
+	patience := b.copies.patience(b.options.ShutdownGrace)
 	b.server.Shutdown(b.options.ShutdownGrace)
+	patience.end()
 	if b.slave != nil {
 		b.slave.close()
 		b.tasks.Wait()

@@ -287,6 +287,34 @@ func (c *copies) abandon() {
 	c.broker.store.GiveUp()
 }
 
+// patience is how long requests under way may wait for copies of what they have written: some have no time-out, as it must be known what became of that.
+type patience struct {
+	tasks *env.Group
+	ended bool
+	over  env.Cond
+}
+
+// patience abandons what waits for copies after some time.
+func (c *copies) patience(time time.Duration) *patience {
+	e := c.broker.env
+	p := &patience{tasks: env.NewGroup(e.Tasks), over: e.Tasks.NewCond()}
+	deadline := e.Clock.Now().Add(time)
+	p.tasks.Go("wait for copies", func() {
+		for !p.ended && p.over.WaitUntil(deadline) {
+		}
+		if !p.ended {
+			c.abandon()
+		}
+	})
+	return p
+}
+
+func (p *patience) end() {
+	p.ended = true
+	p.over.Broadcast()
+	p.tasks.Wait()
+}
+
 // drain waits a little for the copies to have everything, and then gives up: nobody waits for them any more.
 func (c *copies) drain() {
 	defer func() { c.over = true; c.broker.shared.moved.Broadcast() }()
@@ -295,7 +323,7 @@ func (c *copies) drain() {
 	}
 	s, deadline := c.broker.store, c.broker.env.Clock.Now().Add(c.broker.options.ShutdownGrace)
 	s.Kick()
-	if c.broker.resigned {
+	if c.abandoned {
 		deadline = c.broker.env.Clock.Now()
 	}
 	for s.Confirmed() < s.End() && !deadline.Reached(c.broker.env.Clock.Now()) && s.Fenced() == nil {

@@ -139,4 +139,9 @@ var copiesBugs = []Bug{
 		Edits:    []Edit{{"node/broker/timers_table.go", "\tcalendar, err := timer.Restore(b.env.Disk, t.recallLater, mark)\n", "\tmark.Gone, mark.Covered = nil, b.store.Confirmed()\n\tcalendar, err := timer.Restore(b.env.Disk, t.recallLater, mark)\n"}},
 		Scenario: "timer-failover", Seeds: 200,
 	},
+	{
+		Name:     "let a broker that stops wait for copies for ever",
+		Edits:    []Edit{{"node/broker/copies.go", "\t\tif !p.ended {\n\t\t\tc.abandon()\n\t\t}\n", ""}},
+		Scenario: "pop-push-failover", Seeds: 100,
+	},
 }

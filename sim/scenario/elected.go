@@ -97,8 +97,9 @@ func (f *fleet) demandGoingOn(probe *pubsubClient) {
 		f.failLiveness("after a fail-over, the probe does not end within %s", 2*serveWithin)
 		return
 	}
-	if f.kernel.Failure() == nil && !f.until("consume", goesOnWithin+f.work.hold, func() bool { return f.caughtUp() == "" }) {
-		f.failLiveness("%s after messages were sent to the next master, not all are consumed: %s", goesOnWithin+f.work.hold, f.caughtUp())
+	within := max(goesOnWithin+f.work.hold, f.fails)
+	if f.kernel.Failure() == nil && !f.until("consume", within, func() bool { return f.caughtUp() == "" }) {
+		f.failLiveness("%s after messages were sent to the next master, not all are consumed: %s", within, f.caughtUp())
 		return
 	}
 	f.kernel.Mark("consumers went on at the next master")

@@ -29,6 +29,8 @@ type fleet struct {
 	send func(c *pubsubClient)
 	// caughtUp tells what is not consumed yet, or "". It is asked when the final logs are known.
 	caughtUp func() string
+	// fails is how long it may take until a message is consumed at last that handlers refuse again and again; 0 if none is.
+	fails time.Duration
 	// finally is what else is demanded when all is consumed, or nil. It runs as a task of the observer.
 	finally func(probe *pubsubClient)
 }

@@ -70,6 +70,7 @@ func runPopPush(r *run) {
 		m.options = func(m *fleetMember) []client.PushOption { return p.memberOptions(m, group) }
 		m.ticking = p.lookAt
 	}
+	p.fleet.fails = consumeWithin
 	p.prepare, p.caughtUp, p.finally = p.setModes, p.unhandled, p.whenHandled
 	p.send = func(c *pubsubClient) {
 		m := marked(p.topics[c.random.IntN(len(p.topics))], c.body())
@@ -87,7 +88,7 @@ func (p *popPush) memberOptions(m *fleetMember, group *popPushGroup) []client.Pu
 	options := []client.PushOption{
 		client.WithNameServers(p.cluster.NameServerAddresses()...), client.WithGroup(group.name), client.WithConsumeFrom(client.FromFirst), client.WithHandler(p.handler(m, group)),
 		client.WithBrokerRebalance(), client.WithInvisibleTime(p.invisible), client.WithPopLimits(p.batch, max(p.atOnce, p.batch)), client.WithConcurrency(p.concurrency),
-		client.WithHold(p.work.hold), client.WithPullTimeout(p.work.hold + 2*time.Second), client.WithRequestTimeout(2 * time.Second), client.WithRouteRefresh(5 * time.Second),
+		client.WithHold(p.work.hold), client.WithPullTimeout(p.work.hold + 2*time.Second), client.WithRequestTimeout(2 * time.Second), client.WithRouteRefresh(p.refreshEvery()),
 	}
 	wanted := client.Tags("*")
 	if group.tag != "" {
@@ -166,7 +167,7 @@ func (p *popPush) setModes() error {
 	if err != nil {
 		return err
 	}
-	for _, n := range p.cluster.Brokers {
+	for _, n := range p.masters() {
 		for _, group := range p.groups {
 			if err := admin.UpdateGroup(context.Background(), addressOf(n), proto.NewSubscriptionGroupConfig(group.name)); err != nil {
 				return err
@@ -189,11 +190,11 @@ func (p *popPush) setModes() error {
 
 // say tells all brokers the same. It reports whether all have heard it.
 func (p *popPush) say(admin *client.Admin, pops bool) bool {
-	mode, mark, all := proto.ModePull, "set to pull", true
+	mode, mark, all := proto.ModePull, "set to pull", p.allServe()
 	if pops {
 		mode, mark = proto.ModePop, "set to pop"
 	}
-	for _, n := range p.cluster.Brokers {
+	for _, n := range p.masters() {
 		for _, group := range p.groups {
 			for _, topic := range p.topics {
 				wanted := client.RequestMode{Topic: topic, ConsumerGroup: group.name, Mode: mode, PopShareQueues: p.share}

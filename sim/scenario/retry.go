@@ -65,6 +65,7 @@ func runRetry(r *run) {
 		m.options = func(m *fleetMember) []client.PushOption { return y.memberOptions(m, group) }
 	}
 	y.marks(count)
+	y.fails = consumeWithin
 	y.send, y.caughtUp, y.finally = y.sendTagged, y.unfinished, y.whenDrained
 	y.observer.Tasks.Go("change groups", y.changeGroups)
 	y.observer.Tasks.Go("read retries and dead letters", y.readCopies)
@@ -101,7 +102,7 @@ func (y *retry) memberOptions(m *fleetMember, group *retryGroup) []client.PushOp
 		client.WithNameServers(y.cluster.NameServerAddresses()...), client.WithGroup(group.name), client.WithConsumeFrom(client.FromFirst),
 		client.WithHandler(y.handler(m, m.env, m.life, group)), client.WithMaxRedeliveries(group.most), client.WithConcurrency(y.concurrency),
 		client.WithHold(y.work.hold), client.WithPullTimeout(y.work.hold + 2*time.Second), client.WithOffsetStoring(time.Second),
-		client.WithRequestTimeout(2 * time.Second), client.WithRouteRefresh(5 * time.Second),
+		client.WithRequestTimeout(2 * time.Second), client.WithRouteRefresh(y.refreshEvery()),
 	}
 	for _, topic := range y.topics {
 		options = append(options, client.WithSubscription(topic, client.Tags("*")))
@@ -194,11 +195,11 @@ func (y *retry) changeGroups() {
 		y.failSafety("the operator's admin could not be made: %v", err)
 		return
 	}
-	for _, n := range y.cluster.Brokers {
+	for _, name := range y.cluster.Groups {
 		for _, group := range append([]*retryGroup{y.old}, y.list...) {
 			config := proto.NewSubscriptionGroupConfig(group.name)
 			config.RedeliveriesMax, config.RetryQueues = int32(group.most), group.queues
-			for admin.UpdateGroup(context.Background(), addressOf(n), config) != nil {
+			for admin.UpdateGroup(context.Background(), y.address(client.Queue{BrokerName: name}), config) != nil {
 				y.observer.Tasks.Sleep(200 * time.Millisecond)
 			}
 		}

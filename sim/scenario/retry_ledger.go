@@ -180,11 +180,11 @@ func (y *retry) asSent(r *client.Received, topic string) {
 
 // queuesOf are those of a group's retry topic and of its dead letters.
 func (y *retry) queuesOf(group *retryGroup) (queues []client.Queue) {
-	for _, n := range y.cluster.Brokers {
+	for _, name := range y.cluster.Groups {
 		for id := range group.queues {
-			queues = append(queues, client.Queue{Topic: proto.RetryTopic(group.name), BrokerName: n.String(), QueueID: id})
+			queues = append(queues, client.Queue{Topic: proto.RetryTopic(group.name), BrokerName: name, QueueID: id})
 		}
-		queues = append(queues, client.Queue{Topic: proto.DeadLetterTopic(group.name), BrokerName: n.String()})
+		queues = append(queues, client.Queue{Topic: proto.DeadLetterTopic(group.name), BrokerName: name})
 	}
 	return queues
 }

@@ -29,7 +29,7 @@ type Scenario struct {
 // All lists the scenarios.
 func All() []Scenario {
 	return []Scenario{pubsubScenario, storeCrashScenario, diskFaultsScenario, damagedFilesScenario, orderlyScenario, filtersScenario, broadcastScenario, longpollScenario, flowScenario, groupsScenario, litePullScenario, retryScenario, timerScenario, transactionScenario, delayScenario, popScenario, popPushScenario, dedupScenario, aclScenario, replicationScenario, failoverScenario, splitBrainScenario, rollingRestartScenario, replaceDiskScenario, migrateScenario, uncleanScenario, controllerScenario,
-		inGroups(timerScenario), inGroups(transactionScenario), inGroups(groupsScenario), inGroups(orderlyScenario)}
+		inGroups(timerScenario), inGroups(transactionScenario), inGroups(groupsScenario), inGroups(orderlyScenario), inGroups(popPushScenario), inGroups(retryScenario)}
 }
 
 // Find returns a scenario by name.

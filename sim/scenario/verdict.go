@@ -51,7 +51,7 @@ func (p *pubsub) checkFiles(n *cluster.Node) {
 		err = nil
 	}
 	if !stopped || err != nil {
-		p.failLiveness("%s does not stop in order within %s: %v", n, filesWithin, err)
+		p.failLiveness("%s does not stop in order within %s, and waits for %v: %v", n, filesWithin, n.Machine.TaskNames(), err)
 		return
 	}
 	done = false
