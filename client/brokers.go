@@ -13,6 +13,7 @@ type broker struct {
 	name      string
 	cluster   string
 	addresses []proto.BrokerAddress // by id; replaced, never changed
+	last      string                // the last master that a route has named
 }
 
 // master is the address of the member that takes writes.
@@ -73,13 +74,19 @@ func (t *brokers) learn(route *proto.Route) bool {
 	for i := range route.Brokers {
 		told := &route.Brokers[i]
 		b := t.named(told.BrokerName)
+		if len(told.Addresses) == 0 {
+			continue // nothing is known of it just now
+		}
 		for _, a := range told.Addresses {
 			news = news || !slices.Contains(b.addresses, a)
 		}
-		old, had := b.master()
 		b.cluster, b.addresses = told.Cluster, told.Addresses
-		if now, has := b.master(); had && has && now != old {
-			t.moved(old)
+		now, has := b.master()
+		if has && b.last != "" && now != b.last {
+			t.moved(b.last)
+		}
+		if has {
+			b.last = now
 		}
 	}
 	return news

@@ -139,7 +139,9 @@ func (k *core) left(deadline env.Instant) time.Duration { return deadline.Sub(k.
 func (k *core) ask(call *env.Call, address string, request *transport.Request, deadline env.Instant) (*wire.Command, error) {
 	request.Fields = k.fields
 	response, err := k.net.Call(call, address, request, k.left(deadline))
-	k.doubtAfter(address, err)
+	if call.Err() == nil && !call.Deadline().Reached(k.env.Clock.Now()) {
+		k.doubtAfter(address, err)
+	}
 	return response, k.explain(call, err)
 }
 
@@ -161,7 +163,7 @@ func (k *core) explain(call *env.Call, err error) error {
 func (k *core) connectionEnded(conn *transport.Conn) {
 	if k.state < closing {
 		// That of a copy, too: it ends when the copy becomes master.
-		k.routes.doubtAddress(conn.Address())
+		k.routes.doubtAddress(conn.Address(), true)
 	}
 	k.beats.connectionEnded(conn.Address())
 	if k.lost != nil {

@@ -129,7 +129,7 @@ func (p *Producer) exchange(call *env.Call, s *sending, address string, deadline
 	}
 	if !x.wait(call, deadline.Sooner(p.core.env.Clock.Now().Add(unansweredFor))) {
 		// A master that is gone without a word answers nobody. Meanwhile there may be another one.
-		p.core.routes.doubtAddress(address)
+		p.core.routes.doubtAddress(address, false)
 		if !x.wait(call, deadline) {
 			return nil, p.unanswered(call, s, address)
 		}

@@ -120,8 +120,5 @@ func (c *PullConsumer) withBroker(ctx context.Context, queue Queue, fn func(call
 	}
 	c.core.beats.ensure(call, address, deadline)
 	err = fn(call, address, deadline)
-	if err != nil {
-		c.core.routes.doubt(queue.Topic, err)
-	}
 	return err
 }

@@ -45,7 +45,7 @@ func (p *Producer) sendOneway(ctx context.Context, m *Message, waits bool) error
 	}
 	address, ok := to.broker.master()
 	if !ok {
-		p.core.routes.seek(to.BrokerName)
+		p.core.routes.seek(to.BrokerName, false)
 		return fmt.Errorf("%w: %s has no master now", ErrNoBroker, to.BrokerName)
 	}
 	done, err := p.runHooks(call, s, to.Queue, address, deadline)
@@ -59,7 +59,7 @@ func (p *Producer) sendOneway(ctx context.Context, m *Message, waits bool) error
 	if err != nil {
 		// Success says nothing: nobody has heard the broker.
 		p.learn(call, s, to.BrokerName, began, err)
-		p.core.routes.doubtAddress(address)
+		p.core.doubtAfter(address, err)
 	}
 	done(SendResult{}, err)
 	return err

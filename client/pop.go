@@ -52,9 +52,6 @@ func (p *popper) pop(call *env.Call, r popRequest) (popAnswer, error) {
 	}
 	k.beats.ensure(call, address, deadline)
 	response, err := k.ask(call, address, &transport.Request{Code: proto.ReqPopMessage, Header: p.popHeader(r)}, deadline)
-	if err != nil {
-		k.routes.doubt(r.queue.Topic, err)
-	}
 	if response == nil {
 		return popAnswer{}, err
 	}
@@ -183,6 +180,5 @@ func (p *popper) tell(call *env.Call, m *PoppedMessage, code int32, header proto
 	if err == nil {
 		return response, nil
 	}
-	p.core.routes.doubt(m.topic, err)
 	return nil, notHeld(err, m)
 }

@@ -176,9 +176,6 @@ func (c *PullConsumer) Pull(ctx context.Context, queue Queue, offset QueueOffset
 	s := c.subscription(queue.Topic)
 	request := &transport.Request{Code: proto.ReqPullMessage, Header: c.pullHeader(s, queue, offset, count, c.hold(deadline))}
 	response, err := c.core.ask(call, address, request, deadline)
-	if err != nil {
-		c.core.routes.doubt(queue.Topic, err)
-	}
 	if response == nil {
 		return PullResult{}, err
 	}

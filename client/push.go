@@ -102,6 +102,7 @@ func (c *PushConsumer) setUp(k *core) {
 		}
 	}
 	k.server, k.met, k.lost = c.serve, c.met, c.lost
+	k.routes.reshaped = func(string) { c.rebalanceSoon(0) }
 }
 
 // Start finds the brokers and begins to consume, in the background. It fails with an *OptionError if no topic is subscribed, with

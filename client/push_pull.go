@@ -93,9 +93,6 @@ func (c *PushConsumer) pullOnce(a *assignment, s *subscribed) (PullResult, error
 	from := a.next
 	request := &transport.Request{Code: c.pullCode(), Header: c.pullHeader(a, s, address, deadline)}
 	response, err := c.core.ask(nil, address, request, deadline)
-	if err != nil {
-		c.core.routes.doubt(a.queue.Topic, err)
-	}
 	if response == nil {
 		// What a slave suggested does not count when nobody answers.
 		delete(c.reader.preferred, a.queue)

@@ -148,13 +148,6 @@ func (r *routes) suspect(name string) {
 	}
 }
 
-// doubt suspects a route after an error that may mean that a broker is gone, or that it was master and is a copy now.
-func (r *routes) doubt(name string, err error) {
-	if hasNoAnswer(err) || hasCode(err, proto.RespServiceNotAvailable) || hasCode(err, proto.RespSystemBusy) {
-		r.suspect(name)
-	}
-}
-
 // update asks the name servers for the route of a topic and takes it over.
 func (r *routes) update(t *topic) error {
 	route, err := r.ask(t.name)
@@ -240,7 +233,9 @@ func (r *routes) refresh() {
 				r.core.env.Log.Warn("route could not be refreshed", zap.String("topic", name), zap.Error(err))
 			}
 		}
-		r.core.brokers.keep(r.brokerNames())
+		names := r.brokerNames()
+		r.core.brokers.keep(names)
+		maps.DeleteFunc(r.seeks, func(name string, s *seek) bool { return s.restsTo > 0 && !names[name] })
 	}
 }
 

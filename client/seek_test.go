@@ -286,3 +286,83 @@ func TestOnlyAMasterSaysThatAGroupHasNoOffset(t *testing.T) {
 		c.eventually("what the group has not consumed", func() bool { return len(box.bodies) == 7 })
 	})
 }
+
+// A master falls silent, and for a time name servers know only its copy, or nobody.
+func TestAHeldPullDoesNotWaitForAMasterThatIsSilentHoweverRoutesChange(t *testing.T) {
+	for _, interim := range []string{"none", "only the copy", "nobody"} {
+		t.Run(interim, func(t *testing.T) {
+			c, copied := newPair(t)
+			between := map[string]*proto.Route{"none": route(1, c.a, copied, c.b), "only the copy": route(1, copied, c.b), "nobody": route(1, c.b)}
+			for _, topic := range pairTopics {
+				c.names.routes[topic] = between["none"]
+			}
+			c.a.put(orders(0), 10)
+			copied.put(orders(0), 10)
+			box := &inbox{}
+			var took time.Duration
+			c.run(5*time.Minute, func() {
+				c.push(client.WithHandler(box.handle))
+				c.eventually("the first messages", func() bool { return len(box.bodies) == 10 })
+				c.app.Tasks.Sleep(29*time.Second + 300*time.Millisecond)
+				copied.committed["consumers@orders@0"] = c.a.committedAt(orders(0))
+				c.gone("it is silent")
+				c.app.Tasks.Sleep(8 * time.Second)
+				for _, topic := range pairTopics {
+					c.names.routes[topic] = between[interim]
+				}
+				c.app.Tasks.Sleep(4 * time.Second)
+				for _, conn := range copied.server.Conns() {
+					conn.Close()
+				}
+				for _, topic := range pairTopics {
+					moved := route(1, copied, c.b)
+					moved.Brokers[0].Addresses = []proto.BrokerAddress{{ID: proto.MasterID, Address: copied.address}}
+					c.names.routes[topic] = moved
+				}
+				began := c.app.Clock.Now()
+				copied.put(orders(0), 1)
+				c.eventually("the next message", func() bool { return len(box.bodies) == 11 })
+				took = c.app.Clock.Now().Sub(began)
+			})
+			require.Less(t, took, 3*time.Second)
+		})
+	}
+}
+
+func TestATopicThatLeavesABrokerIsNoTroubleForOthersThere(t *testing.T) {
+	c := newCluster(t, 1)
+	c.names.routes["orders"], c.names.routes["zzz"] = route(2, c.b), route(2, c.a, c.b)
+	c.run(5*time.Minute, func() {
+		p := c.producer(client.WithRetries(0, 0))
+		must1(p.Send(background, hello()))
+		must1(p.Send(background, client.NewMessage("zzz", []byte("x"))))
+		c.app.Tasks.Sleep(5 * time.Second)
+		c.names.routes["zzz"] = route(2, c.a)
+		for range 600 {
+			must1(p.Send(background, hello()))
+			c.app.Tasks.Sleep(100 * time.Millisecond)
+		}
+	})
+}
+
+// Many clients wait for a group that is gone for long: each asks seldom.
+func TestWhoWaitsForAMasterForLongAsksSeldom(t *testing.T) {
+	c, copied := newPair(t)
+	var asked int
+	c.run(30*time.Minute, func() {
+		c.push(client.WithHandler((&inbox{}).handle))
+		c.app.Tasks.Sleep(12 * time.Second)
+		c.gone("it is a copy")
+		copied.intercept = asCopy
+		for _, topic := range pairTopics {
+			masterless := route(1, copied)
+			masterless.Brokers[0].Addresses = []proto.BrokerAddress{{ID: 1, Address: copied.address}}
+			c.names.routes[topic] = masterless
+		}
+		c.app.Tasks.Sleep(time.Minute)
+		before := c.names.count(proto.ReqGetRouteInfoByTopic)
+		c.app.Tasks.Sleep(5 * time.Minute)
+		asked = c.names.count(proto.ReqGetRouteInfoByTopic) - before
+	})
+	require.Less(t, asked, 300, "once a second at most")
+}

@@ -178,6 +178,7 @@ func (b *Broker) Start() error {
 	if err := b.store.HideExpired(); err != nil {
 		b.env.Log.Error("messages beyond the limits of their topics are shown until they can be read", zap.Error(err))
 	}
+	b.holdTimers()
 	err = b.copies.start()
 	if err == nil {
 		err = b.listen()

@@ -27,6 +27,7 @@ type electedGroup struct {
 	copy     *broker.Broker
 	reopened int
 	said     *observer.ObservedLogs // what the copy has said since it follows, from warnings on
+	change   []func(*broker.Options)
 }
 
 // asMaster are the options of the master of an epoch, whose in-sync set is itself.
@@ -44,9 +45,9 @@ func asMaster(epoch replica.Epoch) func(*broker.Options) {
 	}
 }
 
-func newElectedGroup(t *testing.T) *electedGroup {
+func newElectedGroup(t *testing.T, change ...func(*broker.Options)) *electedGroup {
 	t.Helper()
-	g := &electedGroup{world: prepareWorld(t, asMaster(1))}
+	g := &electedGroup{world: prepareWorld(t, append(change, asMaster(1))...), change: change}
 	g.other = g.kernel.AddMachine("other", netip.MustParseAddr("10.0.0.3"))
 	g.start()
 	g.prove()
@@ -66,6 +67,9 @@ func (g *electedGroup) follow(epoch replica.Epoch) {
 		g.other.Crash(sim.KillProcess)
 	}
 	o := options()
+	for _, change := range g.change {
+		change(&o)
+	}
 	asMaster(epoch)(&o)
 	o.Role, o.ID, o.AdvertisedIP, o.SlaveRead = broker.ElectedCopy, 2, g.other.Address(), true
 	o.Election.ID, o.Election.MasterHA = 2, "10.0.0.1:10912"

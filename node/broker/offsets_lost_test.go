@@ -19,16 +19,16 @@ func TestAGroupDoesNotPassOverMessagesThatTakeThePlaceOfLostOnes(t *testing.T) {
 	w := newWorld(t, func(o *broker.Options) { o.Store.Flush, o.Store.FlushEvery = store.AsyncFlush, 10*time.Second })
 	w.succeeds(sendRequest("orders", 0, "kept", ""))
 	w.pass(11 * time.Second)
-	for range 5 {
+	for range 7 {
 		w.succeeds(sendRequest("orders", 0, "lost", ""))
 	}
-	require.Len(t, bodies(t, w.succeeds(pullRequest("orders", 0, 0, 0, "*"))), 6)
-	w.succeeds(commitRequest("g", "orders", 0, 6))
+	require.Len(t, bodies(t, w.succeeds(pullRequest("orders", 0, 0, 0, "*"))), 8)
+	w.succeeds(commitRequest("g", "orders", 0, 8))
 	w.succeeds(commitRequest("h", "orders", 0, 1))
 	w.succeeds(commitRequest("g", "orders", 3, 0))
 	w.restart(sim.PowerLoss)
 	end := w.end("orders", 0)
-	require.Contains(t, "12345", end, "messages were lost; otherwise this test shows nothing")
+	require.Contains(t, "1234567", end, "messages were lost; otherwise this test shows nothing")
 	w.committed("g", "orders", 0, end)
 	w.committed("h", "orders", 0, "1")
 	w.committed("g", "orders", 3, "0")

@@ -21,6 +21,8 @@ type tableCopy struct {
 	in    map[string]uint32        // checksums of what is in force here
 	gone  []string                 // topics that the master has removed, and whose messages are still here
 	java  bool                     // the master does not know the request: it is one of Apache's
+	// untimed says that what was known of timed messages from another master is gone.
+	untimed bool
 }
 
 type tableCopyFile struct {
@@ -138,6 +140,12 @@ func (s *slave) apply(files map[string]tableCopyFile) error {
 			return err
 		}
 		s.copied.in[name], changed = files[name].sum, true
+	}
+	if s.copied.java && !s.copied.untimed {
+		if err := b.forgetTimers(); err != nil {
+			return err
+		}
+		s.copied.untimed = true
 	}
 	gone, err := s.removeOthers(files)
 	if err != nil || !changed && !gone {

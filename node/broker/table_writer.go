@@ -22,6 +22,7 @@ type tableWriter struct {
 	durable uint64 // and that is on the medium
 	topics  bool   // the table of topics is to be read again, at once: messages of topics that are gone go before others come
 	others  bool   // other tables have changed, of which a copy that is not read needs nothing
+	timers  bool   // the table of timers is another one: other files of the log are needed
 	read    env.Instant
 }
 
@@ -66,7 +67,7 @@ func (w *tableWriter) take(c *replica.Change) error {
 	if c.Name == topicsFile || c.LastOfFirst {
 		w.topics = true
 	}
-	w.others = true
+	w.others, w.timers = true, w.timers || c.Name == timersFile
 	return nil
 }
 
@@ -138,6 +139,10 @@ func (w *tableWriter) finish() error {
 		return err
 	}
 	w.durable = w.number
+	if w.timers {
+		w.timers = false
+		w.broker.holdTimers()
+	}
 	now := w.broker.env.Clock.Now()
 	if !w.topics && !(w.others && w.broker.options.SlaveRead && now.Sub(w.read) > readTablesEvery) {
 		return nil

@@ -23,7 +23,7 @@ type timers struct {
 	broker   *Broker
 	calendar *timer.Calendar // nil until the log was read
 	next     message.QueueOffset
-	keep     *store.Follower // holds the files of the log that are needed
+	keep     *store.Follower // holds the files of the log that are needed; nil if none are
 	saved    message.LogOffset
 	before   int64          // what is due before it, a Java broker has delivered
 	wake     env.Cond       // a message has arrived, or the broker stops
@@ -163,7 +163,10 @@ func (t *timers) follow(calendar *timer.Calendar, mark timer.Mark) bool {
 	calendar.Passed(follower.At())
 	t.before = 0
 	_, t.next = b.store.Bounds(timerQueue)
-	t.keep = follower
+	if oldest, ok := calendar.Oldest(); ok {
+		follower.MoveTo(oldest)
+	}
+	t.hold(follower)
 	return true
 }
 
@@ -259,7 +262,6 @@ func (t *timers) drop() error {
 	}
 	calendar := t.calendar
 	t.calendar, t.recalled = nil, nil
-	t.keep.Close()
 	return calendar.Close()
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/gantrymq/gantry/node/env"
+	"github.com/gantrymq/gantry/store"
 	"github.com/gantrymq/gantry/store/timer"
 	"github.com/gantrymq/gantry/transport/message"
 	"go.uber.org/zap"
@@ -71,17 +72,41 @@ func (t *timers) restore() (*timer.Calendar, timer.Mark, error) {
 	return calendar, mark, err
 }
 
-// holdTimers keeps the files of the log with messages that wait, at a copy, which may be master next.
+// holdTimers keeps the files of the log with messages that wait, at a copy, which may be master next, and at a master that has not read yet which they are.
 func (b *Broker) holdTimers() {
 	mark, err := b.timersTable()
 	switch {
 	case err != nil:
-		b.env.Log.Warn("the copy does not know which timed messages wait", zap.Error(err))
+		b.env.Log.Warn("which timed messages wait is not known: files of the log with such may be removed", zap.Error(err))
+	case mark.Oldest >= mark.Added:
+		b.timers.hold(nil)
 	case b.timers.keep == nil:
-		b.timers.keep = b.store.Follow("timed messages", mark.Oldest)
+		b.timers.hold(b.store.Follow("timed messages", mark.Oldest))
 	default:
 		b.timers.keep.MoveTo(mark.Oldest)
 	}
+}
+
+// hold has a follower keep files of the log, or nobody if it is nil, instead of the one before.
+func (t *timers) hold(follower *store.Follower) {
+	if t.keep != nil {
+		t.keep.Close()
+	}
+	t.keep = follower
+}
+
+// forgetTimers removes what was known of timed messages, at a slave of Apache's: what such a master has delivered only its own file tells.
+func (b *Broker) forgetTimers() error {
+	for _, name := range []string{timersFile, timersFile + ".bak"} {
+		if err := b.env.Disk.Remove(configDir + "/" + name); err != nil && !errors.Is(err, env.ErrNotExist) {
+			return err
+		}
+	}
+	err := b.env.Disk.SyncDir(configDir)
+	if err == nil || errors.Is(err, env.ErrNotExist) {
+		err = timer.Reset(b.env.Disk)
+	}
+	return err
 }
 
 // numberAt is the number of the first message of the timers' queue that stands at a place in the log or behind it.

@@ -205,3 +205,46 @@ func TestABrokerTakesNoMoreTimersThanItsLimits(t *testing.T) {
 	w = newWorld(t, func(o *broker.Options) { o.TimersOff = true })
 	w.refused(one, proto.RespSystemError, "timerWheelEnable")
 }
+
+// A copy cleans as its master does, but for what still waits.
+func TestACopyKeepsTheLogFromTheOldestTimerOn(t *testing.T) {
+	for _, waits := range []time.Duration{0, 3 * time.Second, 10 * time.Hour} {
+		g := newElectedGroup(t, everyHour)
+		g.follow(1)
+		g.requireEqual()
+		if waits > 0 {
+			g.timed("x", waits)
+		}
+		g.pass(20 * time.Second)
+		for range 10 {
+			g.fill("orders", 16)
+			g.pass(30 * time.Second)
+		}
+		g.pass(5 * time.Minute)
+		g.requireEqual()
+		require.Equal(t, g.broker.Store().Start(), g.copy.Store().Start(), "%v", waits)
+		require.Equal(t, waits > time.Hour, g.copy.Store().Start() == 0, "%v", waits)
+	}
+}
+
+// everyHour has a broker remove what is older than a minute, at any hour.
+func everyHour(o *broker.Options) {
+	o.Store.DeleteAt, o.Store.KeepFor = nil, time.Minute
+	for hour := range 24 {
+		o.Store.DeleteAt = append(o.Store.DeleteAt, hour)
+	}
+}
+
+// While it starts it does not know yet where the oldest one stands, but for the table.
+func TestAStartRemovesNothingThatWaits(t *testing.T) {
+	w := newWorld(t, everyHour)
+	w.timed("late", 10*time.Hour)
+	w.fill("orders", 40)
+	w.pass(15 * time.Second)
+	w.restart(sim.KillProcess)
+	w.pass(3 * time.Minute)
+	require.Zero(t, w.broker.Store().Start())
+	w.pass(10 * time.Hour)
+	require.Equal(t, []string{"late"}, w.bodiesOf("orders", 1))
+	require.Positive(t, w.broker.Store().Start())
+}
