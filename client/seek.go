@@ -38,6 +38,7 @@ const unansweredFor = time.Second
 type seek struct {
 	step    int
 	hurry   bool        // something has happened: the next look comes soon
+	from    env.Instant // not before
 	restsTo env.Instant // it has found nobody; 0 while it goes on
 }
 
@@ -73,12 +74,12 @@ func (r *routes) seek(brokerName string, sure bool) {
 		s.step, s.hurry = min(s.step, 1), true
 		r.core.stopped.Broadcast()
 		return
-	case s.restsTo == 0, !sure && !s.restsTo.Reached(r.core.env.Clock.Now()):
+	case s.restsTo == 0:
 		return
 	case sure:
 		s = &seek{}
 	default:
-		s = &seek{step: seekSlowly}
+		s = &seek{step: seekSlowly, from: s.restsTo}
 	}
 	if r.core.start("look for the master of "+brokerName, func() { r.look(brokerName, s) }) {
 		r.seeks[brokerName] = s
@@ -111,6 +112,9 @@ func (r *routes) look(brokerName string, s *seek) {
 func (r *routes) restBefore(s *seek) bool {
 	k := r.core
 	now, pause := k.env.Clock.Now(), seekPauses[s.step]
+	if s.from > 0 {
+		pause, s.from = max(s.from.Sub(now), 0), 0
+	}
 	until, soon := now.Add(pause), now.Add(min(pause, suspectPause))
 	s.step++
 	for s.hurry = false; k.state < closing && !s.hurry && k.stopped.WaitUntil(until); {

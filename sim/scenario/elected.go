@@ -1,9 +1,11 @@
 package scenario
 
 import (
+	"context"
 	"slices"
 	"time"
 
+	"github.com/gantrymq/gantry/client"
 	"github.com/gantrymq/gantry/node/broker"
 	"github.com/gantrymq/gantry/sim"
 	"github.com/gantrymq/gantry/sim/cluster"
@@ -89,6 +91,10 @@ func (f *fleet) demandGoingOn(probe *pubsubClient) {
 			}
 		}
 		for _, queue := range f.queues {
+			// What it pulls from may be the master that is gone.
+			for !probe.canRead(queue) && !deadline.Reached(f.observer.Clock.Now()) {
+				f.observer.Tasks.Sleep(100 * time.Millisecond)
+			}
 			probe.readAll(queue)
 		}
 		done = true
@@ -107,6 +113,12 @@ func (f *fleet) demandGoingOn(probe *pubsubClient) {
 	if !f.until("restart", restartWithin, func() bool { return f.allReady() && f.inSync() }) {
 		f.failLiveness("after everything healed, nodes do not run within %s: %v", restartWithin, f.notReady())
 	}
+}
+
+// canRead reports whether a queue can be read now.
+func (c *pubsubClient) canRead(queue client.Queue) bool {
+	_, err := c.consumer.Pull(context.Background(), queue, 0, 1)
+	return err == nil
 }
 
 // inSync reports whether each group has a master, and all its brokers are in sync.
@@ -139,4 +151,12 @@ func (f *fleet) refreshEvery() time.Duration {
 		return 30 * time.Second
 	}
 	return 5 * time.Second
+}
+
+// pullTimeout is how long members wait for the answer to a pull. Where brokers are elected it is so long that nobody can wait for one that is gone.
+func (f *fleet) pullTimeout() time.Duration {
+	if f.elected {
+		return f.work.hold + 30*time.Second
+	}
+	return f.work.hold + 2*time.Second
 }

@@ -176,7 +176,7 @@ func (g *groups) memberOptions(m *fleetMember, group *sharing) []client.PushOpti
 	options := []client.PushOption{
 		client.WithNameServers(g.cluster.NameServerAddresses()...), client.WithGroup(group.name), client.WithConsumeFrom(client.FromFirst),
 		client.WithHandler(g.handler(m, m.env, group)), client.WithStrategy(g.strategyOf(group, m)), client.WithConcurrency(g.concurrency),
-		client.WithBatchSize(g.batch), client.WithOffsetStoring(g.persist), client.WithHold(g.work.hold), client.WithPullTimeout(g.work.hold + 2*time.Second),
+		client.WithBatchSize(g.batch), client.WithOffsetStoring(g.persist), client.WithHold(g.work.hold), client.WithPullTimeout(g.pullTimeout()),
 		client.WithRequestTimeout(2 * time.Second), client.WithRouteRefresh(g.refreshEvery()),
 	}
 	for _, topic := range g.topics {

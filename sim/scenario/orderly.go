@@ -87,7 +87,7 @@ func (o *orderly) memberOptions(m *fleetMember) []client.PushOption {
 	options := []client.PushOption{
 		client.WithNameServers(o.cluster.NameServerAddresses()...), client.WithGroup(orderlyGroup), client.WithConsumeFrom(client.FromFirst),
 		client.WithOrderlyHandler(o.handler(m, m.env, m.life)), client.WithBatchSize(o.batch), client.WithOffsetStoring(o.persist),
-		client.WithSuspendTime(100 * time.Millisecond), client.WithHold(o.work.hold), client.WithPullTimeout(o.work.hold + 2*time.Second),
+		client.WithSuspendTime(100 * time.Millisecond), client.WithHold(o.work.hold), client.WithPullTimeout(o.pullTimeout()),
 		client.WithRequestTimeout(2 * time.Second), client.WithRouteRefresh(o.refreshEvery()),
 	}
 	for _, topic := range o.topics {
