@@ -22,7 +22,7 @@ var seekPauses = []time.Duration{
 }
 
 // seekSlowly is the step with which a search begins after one that has found nobody: many clients wait for the same group, and name servers are to have rest.
-const seekSlowly = 17
+var seekSlowly = len(seekPauses) - 3
 
 // seekRest is how long it rests before.
 const seekRest = 4 * time.Second
@@ -86,6 +86,7 @@ func (r *routes) seek(brokerName string, sure bool) {
 	}
 }
 
+// look is the task of a search. It ends when there is another master, or when a route that lacked the group has it again.
 func (r *routes) look(brokerName string, s *seek) {
 	k := r.core
 	before := k.brokers.named(brokerName).last
