@@ -298,6 +298,7 @@ func (b *Broker) Close() error {
 	}
 	b.closing = true
 	b.stop.Broadcast()
+	patience := b.copies.patience(b.options.ShutdownGrace)
 	b.guard.Close()
 	if b.resigned {
 		b.names.stop()
@@ -311,7 +312,6 @@ func (b *Broker) Close() error {
 	if b.resigned {
 		b.copies.abandon()
 	}
-	patience := b.copies.patience(b.options.ShutdownGrace)
 	b.server.Shutdown(b.options.ShutdownGrace)
 	patience.end()
 	if b.slave != nil {
