@@ -142,6 +142,7 @@ func (c *PushConsumer) begin(ctx context.Context, call *env.Call) error {
 	c.core.beats.announce()
 	c.core.start("rebalance", c.rebalanceLoop)
 	c.core.start("store offsets", c.persistLoop)
+	c.core.start("watch pulls", c.watchPulls)
 	if c.locks() {
 		c.core.start("lock queues", c.lockLoop)
 	}

@@ -25,7 +25,9 @@ func (c *PushConsumer) pop(a *assignment) time.Duration {
 	}
 	began := c.core.env.Clock.Now()
 	a.pulledAt = c.core.env.Clock.Wall()
+	a.askedAt = began
 	answer, err := c.popper.pop(nil, popRequest{queue: a.queue, wanted: s, most: c.config.pop.batch, hold: c.config.holdFor})
+	a.askedAt = 0
 	took := c.core.env.Clock.Now().Sub(began)
 	switch {
 	case a.dropped || c.core.state != open:

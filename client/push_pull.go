@@ -92,7 +92,9 @@ func (c *PushConsumer) pullOnce(a *assignment, s *subscribed) (PullResult, error
 	c.core.beats.ensure(nil, address, deadline)
 	from := a.next
 	request := &transport.Request{Code: c.pullCode(), Header: c.pullHeader(a, s, address, deadline)}
+	a.askedAt = c.core.env.Clock.Now()
 	response, err := c.core.ask(nil, address, request, deadline)
+	a.askedAt = 0
 	if response == nil {
 		// What a slave suggested does not count when nobody answers.
 		delete(c.reader.preferred, a.queue)

@@ -30,6 +30,7 @@ type assignment struct {
 	changed env.Cond    // wakes what waits for any of the above
 
 	pulledAt, consumedAt env.WallMillis // the last time; 0: never
+	askedAt              env.Instant    // when the pull or pop under way began; 0: there is none
 
 	popped *popQueue // the queue is popped, and may stand for all of a broker; nil: it is pulled, and the process queue has its messages
 

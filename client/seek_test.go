@@ -366,3 +366,28 @@ func TestWhoWaitsForAMasterForLongAsksSeldom(t *testing.T) {
 	})
 	require.Less(t, asked, 300, "once a second at most")
 }
+
+// A member that knows no copy, and has nothing to commit, hears of nothing.
+func TestAPullThatIsKeptForTooLongRaisesDoubt(t *testing.T) {
+	c, copied := newPair(t)
+	for _, topic := range pairTopics {
+		c.names.routes[topic] = route(1, c.a)
+	}
+	c.a.put(orders(0), 10)
+	copied.put(orders(0), 10)
+	box := &inbox{}
+	var took time.Duration
+	c.run(5*time.Minute, func() {
+		c.push(client.WithHandler(box.handle), client.WithHold(2*time.Second), client.WithPullTimeout(time.Minute))
+		c.eventually("the first messages", func() bool { return len(box.bodies) == 10 })
+		c.app.Tasks.Sleep(12*time.Second + 300*time.Millisecond)
+		copied.committed["consumers@orders@0"] = c.a.committedAt(orders(0))
+		c.gone("it is silent")
+		c.elect(copied)
+		began := c.app.Clock.Now()
+		copied.put(orders(0), 1)
+		c.eventually("the next message", func() bool { return len(box.bodies) == 11 })
+		took = c.app.Clock.Now().Sub(began)
+	})
+	require.Less(t, took, 8*time.Second, "the hold, and three times a second")
+}
