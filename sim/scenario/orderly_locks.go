@@ -136,9 +136,10 @@ func (l *locker) granted(e lockEvent) {
 	h.grants = append(h.grants, e)
 }
 
-// locksMayReturn reports whether brokers may have been started again without having been stopped in order: then denials prove nothing.
+// locksMayReturn reports whether brokers may have been started again without having been stopped in order, or another one may have become master: then denials
+// prove nothing.
 func (o *orderly) locksMayReturn() bool {
-	return slices.ContainsFunc(o.Schedule, func(f fault.Fault) bool {
+	return o.elected || slices.ContainsFunc(o.Schedule, func(f fault.Fault) bool {
 		return slices.Contains([]fault.Kind{
 			fault.KillBroker, fault.PowerLossBroker, fault.PowerLossAll, fault.PowerLossAfterAck, fault.KillWhileRecovering, fault.RestartBroker,
 			fault.FailSync, fault.FailWrite, fault.FullDisk, fault.StuckSync,
