@@ -389,5 +389,5 @@ func TestAPullThatIsKeptForTooLongRaisesDoubt(t *testing.T) {
 		c.eventually("the next message", func() bool { return len(box.bodies) == 11 })
 		took = c.app.Clock.Now().Sub(began)
 	})
-	require.Less(t, took, 8*time.Second, "the hold, and three times a second")
+	require.Less(t, took, 8*time.Second, "two seconds of hold, and a second each for the doubt, for the probe of the old master, and until the pull is tried again; looks are rare by then")
 }
