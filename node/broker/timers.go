@@ -287,8 +287,11 @@ func (t *timers) save() error {
 	if err := calendar.Save(snapshot); err != nil {
 		return err
 	}
+	if err := t.saveTable(snapshot.Mark(), waiting, next); err != nil {
+		return err
+	}
 	t.saved = covered
-	return t.saveTable(snapshot.Mark(), waiting, next)
+	return nil
 }
 
 // close ends the deliveries and saves the calendar.
