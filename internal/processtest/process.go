@@ -19,10 +19,13 @@ type Process struct {
 	ended    chan struct{}
 }
 
-// Start starts a program. Its environment, directory and standard input are those of the command. The caller must kill it.
+// Start starts a program. Its environment, directory and standard input are those of the command, and its standard error too if the command names one. The caller must kill it.
 func Start(command *exec.Cmd) (*Process, error) {
 	p := &Process{Command: command, ended: make(chan struct{})}
-	command.Stdout, command.Stderr = &p.Out, &p.Err
+	command.Stdout = &p.Out
+	if command.Stderr == nil {
+		command.Stderr = &p.Err
+	}
 	if err := command.Start(); err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package acceptance_test
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -180,46 +179,60 @@ func TestEndToEndABrokerIsReadyOnceANameServerHasIt(t *testing.T) {
 	stop(t, server.Process)
 }
 
-func TestEndToEndABrokerThatReadsItsLogIsHealthyAndNotReady(t *testing.T) {
+func TestEndToEndABrokerThatStartsIsHealthyAndNotReady(t *testing.T) {
 	endToEnd(t)
-	directory := t.TempDir()
-	slowly := []string{"--data", directory, "--namesrvPort", "0", "--brokerPort", "0", "--skipSelfTest"}
 	w, c := watchedStandalone(t)
-	p := c.producer(t)
-	for range 200 {
-		send(t, p, client.NewMessage("large", make([]byte, 1<<20)))
-	}
+	send(t, c.producer(t), client.NewMessage("kept", []byte("body")))
 	w.Kill()
-	// Without a checkpoint a start after a crash reads all of the log, and that takes a moment.
+	// Without a checkpoint the broker warns that it reads all of its log, and it waits until somebody reads the warning.
 	require.NoError(t, os.Remove(filepath.Join(c.directory, "store", "checkpoint")))
 
 	at := freeAddress(t)
 	_, port, _ := strings.Cut(at, ":")
-	slowly[1] = c.directory
-	command, err := built.Command(t.TempDir(), "gantry", append([]string{"standalone", "--metricsExporterType", "PROM", "--metricsPromExporterPort", port}, slowly...)...)
+	command, err := built.Command(t.TempDir(), "gantry", "standalone", "--metricsExporterType", "PROM", "--metricsPromExporterPort", port,
+		"--data", c.directory, "--namesrvPort", "0", "--brokerPort", "0", "--skipSelfTest")
 	require.NoError(t, err)
+	warnings, full := fullPipe(t)
+	command.Stderr = full
 	again := processtest.Launch(t, command)
-	starting := map[string]bool{}
-	soon(t, func() bool {
-		for until := time.Now().Add(glance); time.Now().Before(until); {
-			code, text, err := tryGet("http://" + at + "/readyz")
-			if err == nil && code == 200 {
-				return true
-			}
-			if err == nil && code == 503 {
-				starting[text] = true
-				code, text, err = tryGet("http://" + at + "/healthz")
-				require.NoError(t, err)
-				require.Equal(t, 200, code, text)
-			}
-		}
-		return false
-	}, "it does not get ready")
-	said := fmt.Sprint(starting)
-	require.InDelta(t, 1, value(watched{again, "http://" + at}.scrape(t), "gantry_ready", "node_id", "broker-a"), 0)
-	require.Contains(t, said, "the broker is starting", said)
-	require.InDelta(t, 0, value(watched{again, "http://" + at}.scrape(t), "gantry_store_first_offset"), 0)
+	base := "http://" + at
+	starts := func() bool {
+		code, text, err := tryGet(base + "/readyz")
+		return err == nil && code == 503 && strings.Contains(text, "the broker is starting")
+	}
+	soon(t, starts, "it does not say that it starts")
+	code, text := get(t, base, "/healthz")
+	require.Equal(t, 200, code, text)
+	require.Zero(t, value(watched{again, base}.scrape(t), "gantry_ready", "node_id", "broker-a"))
+
+	require.True(t, starts(), "it does not wait")
+	go func() {
+		// It ends when the pipe is closed.
+		_, _ = io.Copy(&again.Err, warnings)
+	}()
+	_, err = again.Err.Await("all queues are built again from the log", nil)
+	require.NoError(t, err)
+	soon(t, func() bool { code, _, err := tryGet(base + "/readyz"); return err == nil && code == 200 }, "it does not get ready")
+	require.InDelta(t, 1, value(watched{again, base}.scrape(t), "gantry_ready", "node_id", "broker-a"), 0)
+	require.InDelta(t, 0, value(watched{again, base}.scrape(t), "gantry_store_first_offset"), 0)
 	stop(t, again)
+}
+
+// fullPipe returns a pipe that takes nothing more before something was read from it.
+func fullPipe(t *testing.T) (reading, writing *os.File) {
+	t.Helper()
+	reading, writing, err := os.Pipe()
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		reading.Close()
+		writing.Close()
+	})
+	require.NoError(t, writing.SetWriteDeadline(time.Now().Add(glance)))
+	for err == nil {
+		_, err = writing.Write(make([]byte, 1<<10))
+	}
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	return reading, writing
 }
 
 func TestEndToEndAPortOfMetricsThatIsTakenIsNamed(t *testing.T) {
