@@ -60,9 +60,14 @@ func (c *PushConsumer) askToTakeBack(queue Queue, m *Received, level int) error 
 	return err
 }
 
-// sendToRetryTopic sends a copy of a message to the group, through any broker.
+// sendToRetryTopic sends a copy of a message to the group, through any broker. A copy that waits for a flush or for slaves is not safe yet:
+// another master may be elected that lacks it.
 func (c *PushConsumer) sendToRetryTopic(m *Received, level int) bool {
-	if _, err := c.inner.transmit(c.retryMessage(m, level)); err != nil {
+	result, err := c.inner.transmit(c.retryMessage(m, level))
+	if err == nil && (result.Status == SendFlushDiskTimeout || result.Status == SendFlushSlaveTimeout) {
+		err = fmt.Errorf("it is stored, but with status %s", result.Status)
+	}
+	if err != nil {
 		c.core.env.Log.Warn("a message could not be sent to the retry topic", zap.Stringer("message", m), zap.Error(err))
 		return false
 	}

@@ -194,6 +194,42 @@ func TestAMessageThatCannotBeSentAnywhereComesAgainHereAndIsNotCommitted(t *test
 	require.Equal(t, int64(1), c.a.committedAt(orders(0)), "the message is unfinished")
 }
 
+func TestACopyThatWaitsForAFlushOrForSlavesIsNotSafe(t *testing.T) {
+	for code, safe := range map[int32]bool{proto.RespFlushDiskTimeout: false, proto.RespFlushSlaveTimeout: false, proto.RespSlaveNotAvailable: true} {
+		c := newGroupCluster(t, 1)
+		tries := 0
+		for _, b := range []*broker{c.a, c.b} {
+			b.groups.refuse[proto.ReqConsumerSendMessageBack] = true
+			b.intercept = func(in *transportIncoming) bool {
+				if in.Command.Code != proto.ReqSendMessageV2 {
+					return false
+				}
+				tries++
+				in.Reply().Send(code, &proto.SendMessageResponse{OffsetID: "x"}, nil)
+				return true
+			}
+		}
+		c.a.put(orders(0), 1)
+		fail, handled := true, 0
+		box := &inbox{fail: func(*client.Received) error {
+			handled++
+			if fail {
+				fail = false
+				return errors.New("no")
+			}
+			return nil
+		}}
+		c.run(time.Minute, func() {
+			p := c.push(client.WithHandler(box.handle))
+			c.eventually("it is sent", func() bool { return tries == 1 })
+			c.app.Tasks.Sleep(10 * time.Second)
+			must(p.Close(background))
+		})
+		require.Equal(t, safe, handled == 1, "the handler was called %d times after %d", handled, code)
+		require.Equal(t, int64(1), c.a.committedAt(orders(0)))
+	}
+}
+
 func TestTwoMembersShareTheQueuesAndOneTakesOverWhenTheOtherCloses(t *testing.T) {
 	c := newGroupCluster(t, 1)
 	one, two := &inbox{}, &inbox{}

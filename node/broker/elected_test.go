@@ -134,6 +134,21 @@ func TestWithoutItsCopyAMasterDoesNotAcknowledge(t *testing.T) {
 	g.succeeds(sendRequest("orders", 0, "alone", ""))
 }
 
+func TestWhatAConsumerSendsToItsRetryTopicIsRefusedUntilCopiesHaveIt(t *testing.T) {
+	g := newElectedGroup(t)
+	g.follow(1)
+	g.requireEqual()
+	g.succeeds(updateGroupRequest("g", nil))
+	send := sendRequest("%RETRY%g", 0, "failed", "RETRY_TOPIC\x01orders\x02")
+	g.succeeds(send)
+	g.other.Pause(time.Minute)
+	answer := g.call(send)
+	require.EqualValues(t, proto.RespSystemError, answer.Code, "consumers take every status for a success")
+	require.Contains(t, answer.Remark, "replicas timed out")
+	g.pass(time.Second)
+	g.succeeds(send)
+}
+
 func TestAMasterWithoutALeaseSaysNothingThatAnotherOneMayKnowBetter(t *testing.T) {
 	g := newElectedGroup(t)
 	g.succeeds(sendRequest("orders", 0, "hello", ""))

@@ -55,7 +55,7 @@ func (b *Broker) send(in *transport.Incoming) {
 	done.recall = b.recallHandleOf(done.recall[:0], &records[0])
 	key := store.QueueKey{Topic: string(records[0].Topic), ID: records[0].QueueID}
 	done.flows, done.arrived, done.bytes = b.stats.sendsTo(key, in.Arrived), in.Arrived, recordBytes(records)
-	done.counts = b.measures.sends(&header, records)
+	done.counts, done.retried = b.measures.sends(&header, records), proto.IsRetryTopic(header.Topic)
 	b.repeats.begin(done, &claim, records)
 	b.store.Append(key, records, done)
 }
@@ -473,6 +473,7 @@ type sendDone struct {
 	offsets  []byte // in the queue, joined by commas, if they do not follow one another
 	stored   bool   // and so the answer tells where
 	repeated bool   // the answer is to a repeat
+	retried  bool   // a consumer has sent it to the retry topic of its group
 
 	// For statistics.
 	flows   sendFlows
@@ -502,6 +503,10 @@ func (d *sendDone) Appended(result store.AppendResult) {
 		b.stats.sent(d.flows, now, int64(len(result.Places)), d.bytes, now.Sub(d.arrived))
 		b.measures.stored(d.counts, len(result.Places), d.bytes, now.Sub(d.arrived))
 		d.fill(c.stored, result.Places)
+		if d.retried && result.Status != store.AppendOK {
+			// Consumers forget the message after every status, so only an error makes them keep it.
+			d.stored, c.code, c.remark = false, proto.RespSystemError, result.Status.String()+": "+result.Reason
+		}
 	} else {
 		b.stats.sendRefused(d.reply)
 		b.measures.refuse(result.Status)
