@@ -59,7 +59,7 @@
 //	PushConsumer: pullLoop → pull → PullConsumer.result → processQueue.put → dispatch → worker → nextBatch →
 //	  handle (outside the node) → settle → processQueue.finish, or redeliver → sendBack → sendToRetryTopic → retryHere;
 //	  in order suspendQueue. persistLoop → persistOne → offsetStore.write: the offset of the first unfinished message.
-//	  rebalanceLoop → share (members, allocate) → apply: giveUp, lockNew, takeOn → startOf → hold.
+//	  rebalanceLoop → share (members, allocate) → apply: giveUp (unlock, until it is heard), lockNew, takeOn → startOf → hold.
 //
 //	  With WithBrokerRebalance: share → askAssignment → apply: takeOnPops → hold → popLoop → pop → popper.pop → popQueue.put → dispatch → … →
 //	  settle → settlePopped → acknowledge, hideFor, or giveUpMessage (sendBack, then acknowledge).

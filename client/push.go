@@ -42,6 +42,9 @@ type PushConsumer struct {
 	finished  env.Cond // working has fallen to 0
 	rebalance rebalancing
 	locking   env.Instant // when to renew the locks of queues; see core.stopped
+	unlocks   map[Queue]*pendingUnlock
+	unlocking bool     // the task that works on unlocks is there
+	unlocked  env.Cond // unlocks has changed
 	rates     rates
 	tracer    *tracer            // nil: off
 	notices   *env.Queue[func()] // calls of listeners that wait for their turn; nil: there were none yet
@@ -59,7 +62,7 @@ func NewPushConsumer(e env.Env, options ...PushOption) (*PushConsumer, error) {
 		// A name that is made up would be another one at the next start, and the offsets would be lost.
 		c.instance = cmp.Or(c.instance, "DEFAULT")
 	}
-	p := &PushConsumer{config: c, push: &c.push, assigned: map[Queue]*assignment{}, context: context.Background()}
+	p := &PushConsumer{config: c, push: &c.push, assigned: map[Queue]*assignment{}, unlocks: map[Queue]*pendingUnlock{}, context: context.Background()}
 	if _, err := newCore(e, c, rolePush, p.setUp); err != nil {
 		return nil, err
 	}
@@ -87,7 +90,7 @@ func (c *PushConsumer) setUp(k *core) {
 	c.inner = newInnerProducer(k)
 	c.popper = popper{core: k, config: c.config, reader: c.reader}
 	c.decided = map[string]bool{}
-	c.arrived, c.finished = tasks.NewCond(), tasks.NewCond()
+	c.arrived, c.finished, c.unlocked = tasks.NewCond(), tasks.NewCond(), tasks.NewCond()
 	c.rebalance = rebalancing{changed: tasks.NewCond(), over: tasks.NewCond()}
 	c.rates = rates{since: k.env.Clock.Now(), topics: map[string]*topicRates{}}
 	for _, s := range c.config.subscriptions {

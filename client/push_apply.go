@@ -120,6 +120,8 @@ func (c *PushConsumer) giveUpAll(deadline env.Instant) {
 		// A queue whose handler is still at work stays locked until the broker's patience ends: nobody else may have its
 		// messages at the same time.
 		c.unlock(slices.DeleteFunc(all, func(a *assignment) bool { return a.calls > 0 }), deadline)
+		for len(c.unlocks) > 0 && c.unlocked.WaitUntil(deadline) {
+		}
 		over.Set(true)
 	})
 	if begun {

@@ -129,7 +129,7 @@ type lockedQueue struct {
 // lockNew locks queues that are to be taken on. Those that still belong to others are left out, and tried again soon.
 func (c *PushConsumer) lockNew(queues []Queue) []lockedQueue {
 	var all []lockedQueue
-	for name, some := range byBroker(queues) {
+	for name, some := range byBroker(c.wantedBack(queues)) {
 		locked, lock := some, queueLock{}
 		if c.locks() {
 			var err error
@@ -178,21 +178,4 @@ func (c *PushConsumer) askAboutLocks(code int32, name string, queues []Queue, de
 		return nil, err
 	}
 	return response.Body, nil
-}
-
-// unlock lets others lock queues at once (UNLOCK_BATCH_MQ).
-func (c *PushConsumer) unlock(list []*assignment, deadline env.Instant) {
-	if !c.locks() {
-		return
-	}
-	var queues []Queue
-	for _, a := range list {
-		a.lock.doubt()
-		queues = append(queues, a.queue)
-	}
-	for name, some := range byBroker(queues) {
-		if _, err := c.askAboutLocks(proto.ReqUnlockBatchQueues, name, some, deadline); err != nil {
-			c.core.env.Log.Info("queues could not be unlocked; others get them when their locks expire", zap.String("broker", name), zap.Error(err))
-		}
-	}
 }
