@@ -164,16 +164,22 @@ func (b *Broker) lockQueues(in *transport.Incoming) {
 			granted.Queues = append(granted.Queues, q)
 		}
 	}
+	// Whoever believes to own a queue must own it after a restart, too.
+	b.answerLocks(in, granted.Marshal())
+}
+
+// answerLocks answers when the locks are as durable as the answer says.
+func (b *Broker) answerLocks(in *transport.Incoming, body []byte) {
+	var err error
 	if b.locks.saved < b.locks.version {
 		b.await(in, func() { err = b.locks.save() })
 	}
 	if err != nil {
-		// Whoever believes to own a queue must own it after a restart, too.
 		b.env.Log.Warn("locks of queues could not be saved", zap.Error(err))
 		in.Reply().Error(proto.RespSystemError, "the locks could not be made durable: "+err.Error())
 		return
 	}
-	in.Reply().Success(granted.Marshal())
+	in.Reply().Success(body)
 }
 
 func (b *Broker) refuseLock(body *proto.LockBatch) refusal {
@@ -193,7 +199,7 @@ func (b *Broker) refuseLock(body *proto.LockBatch) refusal {
 // locksMax bounds the table.
 const locksMax = 1_000_000
 
-// unlockQueues handles UNLOCK_BATCH_MQ. Only what the member holds is given back.
+// unlockQueues handles UNLOCK_BATCH_MQ. Only what the member holds is given back. Others may have it at once.
 func (b *Broker) unlockQueues(in *transport.Incoming) {
 	body, err := proto.UnmarshalLockBatch(in.Command.Body)
 	if err != nil {
@@ -203,6 +209,6 @@ func (b *Broker) unlockQueues(in *transport.Incoming) {
 	for _, q := range body.Queues {
 		b.locks.release(groupQueue{body.ConsumerGroup, q.Topic, q.QueueID}, body.ClientID)
 	}
-	// A restart may give it back to who had it: then the next one waits.
-	in.Reply().Success(nil)
+	// A restart, or the next master, must not give it back to who has heard that others may have it: they would wait until the lock expires.
+	b.answerLocks(in, nil)
 }

@@ -77,6 +77,22 @@ func TestALockOutlivesTheBroker(t *testing.T) {
 	require.Empty(t, w.lock("g", "one", 0))
 }
 
+func TestALockThatWasGivenBackStaysFree(t *testing.T) {
+	w := newWorld(t)
+	w.lock("g", "one", 0)
+	w.succeeds(unlockRequest("g", "one", 0))
+	w.restart(sim.PowerLoss)
+	require.Equal(t, []int32{0}, w.lock("g", "two", 0), "nobody waits until it expires")
+	o := sim.DefaultDisk()
+	o.WriteError = 1
+	w.machine.Disk().SetOptions(o)
+	w.refused(unlockRequest("g", "two", 0), proto.RespSystemError, "could not be made durable")
+	w.machine.Disk().SetOptions(sim.DefaultDisk())
+	w.succeeds(unlockRequest("g", "two", 0))
+	w.restart(sim.PowerLoss)
+	require.Equal(t, []int32{0}, w.lock("g", "one", 0))
+}
+
 func TestALockThatCannotBeMadeDurableIsNotGranted(t *testing.T) {
 	w := newWorld(t)
 	o := sim.DefaultDisk()

@@ -83,4 +83,9 @@ var consumerBugs = []Bug{
 		Edits:    []Edit{{"client/push_close.go", "\tc.giveUpAll(deadline)\n", ""}},
 		Scenario: "broadcast", Seeds: 30,
 	},
+	{
+		Name:     "answer an unlock before it is durable",
+		Edits:    []Edit{{"node/broker/locks.go", "\tb.answerLocks(in, nil)\n", "\tin.Reply().Success(nil)\n"}},
+		Scenario: "orderly", Seeds: 100,
+	},
 }

@@ -32,6 +32,7 @@ type locker struct {
 // lockHistory is what lockers were told.
 type lockHistory struct {
 	recorder linearizability.Recorder
+	asked    []*lockEvent // to lock, answered or not
 	grants   []lockEvent
 	unlocks  []lockEvent // answered or not
 	commits  []lockEvent
@@ -42,6 +43,7 @@ type lockEvent struct {
 	client       int
 	queue        client.Queue
 	call, answer int64
+	denied       bool // for certain
 }
 
 func (o *orderly) addLockers() {
@@ -98,10 +100,15 @@ func (l *locker) batch(queue client.Queue) []byte {
 
 func (l *locker) lock(queue client.Queue) {
 	h := &l.o.locking
-	call := l.now()
-	pending := h.recorder.BeginLock(l.number, queue.String(), call)
+	asked := &lockEvent{client: l.number, queue: queue, call: l.now(), answer: math.MaxInt64}
+	h.asked = append(h.asked, asked)
+	pending := h.recorder.BeginLock(l.number, queue.String(), asked.call)
 	body, code, ok := l.ask(queue, proto.ReqLockBatchQueues, nil, l.batch(queue))
-	if !ok || code != int(proto.RespSuccess) {
+	if !ok {
+		return
+	}
+	asked.answer = l.now()
+	if code != int(proto.RespSuccess) {
 		// An error may mean that only the disk refused.
 		return
 	}
@@ -110,14 +117,16 @@ func (l *locker) lock(queue client.Queue) {
 	case err != nil:
 		l.o.failSafety("an answer about locks cannot be read: %v", err)
 	case slices.Contains(granted.Queues, queue):
-		l.granted(lockEvent{l.number, queue, call, l.now()})
-		h.recorder.EndLock(pending, true, l.now())
+		l.granted(*asked)
+		h.recorder.EndLock(pending, true, asked.answer)
 	case l.o.locksMayReturn():
-		// A broker that was cut off may give a lock back to who had unlocked it.
-		h.recorder.Refuse(pending, l.now())
+		// Who had a lock when its broker was cut off has the time of a lock again to renew it.
+		asked.denied = true
+		h.recorder.Refuse(pending, asked.answer)
 		l.o.kernel.Mark("lock denied")
 	default:
-		h.recorder.EndLock(pending, false, l.now())
+		asked.denied = true
+		h.recorder.EndLock(pending, false, asked.answer)
 		l.o.kernel.Mark("lock denied")
 	}
 }
@@ -173,7 +182,7 @@ func (l *locker) commit(queue client.Queue) {
 	switch {
 	case !ok:
 	case code == int(proto.RespSuccess):
-		l.o.locking.commits = append(l.o.locking.commits, lockEvent{l.number, queue, call, l.now()})
+		l.o.locking.commits = append(l.o.locking.commits, lockEvent{client: l.number, queue: queue, call: call, answer: l.now()})
 	default:
 		l.o.kernel.Mark("commit refused because of a lock")
 	}
@@ -193,11 +202,27 @@ func (h *lockHistory) check(mark func(string)) error {
 			mark("commit under a lock")
 		}
 	}
+	for _, d := range h.asked {
+		if d.denied && !slices.ContainsFunc(h.asked, func(a *lockEvent) bool { return h.mayHold(a, d) }) {
+			return fmt.Errorf("%v: client %d was denied the lock at %d to %d, though everybody else who may have had it had heard that it was unlocked", d.queue, d.client, d.call, d.answer)
+		}
+	}
 	verdict := linearizability.Check(h.recorder.History(), linearizability.Options{})
 	if verdict.Result == linearizability.Illegal {
 		return fmt.Errorf("lock of %s: %s", verdict.Queue, verdict.Sentence)
 	}
 	return nil
+}
+
+// mayHold reports whether somebody who has asked for a lock may be the reason why another one was denied it. Brokers may be gone and come back meanwhile: what
+// was heard to be unlocked stays so.
+func (h *lockHistory) mayHold(asked, denied *lockEvent) bool {
+	if asked.denied || asked.client == denied.client || asked.queue != denied.queue || asked.call > denied.answer {
+		return false
+	}
+	return !slices.ContainsFunc(h.unlocks, func(u lockEvent) bool {
+		return u.client == asked.client && u.queue == asked.queue && u.call >= asked.answer && u.answer <= denied.call
+	})
 }
 
 // surelyHeld reports whether a lock was held during all of an operation.
