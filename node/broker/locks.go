@@ -69,9 +69,9 @@ func (t *lockTable) take(key groupQueue, clientID string) bool {
 	return true
 }
 
-// release gives a queue back, if the member has it.
+// release gives a queue back, if the member has it, or had it last: the file may still say so.
 func (t *lockTable) release(key groupQueue, clientID string) {
-	if t.owner(key) == clientID {
+	if l := t.byQueue[key]; l != nil && l.clientID == clientID {
 		delete(t.byQueue, key)
 		t.version++
 	}
@@ -80,13 +80,17 @@ func (t *lockTable) release(key groupQueue, clientID string) {
 // expire forgets locks whose time is over.
 func (t *lockTable) expire() {
 	now := t.broker.env.Clock.Now()
-	maps.DeleteFunc(t.byQueue, func(_ groupQueue, l *queueLock) bool { return l.until.Reached(now) })
+	t.drop(func(_ groupQueue, l *queueLock) bool { return l.until.Reached(now) })
 }
 
 // forget drops the locks of a topic or group that was deleted.
 func (t *lockTable) forget(match func(groupQueue) bool) {
+	t.drop(func(key groupQueue, _ *queueLock) bool { return match(key) })
+}
+
+func (t *lockTable) drop(match func(groupQueue, *queueLock) bool) {
 	before := len(t.byQueue)
-	maps.DeleteFunc(t.byQueue, func(key groupQueue, _ *queueLock) bool { return match(key) })
+	maps.DeleteFunc(t.byQueue, match)
 	if len(t.byQueue) < before {
 		t.version++
 	}

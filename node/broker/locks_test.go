@@ -91,6 +91,10 @@ func TestALockThatWasGivenBackStaysFree(t *testing.T) {
 	w.succeeds(unlockRequest("g", "two", 0))
 	w.restart(sim.PowerLoss)
 	require.Equal(t, []int32{0}, w.lock("g", "one", 0))
+	w.pass(65 * time.Second)
+	w.succeeds(unlockRequest("g", "one", 0))
+	w.restart(sim.PowerLoss)
+	require.Equal(t, []int32{0}, w.lock("g", "two", 0), "it had expired before, but the file did not say so")
 }
 
 func TestALockThatCannotBeMadeDurableIsNotGranted(t *testing.T) {
