@@ -173,7 +173,7 @@ var Bugs = []Bug{
 	{
 		Name:     "leave a watermark behind an end-of-file marker",
 		Edits:    []Edit{{"store/write.go", "if i+1 < len(batch.pieces) {", "if false {"}},
-		Scenario: "store-crash", Seeds: 200,
+		Scenario: "store-crash", Seeds: 300,
 	},
 	{
 		Name:     "leave the slots of the key index torn",
