@@ -221,9 +221,12 @@ var Bugs = []Bug{
 		Scenario: "store-crash", Seeds: 48,
 	},
 	{
-		Name:     "remove the oldest file without syncing the directory",
-		Edits:    []Edit{{"store/segment/row.go", "\tr.files = slices.Delete(r.files, 0, 1)\n\treturn errors.Join(first.Drop(), r.disk.SyncDir(r.dir))", "\tr.files = slices.Delete(r.files, 0, 1)\n\treturn first.Drop()"}},
-		Scenario: "store-crash", Seeds: 105,
+		Name: "remove the oldest file without syncing the directory",
+		Edits: []Edit{
+			{"store/segment/row.go", "\tr.files = slices.Delete(r.files, 0, 1)\n\treturn errors.Join(first.Drop(), r.disk.SyncDir(r.dir))", "\tr.files = slices.Delete(r.files, 0, 1)\n\treturn first.Drop()"},
+			{"store/clean.go", "\tif err := s.log.SyncNames(); err != nil {\n", "\tif err := error(nil); err != nil {\n"},
+		},
+		Scenario: "store-crash", Seeds: 60,
 	},
 	{
 		Name:     "move the minimum of a queue too far after cleaning",
@@ -248,7 +251,7 @@ var Bugs = []Bug{
 	{
 		Name:     "lose the crash marker with the power",
 		Edits:    []Edit{{"store/recover.go", "\treturn s.env.Disk.SyncDir(\".\")\n}", "\treturn nil\n}"}},
-		Scenario: "store-crash", Seeds: 30,
+		Scenario: "store-crash", Seeds: 200,
 	},
 	{
 		Name:     "do not sync what recovery read",
