@@ -151,7 +151,9 @@ func (t *timers) follow(calendar *timer.Calendar, mark timer.Mark) bool {
 		case string(r.Topic) == proto.TimerTopic:
 			t.add(calendar, r)
 		case isTimedDelivery(r) && r.LogOffset >= mark.Covered:
-			calendar.Delivered(message.LogOffset(r.PreparedAt))
+			// A time that cannot be read is that of no message which waits.
+			due, _ := dueAt(r)
+			calendar.Delivered(message.LogOffset(r.PreparedAt), due)
 			t.topics.add(r.Topic, -1)
 		}
 	})

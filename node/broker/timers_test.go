@@ -177,6 +177,18 @@ func TestATimedMessageIsRecalled(t *testing.T) {
 	}
 }
 
+// The log tells what was delivered. The calendar of a broker that starts, or becomes master, may be an hour behind.
+func TestWhatWasDeliveredCannotBeRecalledByAnotherCalendar(t *testing.T) {
+	w := newWorld(t)
+	handle := w.timed("goes", 3*time.Second)
+	w.pass(3100 * time.Millisecond)
+	require.Equal(t, []string{"goes"}, w.bodiesOf("orders", 1))
+	w.machine.StepWall(-time.Hour)
+	w.restart(sim.PowerLoss)
+	w.pass(time.Second)
+	w.refused(recallRequest("orders", handle), proto.RespSystemError, "it may be delivered or not")
+}
+
 func TestARecallThatCannotBeIsRefused(t *testing.T) {
 	w := newWorld(t)
 	handle := w.timed("x", time.Minute)

@@ -33,7 +33,8 @@ type pubsubClient struct {
 	steady   *client.Producer // the same, that never retries
 	consumer *client.PullConsumer
 	sent     int
-	refusal  error // how the last send that was not acknowledged ended
+	newest   client.QueueOffset // of the last message that was acknowledged
+	refusal  error              // how the last send that was not acknowledged ended
 }
 
 func (p *pubsub) addClients() {
@@ -204,6 +205,7 @@ func (c *pubsubClient) ended(pending linearizability.Pending, queue client.Queue
 	switch {
 	case err == nil && result.Status == client.SendOK:
 		c.p.recorder.EndSend(pending, int64(result.QueueOffset), c.now())
+		c.newest = result.QueueOffset
 		k.Mark("send acknowledged")
 		c.p.injector.Acknowledged(queue.BrokerName)
 		return true

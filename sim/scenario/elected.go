@@ -50,14 +50,23 @@ func (f *fleet) watchMasters() {
 	})
 }
 
-// masters are the brokers that serve as masters now; all brokers where nobody elects.
+// masters are the brokers that serve as masters now, for each group the one that was elected last; all brokers where nobody elects.
 func (p *pubsub) masters() (masters []*cluster.Node) {
 	for _, n := range p.cluster.Brokers {
-		if b := n.Broker(); !n.Elected || b != nil && b.Store() != nil && b.Serving() {
+		later := func(other *cluster.Node) bool { return other.Group == n.Group && servesSince(other) > servesSince(n) }
+		if !n.Elected || servesSince(n) > 0 && !slices.ContainsFunc(p.cluster.Brokers, later) {
 			masters = append(masters, n)
 		}
 	}
 	return masters
+}
+
+// servesSince is the epoch in which an elected master serves, 0 for others.
+func servesSince(n *cluster.Node) int64 {
+	if b := n.Broker(); b != nil && b.Store() != nil && b.Serving() && b.Leader() != nil {
+		return int64(b.Leader().Epoch())
+	}
+	return 0
 }
 
 // allServe reports whether each group has a master that serves.
@@ -68,35 +77,22 @@ func (p *pubsub) allServe() bool { return len(p.masters()) == len(p.cluster.Grou
 // queue to another one: then its commits count again with its next pull, and one pull may be held first.
 const goesOnWithin = 10 * time.Second
 
-// demandGoingOn lets the machine of a master lose its power where nothing else is broken, and demands that members consume soon what is sent to the next one.
+// demandGoingOn takes a master away where nothing else is broken, and demands that members consume soon what is sent to the next one.
 func (f *fleet) demandGoingOn(probe *pubsubClient) {
 	if !f.until("copies in sync", copiesWithin, f.inSync) {
 		f.failLiveness("after everything healed, not all copies are in sync within %s", copiesWithin)
 		return
 	}
-	masters := f.masters()
-	gone := masters[f.kernel.Stream("the last fail-over").IntN(len(masters))]
-	f.kernel.Note("fault the machine of %s is gone", gone)
-	gone.Crash(sim.PowerLoss)
-	if !f.until("fail-over", masterWithin, f.allServe) {
-		f.failLiveness("%s after the machine of %s was gone, its group has no master", masterWithin, gone)
+	masters, random := f.masters(), f.kernel.Stream("the last fail-over")
+	gone := masters[random.IntN(len(masters))]
+	comesBack := f.takeAway(gone, random.Chance(0.5))
+	if !f.until("fail-over", masterWithin, func() bool { return f.allServe() && !slices.Contains(f.masters(), gone) }) {
+		f.failLiveness("%s after %s was gone, its group has no other master", masterWithin, gone)
 		return
 	}
 	done := false
 	f.observer.Tasks.Go("probe", func() {
-		deadline := f.observer.Clock.Now().Add(serveWithin)
-		for _, queue := range f.queues {
-			for queue.BrokerName == gone.Group && !probe.sendTo(queue) && !deadline.Reached(f.observer.Clock.Now()) {
-				f.observer.Tasks.Sleep(100 * time.Millisecond)
-			}
-		}
-		for _, queue := range f.queues {
-			// What it pulls from may be the master that is gone.
-			for !probe.canRead(queue) && !deadline.Reached(f.observer.Clock.Now()) {
-				f.observer.Tasks.Sleep(100 * time.Millisecond)
-			}
-			probe.readAll(queue)
-		}
+		f.probeAgain(probe, gone.Group)
 		done = true
 	})
 	if !f.until("probe", 2*serveWithin, func() bool { return done }) {
@@ -109,16 +105,56 @@ func (f *fleet) demandGoingOn(probe *pubsubClient) {
 		return
 	}
 	f.kernel.Mark("consumers went on at the next master")
-	f.cluster.Start()
+	comesBack()
 	if !f.until("restart", restartWithin, func() bool { return f.allReady() && f.inSync() }) {
 		f.failLiveness("after everything healed, nodes do not run within %s: %v", restartWithin, f.notReady())
 	}
 }
 
-// canRead reports whether a queue can be read now.
-func (c *pubsubClient) canRead(queue client.Queue) bool {
-	_, err := c.consumer.Pull(context.Background(), queue, 0, 1)
-	return err == nil
+// takeAway lets the machine of a master lose its power, or cuts a master off from all but the clients, so that it still answers them. It returns what undoes that.
+func (f *fleet) takeAway(master *cluster.Node, cutOff bool) (comesBack func()) {
+	if !cutOff {
+		f.kernel.Note("fault the machine of %s is gone", master)
+		master.Crash(sim.PowerLoss)
+		return f.cluster.Start
+	}
+	f.kernel.Note("fault %s is cut off from all but the clients", master)
+	n := f.kernel.Network()
+	for _, other := range f.cluster.Nodes() {
+		if other != master {
+			n.Block(master.Machine, other.Machine)
+			n.Block(other.Machine, master.Machine)
+		}
+	}
+	return n.Heal
+}
+
+// probeAgain sends to all queues of a group and reads all queues whole once more.
+func (f *fleet) probeAgain(probe *pubsubClient, group string) {
+	deadline := f.observer.Clock.Now().Add(serveWithin)
+	try := func(done func() bool) {
+		for !done() && !deadline.Reached(f.observer.Clock.Now()) {
+			f.observer.Tasks.Sleep(100 * time.Millisecond)
+		}
+	}
+	newest := map[client.Queue]client.QueueOffset{}
+	for _, queue := range f.queues {
+		if queue.BrokerName == group {
+			try(func() bool { return probe.sendTo(queue) })
+			newest[queue] = probe.newest
+		}
+	}
+	for _, queue := range f.queues {
+		// What it pulls from may be the master that was taken away, which does not have what was sent to the next one.
+		try(func() bool { return probe.canRead(queue, newest[queue]) })
+		probe.readAll(queue)
+	}
+}
+
+// canRead reports whether a message of a queue can be read now.
+func (c *pubsubClient) canRead(queue client.Queue, offset client.QueueOffset) bool {
+	result, err := c.consumer.Pull(context.Background(), queue, offset, 1)
+	return err == nil && len(result.Messages) > 0
 }
 
 // inSync reports whether each group has a master, and all its brokers are in sync.

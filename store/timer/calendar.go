@@ -36,8 +36,11 @@ type floor struct {
 	Log    message.LogOffset `json:"log"`
 }
 
-// Delivered says that an entry had left before the start, by where it ends. It is called before anything is taken.
-func (c *Calendar) Delivered(end message.LogOffset) { c.gone[end] = struct{}{} }
+// Delivered says that an entry had left before the start, by where it ends, and when it was due, in wall milliseconds. It is called before anything is taken.
+func (c *Calendar) Delivered(end message.LogOffset, due int64) {
+	c.gone[end] = struct{}{}
+	c.latest = max(c.latest, due)
+}
 
 // Add adds an entry. Entries come in the order of the log. It may come before some that have left: it was late, or the calendar was set back.
 func (c *Calendar) Add(e Entry) {

@@ -72,10 +72,13 @@ func (w *world) begin(t require.TestingT, made func(env.Disk, func(timer.Entry))
 		for _, e := range w.log {
 			switch {
 			case e.delivered > 0 && e.at >= mark.Covered:
-				c.Delivered(e.delivered)
+				c.Delivered(e.delivered, e.entry.Due)
 			case e.delivered == 0 && e.at >= mark.Added:
 				c.Add(e.entry)
 			}
+		}
+		for _, e := range w.log {
+			require.True(t, e.delivered == 0 || c.Taken(e.entry.Due), "what was delivered at %d cannot be recalled", e.entry.Due)
 		}
 		w.c = c
 		return nil
@@ -128,7 +131,7 @@ func (w *world) deliver(t require.TestingT, count, done int) {
 	}
 	done = min(done, len(taken))
 	for _, e := range taken[:done] {
-		w.log = append(w.log, event{at: w.end(), delivered: e.End()})
+		w.log = append(w.log, event{at: w.end(), delivered: e.End(), entry: e})
 	}
 	w.c.Done(done)
 	for _, e := range taken[done:] {

@@ -29,7 +29,7 @@ func newCalendar(disk env.Disk, recall func(Entry), mark Mark) *Calendar {
 		gone: map[message.LogOffset]struct{}{}, passed: map[message.LogOffset]Key{},
 	}
 	for _, end := range mark.Gone {
-		c.Delivered(end)
+		c.gone[end] = struct{}{}
 	}
 	return c
 }
@@ -44,4 +44,5 @@ func (c *Calendar) AddAgain(e Entry) {
 // LeftUntil says that another broker has delivered all that was due before a time, in wall milliseconds, and stands before a place in the log.
 func (c *Calendar) LeftUntil(due int64, log message.LogOffset) {
 	c.floors = append(c.floors, floor{Key{Due: due}, log})
+	c.latest = max(c.latest, due-1)
 }
