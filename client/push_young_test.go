@@ -67,3 +67,34 @@ func TestARetryTopicThatABrokerMakesLateIsConsumedSoon(t *testing.T) {
 		must(p.Close(background))
 	})
 }
+
+// Name servers that have just started know some of the brokers only. Who has never heard of the others must not wait for them until routes are refreshed.
+func TestBrokersThatTheFirstRouteLackedAreFoundSoon(t *testing.T) {
+	c := newGroupCluster(t, 1)
+	retry := proto.RetryTopic("consumers")
+	asked := func() int { return c.names.count(proto.ReqGetRouteInfoByTopic) }
+	c.names.routes["orders"], c.names.routes[retry] = route(3, c.a), route(1, c.a)
+	c.run(time.Minute, func() {
+		p := c.push(client.WithHandler((&inbox{}).handle), client.WithRouteRefresh(time.Hour))
+		c.app.Tasks.Sleep(3500 * time.Millisecond)
+		if held := must1(p.Assigned(background)); len(held) != 4 {
+			panic(held)
+		}
+		c.names.routes["orders"], c.names.routes[retry] = route(3, c.a, c.b), route(1, c.a, c.b)
+		c.app.Tasks.Sleep(4 * time.Second)
+		if held := must1(p.Assigned(background)); len(held) != 8 {
+			panic(held)
+		}
+		before := asked()
+		c.app.Tasks.Sleep(9 * time.Second)
+		if asked() == before {
+			panic("the last look is missing")
+		}
+		before = asked()
+		c.app.Tasks.Sleep(30 * time.Second)
+		if asked() != before {
+			panic("name servers have no rest")
+		}
+		must(p.Close(background))
+	})
+}

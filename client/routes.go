@@ -123,10 +123,13 @@ func (r *routes) begin(name string) *env.Future[error] {
 	outcome := env.NewFuture[error](r.core.env.Tasks)
 	started := r.core.start("fetch route of "+name, func() {
 		t := r.named(name)
+		young := t.route == nil
 		err := r.update(t)
 		if t.route == nil {
 			// Nothing is known of the topic: it must not be refreshed for ever.
 			delete(r.topics, name)
+		} else if young && r.reshaped != nil {
+			r.core.start("settle the route of "+name, func() { r.settle(name) })
 		}
 		delete(r.fetches, name)
 		outcome.Set(err)
@@ -140,6 +143,21 @@ func (r *routes) begin(name string) *env.Future[error] {
 
 // suspectPause is how long a route stays above suspicion after it was fetched.
 const suspectPause = 250 * time.Millisecond
+
+// settlePauses are the times between looks at a route that is new to a consumer.
+var settlePauses = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
+
+// settle asks for a route some times more. Name servers that have just started know those groups of brokers that have come to them already, and whoever has
+// never heard of the others would leave their queues to nobody, as far as they are its own, until routes are refreshed.
+func (r *routes) settle(name string) {
+	for _, pause := range settlePauses {
+		if !r.core.pause(pause) || r.topics[name] == nil {
+			return
+		}
+		// What goes wrong is for the next look, or for who needs the route.
+		_, _ = r.fetch(nil, name, false, env.Never)
+	}
+}
 
 // suspect fetches a route again, in the background, because a broker it names did not serve.
 func (r *routes) suspect(name string) {
