@@ -25,7 +25,7 @@ var copiesBugs = []Bug{
 			{"node/replica/epochs.go", "\tfor i := len(one.eras) - 1; i >= 0; i-- {\n\t\tera := one.eras[i]\n\t\tend, known", "\tfor i := -1; i >= 0; i-- {\n\t\tera := one.eras[i]\n\t\tend, known"},
 			{"node/replica/epochs.go", "\treturn min(a, b), false, nil", "\t_, _ = a, b\n\treturn min(oneEnd, otherEnd), true, nil"},
 		},
-		Scenario: "failover", Seeds: 40,
+		Scenario: "failover", Seeds: 100,
 	},
 	{
 		Name: "acknowledge with those copies that follow, whoever is master by now",

@@ -34,7 +34,7 @@ type pubsubClient struct {
 	consumer *client.PullConsumer
 	sent     int
 	newest   client.QueueOffset // of the last message that was acknowledged
-	refusal  error              // how the last send that was not acknowledged ended
+	refusal  error              // how the last send or pull that did not do ended
 }
 
 func (p *pubsub) addClients() {

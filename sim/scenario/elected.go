@@ -132,21 +132,25 @@ func (f *fleet) takeAway(master *cluster.Node, cutOff bool) (comesBack func()) {
 // probeAgain sends to all queues of a group and reads all queues whole once more.
 func (f *fleet) probeAgain(probe *pubsubClient, group string) {
 	deadline := f.observer.Clock.Now().Add(serveWithin)
-	try := func(done func() bool) {
-		for !done() && !deadline.Reached(f.observer.Clock.Now()) {
+	try := func(what string, queue client.Queue, done func() bool) {
+		for !done() {
+			if deadline.Reached(f.observer.Clock.Now()) {
+				f.failLiveness("after a fail-over, %v cannot be %s within %s: %v", queue, what, serveWithin, probe.refusal)
+				return
+			}
 			f.observer.Tasks.Sleep(100 * time.Millisecond)
 		}
 	}
 	newest := map[client.Queue]client.QueueOffset{}
 	for _, queue := range f.queues {
 		if queue.BrokerName == group {
-			try(func() bool { return probe.sendTo(queue) })
+			try("sent to", queue, func() bool { return probe.sendTo(queue) })
 			newest[queue] = probe.newest
 		}
 	}
 	for _, queue := range f.queues {
 		// What it pulls from may be the master that was taken away, which does not have what was sent to the next one.
-		try(func() bool { return probe.canRead(queue, newest[queue]) })
+		try("read", queue, func() bool { return probe.canRead(queue, newest[queue]) })
 		probe.readAll(queue)
 	}
 }
@@ -154,6 +158,7 @@ func (f *fleet) probeAgain(probe *pubsubClient, group string) {
 // canRead reports whether a message of a queue can be read now.
 func (c *pubsubClient) canRead(queue client.Queue, offset client.QueueOffset) bool {
 	result, err := c.consumer.Pull(context.Background(), queue, offset, 1)
+	c.refusal = err
 	return err == nil && len(result.Messages) > 0
 }
 
