@@ -196,7 +196,7 @@ func TestHandshakesThatStopHoldUpNobodyAndAreClosed(t *testing.T) {
 		}
 		began := time.Now()
 		require.NoError(t, s.ask(t, &client))
-		require.Less(t, time.Since(began), 150*time.Millisecond, "it had to wait for the others")
+		require.Less(t, time.Since(began), 2*time.Second, "it had to wait for the others, one after the other")
 		for _, c := range silent {
 			require.NoError(t, c.SetReadDeadline(time.Now().Add(5*time.Second)))
 			_, err := io.ReadAll(c)
@@ -381,7 +381,7 @@ func TestClosingDoesNotWaitForAPeerThatReadsNothing(t *testing.T) {
 		require.ErrorIs(t, c.Write(make([]byte, 64<<20)), env.ErrDeadline)
 		began := time.Now()
 		require.NoError(t, c.Close())
-		require.Less(t, time.Since(began), 100*time.Millisecond)
+		require.Less(t, time.Since(began), 2*time.Second, "package tls waits for 5 s")
 		require.NoError(t, c.Close())
 	})
 }
