@@ -105,7 +105,7 @@ func (i *Injector) disturb(broker *cluster.Node, f Fault, random *sim.Stream) {
 		}
 		n.Block(from, to)
 		i.env.Tasks.Sleep(f.For)
-		n.Unblock(from, to)
+		i.unblock(from, to)
 	case PartitionBroker:
 		for _, m := range others {
 			n.Block(m, broker.Machine)
@@ -113,8 +113,8 @@ func (i *Injector) disturb(broker *cluster.Node, f Fault, random *sim.Stream) {
 		}
 		i.env.Tasks.Sleep(f.For)
 		for _, m := range others {
-			n.Unblock(m, broker.Machine)
-			n.Unblock(broker.Machine, m)
+			i.unblock(m, broker.Machine)
+			i.unblock(broker.Machine, m)
 		}
 	case ClogLink:
 		n.Clog(broker.Machine, pick(random, others), f.For)
@@ -181,6 +181,13 @@ func (i *Injector) crash(n *cluster.Node, style sim.CrashStyle, d time.Duration)
 func (i *Injector) startAgain(n *cluster.Node) {
 	if !i.healed {
 		n.Start()
+	}
+}
+
+// unblock ends a partition, unless Heal has done it already: what is blocked after that is meant to be.
+func (i *Injector) unblock(from, to *sim.Machine) {
+	if !i.healed {
+		i.kernel.Network().Unblock(from, to)
 	}
 }
 
