@@ -19,6 +19,14 @@ import (
 // are sent again.
 const redeliverySlack = 500 * time.Millisecond
 
+// slack is redeliverySlack, or more where a copy must have the message first: two more packets may be sent again, that to the copy and its answer.
+func (y *retry) slack() time.Duration {
+	if y.elected {
+		return redeliverySlack + 2*sim.DefaultLinks().RetransmitAfter
+	}
+	return redeliverySlack
+}
+
 // whenDrained waits until no copy can come any more, and counts them. Then it looks how exactly delays are kept.
 func (y *retry) whenDrained(probe *pubsubClient) {
 	settled := y.observer.Clock.Now().Add(membersSettle)
@@ -73,9 +81,9 @@ func (y *retry) demandInTime(probe *pubsubClient, group *retryGroup) {
 		if level == 0 {
 			level = 3
 		}
-		due := f.ended.Add(y.delay(level) + redeliverySlack + y.handling)
+		due := f.ended.Add(y.delay(level) + y.slack() + y.handling)
 		if !y.await(due.Sub(y.observer.Clock.Now()), func() bool { return t.succeeded > 0 }) {
-			y.failLiveness("nothing is broken, and group %s did not get a message of %v again within %s after %s, level %d", group.name, queue, redeliverySlack, y.delay(level), level)
+			y.failLiveness("nothing is broken, and group %s did not get a message of %v again within %s after %s, level %d", group.name, queue, y.slack(), y.delay(level), level)
 			return
 		}
 		y.kernel.Mark("redelivered in time while all was quiet")
