@@ -215,6 +215,16 @@ func (c *cluster) pushAt(e env.Env, options ...client.PushOption) *client.PushCo
 	return p
 }
 
+// closeAt closes a consumer where it runs, and waits for that.
+func (c *cluster) closeAt(e env.Env, p *client.PushConsumer) {
+	closed := false
+	e.Tasks.Go("close", func() {
+		must(p.Close(background))
+		closed = true
+	})
+	c.eventually("closed", func() bool { return closed })
+}
+
 // eventually waits until something holds. It stops the run if that takes too long.
 func (c *cluster) eventually(what string, holds func() bool) {
 	for until := c.app.Clock.Now().Add(2 * time.Minute); !holds(); c.app.Tasks.Sleep(5 * time.Millisecond) {

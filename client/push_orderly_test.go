@@ -218,12 +218,7 @@ func TestAQueueInOrderIsHandedOverOnlyWhenItsHandlerHasReturned(t *testing.T) {
 		}
 		release = true
 		c.eventually("all", func() bool { return len(log) == 6 })
-		closed := false
-		other.Tasks.Go("close", func() {
-			must(q.Close(background))
-			closed = true
-		})
-		c.eventually("closed", func() bool { return closed })
+		c.closeAt(other, q)
 		must(p.Close(background))
 	})
 	byQueue := map[string][]string{}

@@ -61,12 +61,7 @@ func TestABrokerIsToldUntilItHearsThatAQueueIsFree(t *testing.T) {
 		from := c.app.Clock.Now()
 		c.eventually("the second has the other half", func() bool { return shares == 3 })
 		took = c.app.Clock.Now().Sub(from)
-		closed := false
-		other.Tasks.Go("close", func() {
-			must(q.Close(background))
-			closed = true
-		})
-		c.eventually("closed", func() bool { return closed })
+		c.closeAt(other, q)
 		must(p.Close(background))
 	})
 	require.Less(t, took, 2*time.Second)
