@@ -75,7 +75,7 @@
 // A core runs one task that refreshes routes, one for heartbeats and, if the list of name servers may change, one for
 // that; a producer may have one that detects when brokers are back, and one that sends message traces over a core of its own, and, if topics were named with a listener for transactions, one until it has found their brokers.
 // A push consumer has one that shares out queues, one that stores offsets, one that expires messages or renews locks, and one for each
-// queue it holds, which pulls or pops; a pop consumer has one for each pop under way; a lite pull consumer has the same, and one that watches topics if it is asked to. Listeners are called by one more. Besides, there are tasks that end by themselves: fetches, heartbeats, asynchronous sends, ends of transactions, calls of
+// queue it holds, which pulls or pops; a pop consumer has one for each pop under way; a lite pull consumer has the same, and one that watches topics if it is asked to. Listeners are called by one more. Besides, there are tasks that end by themselves: fetches, looks at a route that is new, searches for a master, unlocks that a broker has not heard, heartbeats, asynchronous sends, ends of transactions, calls of
 // handlers and transaction listeners. Close ends all of them; only callbacks and handlers that do not return can outlive it.
 //
 // # Not done here
