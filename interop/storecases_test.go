@@ -43,6 +43,29 @@ func TestKeysThatJavaAddedTwiceAreInOrder(t *testing.T) {
 	})
 }
 
+// TestAllKeysThatJavaAddedTwiceAreInOrder: a Java broker that crashes when it has made an index file, and not yet its header, believes
+// afterwards that the file is the newest one, and that it has no keys of the log yet.
+func TestAllKeysThatJavaAddedTwiceAreInOrder(t *testing.T) {
+	withEachFlavour(t, func(m *move) {
+		m.java("write", 400, false)
+		files, err := filepath.Glob(filepath.Join(m.directory, "index/*"))
+		require.NoError(t, err)
+		made, err := os.Stat(files[0])
+		require.NoError(t, err)
+		newest, err := strconv.Atoi(filepath.Base(files[len(files)-1]))
+		require.NoError(t, err)
+		unfinished := filepath.Join(m.directory, "index", strconv.Itoa(newest+1))
+		require.NoError(t, os.WriteFile(unfinished, make([]byte, made.Size()), 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(m.directory, "abort"), nil, 0o644))
+		m.java("append", 100, false)
+		require.Positive(t, checkOurs(t, m.directory).KeysAgain)
+		m.requireOrder("Java")
+		m.ours(100)
+		m.requireOrder("Gantry")
+		m.java("read", 0, false)
+	})
+}
+
 // delayed are letters that wait in a queue of their level. The tag field of their entries says when they are due: a Java broker
 // delivers at once what is due before now.
 func (m *move) delayed(n int) []letter {

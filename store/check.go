@@ -20,8 +20,11 @@ type CheckReport struct {
 	Queues  int               // queues that have files
 	Entries int64             // queue entries that fit their record
 	Keys    int64             // keys of records that the key index has
-	Indexed message.LogOffset // how far the key index is durable, by the checkpoint
-	Saved   message.LogOffset // what the checkpoint says is durable in the queues; -1 without one of ours
+	// KeysAgain counts keys that the key index has once more. A Java broker that crashed while it made a file adds the keys of many records twice;
+	// a search finds each message once all the same.
+	KeysAgain int64
+	Indexed   message.LogOffset // how far the key index is durable, by the checkpoint
+	Saved     message.LogOffset // what the checkpoint says is durable in the queues; -1 without one of ours
 	// Unconfirmed counts messages at the end of the log of a group of brokers that copies had not confirmed at an orderly end: they are in no queue yet.
 	Unconfirmed int64
 	// Lost lists the parts of the log, in order, that hold no valid record though they should.
@@ -50,6 +53,9 @@ func (r CheckReport) String() string {
 	}
 	text := fmt.Sprintf("%s store: log [%d, %d), %d records, %d queues, %d entries, %d keys, checkpoint %d, %d damages, %d repairs",
 		state, r.Start, r.End, r.Records, r.Queues, r.Entries, r.Keys, r.Saved, len(r.Damage), len(r.Repairs))
+	if r.KeysAgain > 0 {
+		text += fmt.Sprintf(", %d keys twice", r.KeysAgain)
+	}
 	if r.Unconfirmed > 0 {
 		text += fmt.Sprintf(", %d messages that no copy has confirmed", r.Unconfirmed)
 	}

@@ -18,6 +18,10 @@ type indexChecker struct {
 	more   bool
 	absent span // records whose keys are not there, so far
 	lost   span // items that lead to no record with their key, so far
+	// behind reads again a record that was passed, for items that come late.
+	behind *logScanner
+	passed message.LogOffset // where that record begins, -1 at first
+	hashes []int32           // that its items may have
 }
 
 // span is a range of the log that a finding is about.
@@ -50,7 +54,7 @@ func (c *checker) openIndex() error {
 		c.note(&c.report.Repairs, "the key index lacks its newest file: it is made again from the log")
 		return files.Close()
 	}
-	x := &indexChecker{files: files, cursor: files.Cursor()}
+	x := &indexChecker{files: files, cursor: files.Cursor(), behind: newLogScanner(c.log, 0), passed: -1}
 	c.index = x
 	c.report.Indexed = c.state.mark.Log
 	verify := files.Verify
@@ -103,13 +107,18 @@ func (c *checker) hashesOf(r *message.Record) []int32 {
 	return c.hashes
 }
 
+// tagHash is that of the tag, which Java brokers add since 5.4, as if it were the key "T#tag".
+func tagHash(r *message.Record) int32 {
+	tag, _ := message.PropertyBytes(r.Properties, message.PropertyTags)
+	return message.IndexKeyHash(r.Topic, append([]byte("T#"), tag...))
+}
+
 // passKeys goes on behind the items of a record, and reports whether one of its keys has none. A Java broker adds more: after a
-// crash the last record's keys again, and since 5.4 the tag, as if it were the key "T#tag".
+// crash the last record's keys again, and the tag.
 func (c *checker) passKeys(r *message.Record) (missing bool, err error) {
 	x := c.index
 	wanted := c.hashesOf(r)
-	tag, _ := message.PropertyBytes(r.Properties, message.PropertyTags)
-	tagHash := message.IndexKeyHash(r.Topic, append([]byte("T#"), tag...))
+	tagHash := tagHash(r)
 	c.seen = c.seen[:0]
 	for x.more && x.at == r.LogOffset && (x.hash == tagHash || slices.Contains(wanted, x.hash)) {
 		c.seen = append(c.seen, x.hash)
@@ -128,18 +137,51 @@ func (c *checker) passKeys(r *message.Record) (missing bool, err error) {
 }
 
 // passItems goes on to the items of records from a place on. Those before belong to no record there, unless they are of
-// records that are gone, or known.
+// records that are gone, or known, or come again.
 func (c *checker) passItems(to message.LogOffset, known bool) error {
 	x := c.index
 	for x.more && x.at < to {
 		if !known && x.at >= c.report.Start {
-			c.extend(&x.lost, x.at, x.at+1, "the key index has keys at [%d, %d) that no record there has")
+			again, err := c.isAgain()
+			if err != nil {
+				return err
+			}
+			c.late(again)
 		}
 		if err := x.next(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// late notes the next item, which is of a place that was passed.
+func (c *checker) late(again bool) {
+	if again {
+		c.report.KeysAgain++
+		return
+	}
+	c.extend(&c.index.lost, c.index.at, c.index.at+1, "the key index has keys at [%d, %d) that no record there has")
+}
+
+// isAgain reports whether the record of the next item, which was passed already, has its key.
+func (c *checker) isAgain() (bool, error) {
+	x := c.index
+	if x.at >= c.report.End {
+		return false, nil
+	}
+	if x.passed != x.at {
+		x.behind.at, x.behind.problem = x.at, nil
+		ok, err := x.behind.next()
+		if err != nil {
+			return false, err
+		}
+		x.passed, x.hashes = x.at, x.hashes[:0]
+		if r := &x.behind.record; ok && r.LogOffset == x.at {
+			x.hashes = append(append(x.hashes, c.hashesOf(r)...), tagHash(r))
+		}
+	}
+	return slices.Contains(x.hashes, x.hash), nil
 }
 
 // extend gathers neighbours into one finding.

@@ -46,11 +46,11 @@ func (s *Store) FindByKey(q KeyQuery) (KeyResult, error) {
 	}
 	complete := k.reach(s.Confirmed())
 	var found [][]byte
-	size, last := 0, message.LogOffset(-1)
+	size, seen := 0, map[message.LogOffset]bool{}
 	hash := message.IndexKeyHash([]byte(q.Topic), []byte(q.Key))
 	err := k.files.Search(hash, q.From, q.To, func(at message.LogOffset) (bool, error) {
-		if at == last {
-			return true, nil // a message may have one key twice
+		if seen[at] {
+			return true, nil // a message may have one key twice, and a Java broker may have added it twice
 		}
 		raw, err := s.matching(at, &q)
 		if err != nil || raw == nil {
@@ -59,7 +59,7 @@ func (s *Store) FindByKey(q KeyQuery) (KeyResult, error) {
 		if len(found) > 0 && size+len(raw) > q.BytesMax {
 			return false, nil
 		}
-		last, size, found = at, size+len(raw), append(found, raw)
+		seen[at], size, found = true, size+len(raw), append(found, raw)
 		return len(found) < max(q.CountMax, 1), nil
 	})
 	if s.released {

@@ -1,10 +1,13 @@
 package store_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
+	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -245,6 +248,54 @@ func TestAnIndexThatWasSwitchedOffCatchesUpWhenItIsOn(t *testing.T) {
 		return w.ledger.Verify(e, s, false)
 	}))
 	require.NoError(t, w.expectOrder())
+}
+
+// A Java broker that crashed when it had made a file, and not yet its header, adds the keys of all records that it reads again.
+func TestMessagesWhoseKeysAJavaBrokerAddedTwiceAreFoundOnce(t *testing.T) {
+	w := filled(t)
+	before, err := w.check()
+	require.NoError(t, err)
+	files := slices.DeleteFunc(w.machine.Disk().Paths(), func(p string) bool { return !strings.HasPrefix(p, "index/") })
+	require.Greater(t, len(files), 1)
+	newest, err := strconv.Atoi(path.Base(slices.Max(files)))
+	require.NoError(t, err)
+	for i, file := range slices.Sorted(slices.Values(files)) {
+		w.overwrite(t, fmt.Sprintf("index/%d", newest+1+i), 0, w.content(file))
+	}
+	w.asJava(t, int64(w.machine.Wall()))
+	for range 2 {
+		report, err := w.check()
+		require.NoError(t, err)
+		require.Empty(t, report.Findings())
+		require.Equal(t, before.Keys, report.Keys)
+		require.Equal(t, before.Keys, report.KeysAgain)
+		require.NoError(t, w.use(func(_ env.Env, s *store.Store) error {
+			require.Len(t, byKey(t, s, "topic", "k"), 24)
+			q := store.KeyQuery{Topic: "topic", Key: "k", To: math.MaxInt64, CountMax: 20, BytesMax: 1 << 20}
+			require.Len(t, search(t, s, q), 20, "a message that is found twice takes no other one's room")
+			return nil
+		}))
+	}
+}
+
+// An item that leads to a record without its key is damage, also where keys come again.
+func TestAKeyThatComesAgainButIsOfNoMessageIsDamage(t *testing.T) {
+	w := filled(t)
+	files := slices.DeleteFunc(w.machine.Disk().Paths(), func(p string) bool { return !strings.HasPrefix(p, "index/") })
+	newest, err := strconv.Atoi(path.Base(slices.Max(files)))
+	require.NoError(t, err)
+	again := w.content(slices.Min(files))
+	w.overwrite(t, fmt.Sprintf("index/%d", newest+1), 0, again)
+	w.asJava(t, int64(w.machine.Wall()))
+	report, err := w.check()
+	require.NoError(t, err)
+	require.Empty(t, report.Findings())
+	second := 40 + 4*int64(w.options.Index.Slots) + 20*2
+	at := int64(binary.BigEndian.Uint64(again[second+4:]))
+	w.overwrite(t, fmt.Sprintf("index/%d", newest+1), second+4, binary.BigEndian.AppendUint64(nil, uint64(at+1)))
+	report, err = w.check()
+	require.NoError(t, err)
+	require.Contains(t, report.Findings(), fmt.Sprintf("the key index has keys at [%d, %d) that no record there has", at+1, at+2))
 }
 
 // A crash leaves slots of keys whose entries it lost, and the session after it does not use the index: the one that does knows of the

@@ -121,7 +121,7 @@ func (w *world) repaired(style sim.CrashStyle) error {
 // expectNoDamage checks files that a crash may have left as they are.
 func (w *world) expectNoDamage(when string) error {
 	report, err := w.check()
-	if err == nil && len(report.Damage) > 0 {
+	if err == nil && (len(report.Damage) > 0 || report.KeysAgain > 0) {
 		err = fmt.Errorf("%s: %v\n%s", when, report, report.Findings())
 	}
 	return err
@@ -130,7 +130,7 @@ func (w *world) expectNoDamage(when string) error {
 // expectOrder checks files of a store that was closed.
 func (w *world) expectOrder() error {
 	report, err := w.check()
-	if err == nil && (!report.Clean || report.Findings() != "") {
+	if err == nil && (!report.Clean || report.Findings() != "" || report.KeysAgain > 0) {
 		err = fmt.Errorf("after closing: %v\n%s", report, report.Findings())
 	}
 	return err

@@ -71,13 +71,13 @@ func (x *inspection) search(topic, key string, limit int) error {
 		return err
 	}
 	v := &searchView{Records: []recordView{}, Running: checkpoint.Running}
-	last := message.LogOffset(-1)
+	seen := map[message.LogOffset]bool{}
 	var failed error
 	err = x.store.Find(topic, key, func(at message.LogOffset) bool {
-		if at == last {
-			return true // one message may have a key twice
+		if seen[at] {
+			return true // a message may have one key twice, and a Java broker may have added it twice
 		}
-		last = at
+		seen[at] = true
 		r, err := x.store.Record(at)
 		switch {
 		case errors.Is(err, store.ErrNoRecord):

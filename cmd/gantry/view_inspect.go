@@ -226,6 +226,7 @@ type checkView struct {
 	Queues  int      `json:"queues"`
 	Entries int64    `json:"entries"`
 	Keys    int64    `json:"keys"`
+	Again   int64    `json:"keysTwice"` // of those, how often a Java broker has added them again
 	Damage  []string `json:"damage"`
 	Repairs []string `json:"repairs"` // what the next start will put in order
 }
@@ -233,7 +234,7 @@ type checkView struct {
 func newCheckView(r *store.CheckReport) *checkView {
 	v := &checkView{
 		State: stateInOrder, Clean: r.Clean, Start: int64(r.Start), End: int64(r.End), Records: r.Records, Queues: r.Queues,
-		Entries: r.Entries, Keys: r.Keys, Damage: append([]string{}, r.Damage...), Repairs: append([]string{}, r.Repairs...),
+		Entries: r.Entries, Keys: r.Keys, Again: r.KeysAgain, Damage: append([]string{}, r.Damage...), Repairs: append([]string{}, r.Repairs...),
 	}
 	switch {
 	case len(v.Damage) > 0:
@@ -251,8 +252,12 @@ func (v *checkView) write(out io.Writer, _ int) error {
 	if !v.Clean {
 		closed = "not closed in order"
 	}
-	fmt.Fprintf(&text, "%s: log [%d, %d) with %d messages, %d queues with %d entries, %d keys in the index\n",
+	fmt.Fprintf(&text, "%s: log [%d, %d) with %d messages, %d queues with %d entries, %d keys in the index",
 		closed, v.Start, v.End, v.Records, v.Queues, v.Entries, v.Keys)
+	if v.Again > 0 {
+		fmt.Fprintf(&text, ", %d of them twice, which does no harm", v.Again)
+	}
+	text.WriteString("\n")
 	for _, line := range v.Damage {
 		text.WriteString("damage: " + line + "\n")
 	}

@@ -232,6 +232,8 @@ func TestACheckSaysWhatWasFound(t *testing.T) {
 	v := newCheckView(&store.CheckReport{Clean: true, End: 308, Records: 2, Queues: 1, Entries: 2, Keys: 3})
 	require.Equal(t, "closed in order: log [0, 308) with 2 messages, 1 queues with 2 entries, 3 keys in the index\nall is in order\n", shown(t, v, false))
 	require.NoError(t, v.verdict())
+	v = newCheckView(&store.CheckReport{Clean: true, Keys: 3, KeysAgain: 2})
+	require.Contains(t, shown(t, v, false), "3 keys in the index, 2 of them twice, which does no harm\nall is in order\n")
 	v = newCheckView(&store.CheckReport{Repairs: []string{"a tail"}})
 	require.Contains(t, shown(t, v, false), "not closed in order: ")
 	require.Contains(t, shown(t, v, false), "repair: a tail\n")

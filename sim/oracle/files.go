@@ -18,5 +18,8 @@ func Files(e env.Env, options store.Options) error {
 	if len(report.Damage) > 0 {
 		return fmt.Errorf("the files contradict each other: %s", strings.Join(report.Damage, "; "))
 	}
+	if report.KeysAgain > 0 {
+		return fmt.Errorf("the key index has %d keys twice, which only a Java broker's has", report.KeysAgain)
+	}
 	return nil
 }

@@ -294,7 +294,7 @@ func (c *storeRun) close() bool {
 		c.kernel.Mark("closed in order")
 		err = c.do("check", func(e env.Env) error {
 			report, err := store.Check(e, c.options, nil)
-			if err == nil && (!report.Clean || report.Findings() != "") {
+			if err == nil && (!report.Clean || report.Findings() != "" || report.KeysAgain > 0) {
 				err = fmt.Errorf("after closing: %v\n%s", report, report.Findings())
 			}
 			return err
