@@ -17,11 +17,11 @@ import (
 
 // benchTurns is how often each number of copies has its turn, with brokers of its own. The turns alternate, so that all see the same machine, and the median
 // counts.
-const benchTurns = 3
+const benchTurns = 7
 
 // benchLoads are what gantry bench does in a turn: few sends at once, which wait for syncs of the disk most of the time, and as many as a broker
 // takes to be busy.
-var benchLoads = []struct{ inFlight, messages int }{{32, 20_000}, {128, 100_000}}
+var benchLoads = []struct{ inFlight, messages int }{{32, 20_000}, {128, 200_000}}
 
 // throughput is messages per second, sent and acknowledged and consumed, and how long a send takes, in microseconds.
 type throughput struct{ sent, consumed, p50, p99 float64 }
