@@ -30,7 +30,8 @@ func (f *fleet) electing(config *cluster.Config) {
 	config.Elected, config.Controllers = true, 3
 	config.Brokers, config.Slaves = int(d.number("groups of brokers", 1, 2)), int(d.number("copies", 1, 2))
 	config.Broker.Replication = broker.Replication{MinInSync: 1, BehindFor: d.duration("behind for", 500*time.Millisecond, 3*time.Second), SilenceMax: 6 * time.Second}
-	config.Broker.Store.ReplicaTimeout = d.duration("wait for copies", 300*time.Millisecond, 3*time.Second)
+	f.waitsForCopies = d.duration("wait for copies", 300*time.Millisecond, 3*time.Second)
+	config.Broker.Store.ReplicaTimeout = f.waitsForCopies
 }
 
 // watchMasters looks now and then which brokers are masters.

@@ -23,6 +23,8 @@ type fleet struct {
 	*pubsub
 	members []*fleetMember
 	churn   churnOptions
+	// waitsForCopies is how long brokers that are elected wait for copies of what is sent (slaveTimeout).
+	waitsForCopies time.Duration
 	// prepare, if not nil, is done before anything is sent and any fault happens. It runs as a task of the observer.
 	prepare func() error
 	// send makes a producer send once.
