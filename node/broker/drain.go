@@ -61,18 +61,31 @@ func (m *Member) Drain(on bool) (*proto.MasterInfo, error) {
 		m.beatNow.Signal()
 		return m.masterNow(), nil
 	}
-	elected, err := m.handOver()
+	elected, err := m.giveWay()
 	if err == nil && elected == nil {
 		return nil, errors.New("this broker is master and does not serve yet, or hands over already: try again in a few seconds")
 	}
-	m.handing, m.drained = false, err == nil
+	m.drained = err == nil
+	if err != nil {
+		return nil, fmt.Errorf("this broker stays master, because nobody can take its place: %w", err)
+	}
+	return elected, nil
+}
+
+// giveWay is handOver for a master that does not stop: if nobody can take its place it goes on.
+func (m *Member) giveWay() (*proto.MasterInfo, error) {
+	elected, err := m.handOver()
+	if err == nil && elected == nil {
+		return nil, nil
+	}
+	m.handing = false
 	m.beatNow.Signal()
 	if err != nil {
 		// The next heartbeat brings a lease again.
 		if b := m.broker; b != nil {
 			b.leaving = false
 		}
-		return nil, fmt.Errorf("this broker stays master, because nobody can take its place: %w", err)
+		return nil, err
 	}
 	return elected, nil
 }

@@ -80,6 +80,7 @@ type Member struct {
 	sentAt          int64       // of the last heartbeat
 	discard         int64       // answers to heartbeats that were sent before it do not count as leases
 	overAgain       env.Instant // no sooner is a fenced store opened again
+	handOverAgain   env.Instant // no sooner does a master with a full disk try again to hand over
 	writtenOff      *Broker     // the controllers know that its store is fenced
 	trouble         error       // why the broker could not take its role, nil if it has one
 	beatNow         env.Cond

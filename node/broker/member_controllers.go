@@ -62,6 +62,7 @@ func (m *Member) beatLoop() {
 	for complained := ""; !m.closing; {
 		began := m.env.Clock.Now()
 		text := ""
+		m.lookForSpace()
 		m.unheard = m.beat()
 		if err := m.unheard; err != nil && !m.closing {
 			if text = err.Error(); text != complained {

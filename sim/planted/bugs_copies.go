@@ -105,6 +105,11 @@ var copiesBugs = []Bug{
 		Scenario: "rolling-restart", Seeds: 20,
 	},
 	{
+		Name:     "keep the role of master with a full disk",
+		Edits:    []Edit{{"node/broker/member_space.go", "\tif b == nil || !m.role.master || !b.ready", "\tif b == nil || m.role.master || !b.ready"}},
+		Scenario: "failover", Seeds: 20,
+	},
+	{
 		Name:     "give a send up though its only broker is soon back",
 		Edits:    []Edit{{"client/away.go", "\treturn o.retries > 0 && p.isAlone(s, to.BrokerName)\n", "\treturn o.retries < 0 && p.isAlone(s, to.BrokerName)\n"}},
 		Scenario: "rolling-restart", Seeds: 40,

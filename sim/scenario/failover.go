@@ -24,8 +24,8 @@ var electedMarks = []string{
 var failoverScenario = Scenario{
 	Name:  "failover",
 	About: "producers and consumers use a group of brokers whose master controllers elect, under all faults",
-	Marks: electedMarks, Costly: true,
-	run: func(r *run) { runElected(r, &failover{kinds: fault.Kinds()}) },
+	Marks: append([]string{"a master with a full disk was followed"}, electedMarks...), Costly: true,
+	run: func(r *run) { runElected(r, &failover{kinds: fault.Kinds(), fills: true}) },
 }
 
 var splitBrainScenario = Scenario{
@@ -84,6 +84,7 @@ type failover struct {
 	inSync     int  // copies of what a configured master acknowledges
 	alone      bool // the configured master is to be the first elected one, alone at first: others may lack what it has acknowledged
 	migrating  bool
+	fills      bool   // in the end the disk of the master is full for a while
 	unclean    bool   // for a time only one broker is left: it must be enough, and the run waits for the operator
 	verdict    func() // judges the history, if not nil
 }
@@ -126,6 +127,9 @@ func runElected(r *run, f *failover) {
 	}
 	if f.kernel.Failure() == nil && !f.configured {
 		f.demandFailOver()
+	}
+	if f.kernel.Failure() == nil && f.fills {
+		f.demandSpace()
 	}
 	if f.kernel.Failure() == nil {
 		f.demandProgress()

@@ -20,6 +20,8 @@ type fault struct {
 	// bound is the longest that a fail-over may take, and somebody must serve before the fault is mended. 0 is for faults that no fail-over is due for: then a
 	// group has the time that it may take to become whole.
 	bound time.Duration
+	// pauses says that the bound is also that of the longest time without an acknowledgement: what is broken may show only after a while.
+	pauses bool
 }
 
 // failOverMost is how long nobody may be able to send after a master was killed: controllers notice its silence after 1.5 s, and then elect another one.
@@ -42,7 +44,7 @@ var otherFaults = []fault{
 	{name: "nothing from the master, 5 s", target: (*group).master, strike: parted(true, false), lasts: lastsLong, bound: silentMost},
 	{name: "nothing to the master, 5 s", target: (*group).master, strike: parted(false, true), lasts: lastsLong, bound: silentMost},
 	{name: "50±20 ms, 1 % loss at it, 5 s", target: (*group).master, strike: slowed, lasts: lastsLong},
-	{name: "full disk of the master, 8 s", target: (*group).master, strike: filled, lasts: 8 * time.Second},
+	{name: "full disk of the master, 8 s", target: (*group).master, strike: filled, lasts: 8 * time.Second, bound: failOverMost, pauses: true},
 	{name: "kill -9 of a copy", target: (*group).copyOfMaster, strike: killed, lasts: 2 * time.Second},
 	{name: "kill -9 of the leading controller", target: (*group).leader, strike: killed, lasts: 2 * time.Second},
 	{name: "kill -9 of all brokers at once", target: (*group).master, strike: allKilled, atOnce: true},
@@ -69,7 +71,8 @@ func parted(from, to bool) func(*group, int) (func() error, error) {
 
 func slowed(g *group, machine int) (func() error, error) { return g.slow(machine) }
 
-// filled does what an operator would when there is room again: a broker whose disk failed says so, and takes nothing until it is started again.
+// filled lets another broker take over. It does what an operator would when there is room again: a broker whose disk failed says so, and takes nothing until it is
+// started again.
 func filled(g *group, machine int) (func() error, error) {
 	room, err := fill(g.directory, machine)
 	return func() error {

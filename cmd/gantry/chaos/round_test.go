@@ -74,7 +74,7 @@ func (o outcome) broken() error {
 
 // tooSlow is an error if a fail-over took longer than it may.
 func (f fault) tooSlow(o outcome) error {
-	if f.bound == 0 || o.failOver <= f.bound {
+	if f.bound == 0 || o.failOver <= f.bound && (!f.pauses || o.pause <= f.bound) {
 		return nil
 	}
 	return fmt.Errorf("%v: that is more than %v (a machine that does much else may be too busy: look at the load)", o, f.bound)
