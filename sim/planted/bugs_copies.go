@@ -122,7 +122,7 @@ var copiesBugs = []Bug{
 	{
 		Name:     "put the next report off whenever something might be new",
 		Edits:    []Edit{{"node/broker/slave_elected.go", "\t\t\tl.slave.move.WaitUntil(until)\n", "\t\t\tl.slave.move.WaitUntil(until)\n\t\t\tif !until.Reached(b.env.Clock.Now()) {\n\t\t\t\tuntil = b.env.Clock.Now().Add(b.signOfLife())\n\t\t\t}\n"}},
-		Scenario: "failover", Seeds: 300,
+		Scenario: "failover", Seeds: 1000,
 	},
 	{
 		Name:     "look for the next master once",
