@@ -103,6 +103,11 @@ func doABitOfEverything(t *testing.T, w watched, c *cluster) {
 	c.consumeWith(t, group, topic, func(*client.Received) error { return client.RetryAfter(1) }, client.WithMaxRedeliveries(1))
 	w.shows(t, 4, "gantry_dead_letters_total")
 	w.shows(t, 1, "gantry_consumer_members", "consumer_group", group)
+	// How far behind groups are is found out now and then.
+	soon(t, func() bool {
+		_, found := w.scrape(t).Sum("rocketmq_consumer_lag_messages", "is_retry", "true")
+		return found > 0
+	}, "nothing tells how many redeliveries wait")
 }
 
 // checkAlerts requires that each alert can fire, and says what to do.
