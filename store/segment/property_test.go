@@ -53,8 +53,10 @@ func (s *slice) cut(offset int64) {
 	for at := offset - s.start; at < int64(len(s.bytes)); at++ {
 		s.bytes[at] = []byte{0}
 	}
-	// The cut file was synced whole.
-	s.settle(s.end()-size, s.end())
+	if offset < s.end() {
+		// The cut file was synced whole. Where one ends nothing was erased, and what stands before was not touched.
+		s.settle(s.end()-size, s.end())
+	}
 }
 
 // compare reads the row file by file. After a power loss each byte settles on what was found.
