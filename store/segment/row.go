@@ -261,7 +261,8 @@ func (r *Row) Rewrite(offset int64, n int) error {
 
 // Cut makes every byte from offset on zero, durably: later files are removed, and
 // the one that holds offset is cut there and extended again. The first file stays
-// unless it begins behind offset: it says where the row begins.
+// unless it begins behind offset: it says where the row begins. What stands before offset
+// is not made durable by it: who needs that syncs first.
 func (r *Row) Cut(offset int64) error {
 	for len(r.files) > 1 && r.last().start >= offset || !r.Empty() && r.Start() > offset {
 		if err := r.removeLast(); err != nil {
